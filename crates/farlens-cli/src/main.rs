@@ -1,0 +1,3 @@
+//! The farlens command.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! What waits between a link and its user.
+
+pub(crate) mod chunk;

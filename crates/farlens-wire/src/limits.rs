@@ -1,0 +1,203 @@
+//! Every bound of a link, with its default, unit and cost.
+
+use std::fmt;
+
+/// The bounds that one side of a link keeps.
+///
+/// Those marked *announced* travel in the hello and bind the peer; the others are local. A link
+/// that is filled to every bound holds about 29 MiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of one frame's payload that this side accepts. *Announced.* Default 64 KiB, from 4 KiB
+    /// to 1 MiB. It bounds how long a small frame waits behind a large one.
+    pub frame_bytes: usize,
+    /// Bytes of one message: a call's arguments or result, or one entity. *Announced.* Default
+    /// 1 MiB, from 16 KiB to 64 MiB. Bigger things are streams.
+    pub message_bytes: usize,
+    /// Streams that the peer may have open on this link. *Announced.* Default 256.
+    pub streams: u32,
+    /// Calls that the peer may have running on this link. *Announced.* Default 128.
+    pub calls: u32,
+    /// Credit that a stream starts with, in encoded bytes. Default 256 KiB.
+    pub stream_window_bytes: u64,
+    /// Credit that a stream may grow to, in encoded bytes. Default 4 MiB.
+    pub stream_window_max_bytes: u64,
+    /// Entities that a stream may have granted and not consumed. Default 65,536.
+    pub stream_window_items: u64,
+    /// Sum of the credit granted and not consumed on a link. Default 16 MiB. When it is used up
+    /// each stream still gets [`Limits::MIN_WINDOW_BYTES`].
+    pub receive_budget_bytes: u64,
+    /// Data fetched from sources and not yet handed to the transport. Default 1 MiB a link.
+    pub send_queue_bytes: usize,
+    /// Depth of lists, maps and structures in one value. Default 64.
+    pub depth: u32,
+    /// Elements of one message, counted over all its lists and maps. Default 65,536.
+    pub elements: u32,
+    /// Memory that decoding one message may take, in bytes. Default 8 MiB.
+    pub cost_bytes: usize,
+    /// Milliseconds without traffic after which a ping goes out. Default 15,000, at least 200.
+    pub ping_idle_ms: u64,
+    /// Milliseconds of silence after which the link is dead. Default 45,000, at least 1,000.
+    pub dead_after_ms: u64,
+    /// Milliseconds that the peer's hello may take. Default 5,000.
+    pub hello_ms: u64,
+    /// Milliseconds in which the socket takes no byte while some are queued. Default 30,000.
+    pub stall_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: 64 << 10,
+            message_bytes: 1 << 20,
+            streams: 256,
+            calls: 128,
+            stream_window_bytes: 256 << 10,
+            stream_window_max_bytes: 4 << 20,
+            stream_window_items: 65_536,
+            receive_budget_bytes: 16 << 20,
+            send_queue_bytes: 1 << 20,
+            depth: 64,
+            elements: 65_536,
+            cost_bytes: 8 << 20,
+            ping_idle_ms: 15_000,
+            dead_after_ms: 45_000,
+            hello_ms: 5_000,
+            stall_ms: 30_000,
+        }
+    }
+}
+
+/// A limit outside its range or at odds with another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitsError {
+    /// The name of the field.
+    pub field: &'static str,
+    /// What it must satisfy.
+    pub rule: &'static str,
+}
+
+impl fmt::Display for LimitsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Limits::{} must be {}", self.field, self.rule)
+    }
+}
+
+impl std::error::Error for LimitsError {}
+
+impl Limits {
+    /// The largest payload of a hello frame, in bytes: nothing big before trust is settled.
+    pub const HELLO_BYTES: usize = 4 << 10;
+    /// The largest payload of a control frame, in bytes. Calls, results and data may be larger.
+    pub const CONTROL_BYTES: usize = 8 << 10;
+    /// The credit that every stream gets even when the budget is used up, in bytes.
+    pub const MIN_WINDOW_BYTES: u64 = 16 << 10;
+    /// The longest path, in bytes.
+    pub const PATH_BYTES: usize = 4096;
+    /// The longest component of a path, in bytes.
+    pub const NAME_BYTES: usize = 255;
+    /// The most components of a path.
+    pub const PATH_COMPONENTS: usize = 64;
+    /// The longest error text that crosses the link, in bytes.
+    pub const TEXT_BYTES: usize = 1 << 10;
+    /// Unknown ignorable frames that a link tolerates.
+    pub const IGNORED_FRAMES: u32 = 100;
+
+    /// What holds for a peer whose hello has not come: the minimum of every announced limit.
+    #[must_use]
+    pub fn minimum() -> Self {
+        Self {
+            frame_bytes: 4 << 10,
+            message_bytes: 16 << 10,
+            streams: 1,
+            calls: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Checks ranges and relations.
+    ///
+    /// # Errors
+    /// The first field that is out of range.
+    pub fn validate(&self) -> Result<(), LimitsError> {
+        let rules = [
+            ("frame_bytes", (4 << 10..=1 << 20).contains(&self.frame_bytes), "4 KiB to 1 MiB"),
+            (
+                "message_bytes",
+                (16 << 10..=64 << 20).contains(&self.message_bytes),
+                "16 KiB to 64 MiB",
+            ),
+            ("streams", (1..=65_536).contains(&self.streams), "1 to 65,536"),
+            ("calls", (1..=65_536).contains(&self.calls), "1 to 65,536"),
+            (
+                "stream_window_bytes",
+                self.stream_window_bytes >= Self::MIN_WINDOW_BYTES,
+                "at least 16 KiB",
+            ),
+            (
+                "stream_window_max_bytes",
+                self.stream_window_max_bytes >= self.stream_window_bytes,
+                "at least stream_window_bytes",
+            ),
+            ("stream_window_items", self.stream_window_items >= 1, "at least 1"),
+            (
+                "receive_budget_bytes",
+                (self.stream_window_max_bytes..=256 << 20).contains(&self.receive_budget_bytes),
+                "between stream_window_max_bytes and 256 MiB",
+            ),
+            (
+                "send_queue_bytes",
+                self.send_queue_bytes >= 2 * self.frame_bytes,
+                "at least two frames",
+            ),
+            ("depth", (8..=128).contains(&self.depth), "8 to 128"),
+            ("elements", (1_000..=1_000_000).contains(&self.elements), "1,000 to 1,000,000"),
+            (
+                "cost_bytes",
+                self.cost_bytes >= 4 * self.message_bytes && self.cost_bytes <= 256 << 20,
+                "4 × message_bytes to 256 MiB",
+            ),
+            ("ping_idle_ms", self.ping_idle_ms >= 200, "at least 200"),
+            (
+                "dead_after_ms",
+                self.dead_after_ms >= 1_000 && self.dead_after_ms > self.ping_idle_ms,
+                "at least 1,000 and more than ping_idle_ms",
+            ),
+            ("hello_ms", self.hello_ms >= 1, "at least 1"),
+            ("stall_ms", self.stall_ms >= 1_000, "at least 1,000"),
+        ];
+        match rules.into_iter().find(|(_, holds, _)| !holds) {
+            Some((field, _, rule)) => Err(LimitsError { field, rule }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Limits::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn each_edge_is_where_it_is_said_to_be() {
+        let cases: [(fn(&mut Limits), bool); 6] = [
+            (|l| l.frame_bytes = 4 << 10, true),
+            (|l| l.frame_bytes = (4 << 10) - 1, false),
+            (|l| l.frame_bytes = (1 << 20) + 1, false),
+            (|l| l.depth = 128, true),
+            (|l| l.depth = 129, false),
+            (|l| l.cost_bytes = 4 * l.message_bytes - 1, false),
+        ];
+        for (index, (change, valid)) in cases.into_iter().enumerate() {
+            let mut limits = Limits { send_queue_bytes: 4 << 20, ..Limits::default() };
+            change(&mut limits);
+            assert_eq!(limits.validate().is_ok(), valid, "case {index}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Where the elements of a streamer come from.
+//!
+//! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
+//! costs it nothing. A source that can only go forward refuses other positions.
+
+use crate::Result;
+use bytes::Bytes;
+use farlens_proto::{Chunk, Kind};
+use farlens_wire::{Bounds, ModeOffer, Position};
+use std::future::Future;
+
+/// What a source looks like at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "implementors of StreamerData build it")]
+pub struct DataState {
+    /// The places that exist.
+    pub bounds: Bounds,
+    /// Changes when elements that were handed out may no longer be true. At most 64 bytes; equal
+    /// versions mean equal elements. Empty when the source cannot tell.
+    pub version: Bytes,
+    /// Whether the end is final: nothing will be added any more.
+    pub ended: bool,
+}
+
+/// How much one request may fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "implementors of StreamerData read it")]
+pub struct ReadBudget {
+    /// Encoded bytes at most, never zero. A single entity may exceed it, up to the message limit.
+    pub bytes: usize,
+    /// Elements at most, never zero.
+    pub elements: u64,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a read gives something or meets the end")]
+pub enum Fetched {
+    /// Elements from the position asked for, at least one.
+    Some(Chunk),
+    /// The position asked for is the end as it is now. Whether it may still move is in
+    /// [`DataState::ended`] and the mode.
+    AtEnd,
+}
+
+/// A source of bytes or entities, read at positions.
+///
+/// Methods are called outside every lock, at most one read at a time for each open stream; dropping
+/// the value releases what it holds. A panic inside fails that stream and nothing else.
+pub trait StreamerData: Send + Sync + 'static {
+    /// What the elements are.
+    fn kind(&self) -> Kind;
+
+    /// What a mode over this data must and may contain.
+    fn offers(&self) -> ModeOffer;
+
+    /// Bounds, version and whether the end is final, as of now.
+    fn state(&self) -> impl Future<Output = Result<DataState>> + Send;
+
+    /// Reads from `at`, within `budget`.
+    ///
+    /// A source whose elements are still being produced waits here for the next one. The future is
+    /// dropped when the reader seeks or leaves; a source must not lose elements then.
+    fn read_at(
+        &self,
+        at: Position,
+        budget: ReadBudget,
+    ) -> impl Future<Output = Result<Fetched>> + Send;
+
+    /// Answers a read without waiting, if that is possible; `None` sends the request to
+    /// [`StreamerData::read_at`]. Runs on the link's own task, so it must never block.
+    fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
+        let _ = (at, budget);
+        None
+    }
+
+    /// Resolves when the state differs from `seen`, at once if it does already.
+    fn changed(&self, seen: DataState) -> impl Future<Output = DataState> + Send {
+        let _ = seen;
+        std::future::pending()
+    }
+}

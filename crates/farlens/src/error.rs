@@ -1,0 +1,149 @@
+//! The one error of the library: a code, a sentence, a hint and a cause.
+
+use farlens_wire::{Code, OutOfRange};
+use std::{error::Error as StdError, fmt, io};
+
+/// A result of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, in families that callers branch on. [`Error::code`] is finer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request itself makes no sense: a bad URL, an unusable key file, a port in use.
+    Usage,
+    /// Nothing is there.
+    NotFound,
+    /// The peer is not allowed to do this, or the mode forbids it.
+    NotPermitted,
+    /// The server's key is unknown or changed.
+    Untrusted,
+    /// No link, or no longer: whatever was under way has not ended properly.
+    Link,
+    /// The stream cannot go on here: out of range, busy, changed, truncated, closed.
+    Stream,
+    /// The storage or the source behind a stream failed.
+    Storage,
+    /// The two ends do not understand each other.
+    Protocol,
+    /// A limit was reached.
+    Limit,
+    /// A failure inside.
+    Internal,
+}
+
+/// The error of every fallible operation.
+///
+/// `Display` gives one sentence. What to do about it is in [`Error::hint`], and the stable number
+/// in [`Error::code`].
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a code and a sentence.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { code, message: message.into(), hint: None, source: None }))
+    }
+
+    /// The same with advice on what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The stable number, the same on the wire and on the command line.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The sentence that `Display` prints, without the cause.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do next, if there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The family.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self.0.code.family() {
+            1 => ErrorKind::Usage,
+            3 => ErrorKind::NotFound,
+            4 => ErrorKind::NotPermitted,
+            5 => ErrorKind::Untrusted,
+            6 => ErrorKind::Link,
+            7 => ErrorKind::Stream,
+            8 => ErrorKind::Storage,
+            9 => ErrorKind::Protocol,
+            10 => ErrorKind::Limit,
+            _ => ErrorKind::Internal,
+        }
+    }
+
+    /// Whether the same request may succeed later without any change.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.code.is_retryable()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<OutOfRange> for Error {
+    fn from(error: OutOfRange) -> Self {
+        Self::new(Code::OUT_OF_RANGE, error.to_string())
+    }
+}
+
+impl From<Error> for io::Error {
+    /// Keeps the kind; `io::Error::get_ref` and a downcast give the [`Error`] back.
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Usage => io::ErrorKind::InvalidInput,
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::NotPermitted | ErrorKind::Untrusted => io::ErrorKind::PermissionDenied,
+            ErrorKind::Link if error.code() == Code::TIMEOUT => io::ErrorKind::TimedOut,
+            ErrorKind::Link => io::ErrorKind::ConnectionAborted,
+            ErrorKind::Stream if error.code() == Code::OUT_OF_RANGE => io::ErrorKind::InvalidInput,
+            ErrorKind::Protocol => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
