@@ -2,4 +2,5 @@
 
 mod buffer;
 
-pub use buffer::chunk::{BadBatch, BatchBuilder, Chunk, ItemBatch, Kind};
+pub use buffer::chunk::{BadBatch, BatchBuilder, Chunk, ItemBatch};
+pub use farlens_wire::Kind;

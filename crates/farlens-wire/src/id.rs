@@ -1,4 +1,4 @@
-//! Names of things on one link: streams, calls and objects.
+//! Names of things on one link: streams, calls, objects, and what a stream carries.
 //!
 //! Ids are never reused on a link. The side that opened the connection uses odd numbers, the side
 //! that accepted it even ones, so that both may open at the same time without asking.
@@ -96,4 +96,14 @@ impl Epoch {
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "a stream carries bytes or entities")]
+pub enum Kind {
+    /// A sequence of bytes; positions count bytes.
+    Bytes,
+    /// A sequence of encoded entities; positions count entities.
+    Items,
 }

@@ -21,7 +21,8 @@ pub struct Limits {
     pub calls: u32,
     /// Credit that a stream starts with, in encoded bytes. Default 256 KiB.
     pub stream_window_bytes: u64,
-    /// Credit that a stream may grow to, in encoded bytes. Default 4 MiB.
+    /// Credit that a stream may grow to, in encoded bytes. Default 16 MiB. It grows
+    /// only while the sender was seen blocked by it.
     pub stream_window_max_bytes: u64,
     /// Entities that a stream may have granted and not consumed. Default 65,536.
     pub stream_window_items: u64,
@@ -54,7 +55,7 @@ impl Default for Limits {
             streams: 256,
             calls: 128,
             stream_window_bytes: 256 << 10,
-            stream_window_max_bytes: 4 << 20,
+            stream_window_max_bytes: 16 << 20,
             stream_window_items: 65_536,
             receive_budget_bytes: 16 << 20,
             send_queue_bytes: 1 << 20,
@@ -186,7 +187,8 @@ mod tests {
 
     #[test]
     fn each_edge_is_where_it_is_said_to_be() {
-        let cases: [(fn(&mut Limits), bool); 6] = [
+        type Case = (fn(&mut Limits), bool);
+        let cases: [Case; 6] = [
             (|l| l.frame_bytes = 4 << 10, true),
             (|l| l.frame_bytes = (4 << 10) - 1, false),
             (|l| l.frame_bytes = (1 << 20) + 1, false),

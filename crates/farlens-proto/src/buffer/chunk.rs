@@ -1,17 +1,7 @@
 //! A run of consecutive elements: bytes, or encoded entities. Only here do positions meet data.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use farlens_wire::varint;
-
-/// What a stream carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a stream carries bytes or entities")]
-pub enum Kind {
-    /// A sequence of bytes; positions count bytes.
-    Bytes,
-    /// A sequence of encoded entities; positions count entities.
-    Items,
-}
+use farlens_wire::{Kind, varint};
 
 /// A run of consecutive elements of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]

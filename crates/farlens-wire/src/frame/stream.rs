@@ -1,0 +1,308 @@
+//! Frames about streams, as seen from the side that opens one (the opener) and the side that has
+//! the data (the streamer).
+//!
+//! ```text
+//!  opener                             streamer
+//!    Open {start, limit}  ------------->         asks, with the first credit
+//!         <-------------  Opened {mode, at}      or Failed
+//!         <-------------  Data | Items           within the limit of this epoch
+//!    Limit {epoch, bytes} ------------->         more credit, cumulative
+//!         <-------------  UpToDate | End         nothing more for now | for good
+//!    Seek {epoch + 1}     ------------->         a new epoch; older data is stale
+//!         <-------------  Sought | SeekFailed
+//!    Close                ------------->
+//!         <-------------  Closed                 the id is spent
+//! ```
+
+use super::{Fault, FrameError};
+use crate::{AtEnd, Bounds, Epoch, Kind, Mode, Pos, Position, varint};
+use bytes::{BufMut, Bytes};
+use serde::{Deserialize, Serialize};
+
+super::frames! {
+    /// A frame about one stream whose payload is a struct.
+    StreamControl {
+        0x20 Open "Asks for a stream.";
+        0x21 Opened "The stream exists.";
+        0x25 Limit "More credit.";
+        0x26 Seek "Goes elsewhere.";
+        0x27 Sought "The seek succeeded; what follows is of its epoch.";
+        0x28 SeekFailed "The seek failed; the stream waits for another.";
+        0x29 State "The bounds, the version or the finality of the end changed.";
+        0x2a UpToDate "All there is has been sent; more may come.";
+        0x2b End "All there is has been sent, and that was the end.";
+        0x2c Broken "Reading failed here; a seek may help.";
+        0x2d Close "The opener is done.";
+        0x2e Closed "The streamer is done, too.";
+        0x2f Failed "The stream is over, or never came to be.";
+    }
+}
+
+/// A frame about one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamFrame {
+    /// A struct.
+    Control(StreamControl),
+    /// Some bytes; a frame may be handed over in several of these.
+    Data(Data),
+    /// Some whole entities.
+    Items(Data),
+    /// A part of an entity that is too large for one frame.
+    ItemPart {
+        /// Length of the entity, in bytes.
+        total: u64,
+        /// This part, directly after the one before.
+        part: Data,
+    },
+}
+
+/// Elements of one epoch from a position on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the layout of the hottest frame is settled")]
+pub struct Data {
+    /// The epoch that they belong to.
+    pub epoch: Epoch,
+    /// The position of the first.
+    pub at: Position,
+    /// The elements.
+    pub payload: Bytes,
+}
+
+/// The kind of a bulk frame of bytes.
+pub const DATA: u8 = 0x22;
+/// The kind of a bulk frame of entities.
+pub const ITEMS: u8 = 0x23;
+/// The kind of a frame with a part of one entity.
+pub const ITEM_PART: u8 = 0x24;
+
+/// What a stream is opened on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Target {
+    /// A published path.
+    Path(String),
+}
+
+/// How far the streamer may send within an epoch, counted from the epoch's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "credit counts bytes and elements")]
+pub struct Credit {
+    /// Encoded bytes. Bytes end at or before it; an entity may begin below it and end beyond.
+    pub bytes: u64,
+    /// Elements.
+    pub elements: u64,
+}
+
+/// What the data looks like.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct State {
+    /// The places that exist.
+    pub bounds: Bounds,
+    /// At most 64 bytes; equal versions mean equal elements.
+    pub version: Vec<u8>,
+    /// Whether the end is final.
+    pub ended: bool,
+}
+
+/// Asks for a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Open {
+    /// What to open.
+    pub target: Target,
+    /// The flags that the opener needs; the stream's mode has at least these.
+    pub flags: u16,
+    /// What the opener expects, if it cares.
+    pub kind: Option<Kind>,
+    /// Where to begin.
+    pub start: Pos,
+    /// What to do at the end.
+    pub at_end: AtEnd,
+    /// The first credit.
+    pub credit: Credit,
+    /// The fingerprint of the type that the opener decodes, if it has one.
+    pub fingerprint: Option<[u8; 16]>,
+}
+
+/// The stream exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Opened {
+    /// What it carries.
+    pub kind: Kind,
+    /// What it allows.
+    pub mode: Mode,
+    /// What the data looks like.
+    pub state: State,
+    /// The absolute position where the first epoch begins.
+    pub at: Position,
+    /// The fingerprint of the entities' type; none for bytes and for untyped entities.
+    pub fingerprint: Option<[u8; 16]>,
+    /// The encoded schema of that type.
+    pub schema: Option<Vec<u8>>,
+}
+
+/// More credit. Cumulative: a later one replaces an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Limit {
+    /// The epoch that it is for.
+    pub epoch: Epoch,
+    /// How far the streamer may send.
+    pub credit: Credit,
+}
+
+/// Goes elsewhere, and starts a new epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Seek {
+    /// The new epoch: one more than the last.
+    pub epoch: Epoch,
+    /// Where to.
+    pub to: Pos,
+    /// The consumer's own position, against which the direction is judged.
+    pub from: Position,
+    /// What to do at the end from now on.
+    pub at_end: AtEnd,
+    /// The first credit of the new epoch.
+    pub credit: Credit,
+}
+
+/// The seek succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Sought {
+    /// The epoch that the seek started.
+    pub epoch: Epoch,
+    /// Where it begins.
+    pub at: Position,
+    /// What the data looks like.
+    pub state: State,
+}
+
+/// The seek failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct SeekFailed {
+    /// The epoch that the seek would have started; it stays empty.
+    pub epoch: Epoch,
+    /// Why.
+    pub fault: Fault,
+    /// What the data looks like.
+    pub state: State,
+}
+
+/// Everything up to here has been sent, and more may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct UpToDate {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The end as it is.
+    pub at: Position,
+}
+
+/// Everything up to here has been sent, and this is the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct End {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The end.
+    pub at: Position,
+}
+
+/// Reading failed after everything up to here had been sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Broken {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The position that could not be read.
+    pub at: Position,
+    /// Why.
+    pub fault: Fault,
+}
+
+/// The opener is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Close {}
+
+/// The streamer is done, too; the id is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Closed {}
+
+/// The stream is over, or never came to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Failed {
+    /// Why.
+    pub fault: Fault,
+}
+
+impl StreamFrame {
+    /// The kinds of this family that carry elements, with their names.
+    pub const BULK_KINDS: &'static [(u8, &'static str)] =
+        &[(DATA, "Data"), (ITEMS, "Items"), (ITEM_PART, "ItemPart")];
+
+    pub(crate) fn decode(kind: u8, id: u64, payload: &Bytes) -> Result<Option<Self>, FrameError> {
+        let part = |skip| take_part(kind, payload, skip);
+        Ok(match kind {
+            DATA => Some(Self::Data(part(false)?.1)),
+            ITEMS => Some(Self::Items(part(false)?.1)),
+            ITEM_PART => {
+                let (total, part) = part(true)?;
+                Some(Self::ItemPart { total, part })
+            }
+            _ => StreamControl::decode_control(kind, id, payload)?.map(Self::Control),
+        })
+    }
+}
+
+impl<C: Into<StreamControl>> From<C> for StreamFrame {
+    fn from(control: C) -> Self {
+        Self::Control(control.into())
+    }
+}
+
+/// Reads the fields before the elements; `total` only for parts of an entity.
+fn take_part(kind: u8, payload: &Bytes, has_total: bool) -> Result<(u64, Data), FrameError> {
+    let malformed = |what| FrameError::Malformed { kind, what };
+    let mut rest: &[u8] = payload;
+    let mut number = || varint::take(&mut rest).map_err(|_| malformed("a varint is malformed"));
+    let epoch = Epoch(number()?);
+    let at = Position::new(number()?).ok_or(malformed("a position beyond 2^63-1"))?;
+    let total = if has_total { number()? } else { 0 };
+    if rest.is_empty() && total > 0 || rest.is_empty() && !has_total {
+        return Err(malformed("no elements"));
+    }
+    let payload = payload.slice(payload.len().saturating_sub(rest.len())..);
+    Ok((total, Data { epoch, at, payload }))
+}
+
+/// Appends the header and the fields of a bulk frame; `length` bytes of elements must follow.
+pub fn put_bulk_head(
+    out: &mut impl BufMut,
+    kind: u8,
+    id: u64,
+    (epoch, at): (Epoch, Position),
+    total: Option<u64>,
+    length: usize,
+) {
+    let fields = varint::len(epoch.0)
+        .saturating_add(varint::len(at.get()))
+        .saturating_add(total.map_or(0, varint::len));
+    super::put_header(out, kind, id, fields.saturating_add(length));
+    varint::put(out, epoch.0);
+    varint::put(out, at.get());
+    if let Some(total) = total {
+        varint::put(out, total);
+    }
+}
+
+/// The bytes that [`put_bulk_head`] takes at most for a payload of up to 1 MiB.
+pub const BULK_HEAD_MAX: usize = 1 + 10 + 3 + 10 + 10 + 5;
