@@ -1,3 +1,193 @@
-//! What waits between a link and its user.
+//! The bounded queue between a stream and its user, for bytes and entities alike.
+//!
+//! Whoever fills it has checked the credit, so the window bounds it. Small chunks are joined into
+//! blocks of their own, so that a crumb never pins the large block of which it is a slice.
 
 pub(crate) mod chunk;
+
+use bytes::{Bytes, BytesMut};
+use chunk::{Chunk, ItemBatch};
+use std::collections::VecDeque;
+
+/// Chunks shorter than this are copied together; also the size of the blocks they are copied to.
+const JOIN_BYTES: usize = 16 << 10;
+
+/// A queue of consecutive elements.
+#[derive(Debug, Default)]
+pub(crate) struct StreamBuffer {
+    chunks: VecDeque<Chunk>,
+    /// Crumbs, behind all of `chunks`.
+    tail: Option<Tail>,
+    elements: u64,
+    encoded: usize,
+}
+
+#[derive(Debug)]
+struct Tail {
+    items: Option<u64>,
+    bytes: BytesMut,
+}
+
+impl Tail {
+    fn freeze(self) -> Chunk {
+        let bytes = self.bytes.freeze();
+        match self.items {
+            None => Chunk::Bytes(bytes),
+            Some(count) => Chunk::Items(ItemBatch::trusted(count, bytes)),
+        }
+    }
+}
+
+impl StreamBuffer {
+    /// Elements in it.
+    pub(crate) const fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    /// Encoded bytes in it.
+    pub(crate) const fn encoded_len(&self) -> usize {
+        self.encoded
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.elements == 0
+    }
+
+    /// Adds a chunk of the same kind as those before.
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        let (elements, length) = (chunk.elements(), chunk.encoded_len());
+        if elements == 0 {
+            return;
+        }
+        self.elements = self.elements.saturating_add(elements);
+        self.encoded = self.encoded.saturating_add(length);
+        if length >= JOIN_BYTES {
+            self.settle_tail();
+            self.chunks.push_back(chunk);
+        } else {
+            self.join(&chunk, length);
+        }
+    }
+
+    fn join(&mut self, chunk: &Chunk, length: usize) {
+        let full = |tail: &Tail| tail.bytes.len().saturating_add(length) > JOIN_BYTES;
+        if self.tail.as_ref().is_some_and(full) {
+            self.settle_tail();
+        }
+        let (bytes, count): (&Bytes, Option<u64>) = match chunk {
+            Chunk::Bytes(bytes) => (bytes, None),
+            Chunk::Items(batch) => (batch.encoded(), Some(batch.count())),
+        };
+        let tail = self
+            .tail
+            .get_or_insert_with(|| Tail { items: count.map(|_| 0), bytes: BytesMut::new() });
+        // Copied on purpose: a small slice would keep its whole block alive.
+        tail.bytes.extend_from_slice(bytes);
+        if let (Some(sum), Some(count)) = (tail.items.as_mut(), count) {
+            *sum = sum.saturating_add(count);
+        }
+    }
+
+    fn settle_tail(&mut self) {
+        if let Some(tail) = self.tail.take() {
+            self.chunks.push_back(tail.freeze());
+        }
+    }
+
+    /// Takes a chunk of at most `max` elements off the front.
+    pub(crate) fn pop(&mut self, max: u64) -> Option<Chunk> {
+        if self.chunks.is_empty() {
+            self.settle_tail();
+        }
+        let front = self.chunks.front_mut()?;
+        let taken =
+            if front.elements() <= max { self.chunks.pop_front()? } else { front.split_to(max) };
+        self.account_out(&taken);
+        Some(taken)
+    }
+
+    /// Takes entities off the front that fit into `bytes`; nothing when the first does not.
+    pub(crate) fn pop_fitting(&mut self, bytes: usize) -> Option<ItemBatch> {
+        if self.chunks.is_empty() {
+            self.settle_tail();
+        }
+        let Chunk::Items(front) = self.chunks.front_mut()? else { return None };
+        let taken = front.split_fitting(bytes);
+        if front.is_empty() {
+            self.chunks.pop_front();
+        }
+        if taken.is_empty() {
+            return None;
+        }
+        let taken = Chunk::Items(taken);
+        self.account_out(&taken);
+        match taken {
+            Chunk::Items(batch) => Some(batch),
+            Chunk::Bytes(_) => None,
+        }
+    }
+
+    /// Puts back what was just taken.
+    pub(crate) fn unpop(&mut self, chunk: Chunk) {
+        if !chunk.is_empty() {
+            self.elements = self.elements.saturating_add(chunk.elements());
+            self.encoded = self.encoded.saturating_add(chunk.encoded_len());
+            self.chunks.push_front(chunk);
+        }
+    }
+
+    fn account_out(&mut self, taken: &Chunk) {
+        self.elements = self.elements.saturating_sub(taken.elements());
+        self.encoded = self.encoded.saturating_sub(taken.encoded_len());
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pattern(from: u64, length: usize) -> Bytes {
+        (from..from + length as u64).map(|n| (n * 7 % 251) as u8).collect::<Vec<_>>().into()
+    }
+
+    proptest! {
+        #[test]
+        fn f7_what_goes_in_comes_out(
+            pushes in prop::collection::vec(1usize..40_000, 1..12),
+            pops in prop::collection::vec(1u64..50_000, 1..40),
+        ) {
+            let mut buffer = StreamBuffer::default();
+            let mut pushed = 0u64;
+            for length in pushes {
+                buffer.push(Chunk::Bytes(pattern(pushed, length)));
+                pushed += length as u64;
+            }
+            prop_assert_eq!(buffer.elements(), pushed);
+            let mut popped = 0u64;
+            for max in pops.into_iter().cycle() {
+                let Some(Chunk::Bytes(bytes)) = buffer.pop(max) else { break };
+                prop_assert!(!bytes.is_empty() && bytes.len() as u64 <= max);
+                prop_assert_eq!(&bytes, &pattern(popped, bytes.len()));
+                popped += bytes.len() as u64;
+            }
+            prop_assert_eq!(popped, pushed);
+            prop_assert_eq!((buffer.elements(), buffer.encoded_len()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_crumb_does_not_pin_its_block() {
+        let block = pattern(0, 65_536);
+        let mut buffer = StreamBuffer::default();
+        buffer.push(Chunk::Bytes(block.slice(10..20)));
+        let Some(Chunk::Bytes(crumb)) = buffer.pop(u64::MAX) else { panic!("ten bytes") };
+        assert_eq!(crumb, block.slice(10..20));
+        assert!(block.is_unique());
+    }
+}

@@ -1,6 +1,39 @@
 //! What a Farlens link means: the deterministic, IO-free machines of links and streams.
+//!
+//! [`Link`] is both halves of the conversation with one peer. It knows no socket, clock, thread or
+//! lock: bytes and moments are handed in, bytes, events and requests for data are taken out. That
+//! is why the same seed always tells the same story, in the simulator and in the tests.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::panic
+    )
+)]
 
 mod buffer;
+mod error;
+mod event;
+mod identity;
+mod link;
+mod stream;
+mod time;
 
 pub use buffer::chunk::{BadBatch, BatchBuilder, Chunk, ItemBatch};
-pub use farlens_wire::Kind;
+pub use event::{Ask, DataRequest, Event, Reply};
+pub use farlens_wire::{
+    Kind,
+    frame::{Fault, stream::State},
+};
+pub use identity::PeerIdentity;
+pub use link::{Admission, BATCH_BYTES, Config, Link, LinkStats, TimeoutReason};
+pub use stream::{
+    peer::{OpenRequest, ReadOutcome, StreamInfo},
+    seek::SeekStatus,
+    streamer::Accepted,
+};
+pub use time::Time;

@@ -1,0 +1,118 @@
+//! What a link tells its shell, and what it asks of it.
+
+use crate::buffer::chunk::Chunk;
+use farlens_wire::{
+    CallId, ObjectId, Position, StreamId,
+    frame::{Fault, stream},
+};
+
+/// Something that the shell must know of.
+///
+/// Events about streams that this side opened are hints: the state itself is read from the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The client's key is not known and must be judged by its invite, if it brought one. Nothing
+    /// more is taken in until [`crate::Link::admit`] or [`crate::Link::refuse_peer`].
+    Admission {
+        /// The proof that came in the hello.
+        invite: Option<Vec<u8>>,
+    },
+    /// The peer's hello has come and was accepted.
+    Established,
+    /// The peer asks for a stream: answer with [`crate::Link::accept`] or [`crate::Link::refuse`].
+    OpenRequested {
+        /// The stream.
+        stream: StreamId,
+        /// What is wanted.
+        open: stream::Open,
+    },
+    /// A stream that the peer had opened is over; its data may be released.
+    StreamGone {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Something about a stream that this side opened has changed.
+    Changed {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The peer calls: answer with [`crate::Link::answer`].
+    Called {
+        /// The call.
+        call: CallId,
+        /// The object, as this side exports it.
+        object: ObjectId,
+        /// The method.
+        method: String,
+        /// Milliseconds that remain, if the caller set a deadline.
+        deadline_ms: Option<u64>,
+        /// The encoded arguments.
+        args: Vec<u8>,
+    },
+    /// The peer gave up a call; an answer to it is dropped.
+    Cancelled {
+        /// The call.
+        call: CallId,
+    },
+    /// A call of this side has ended.
+    Answered {
+        /// The call.
+        call: CallId,
+        /// The encoded result, or why there is none.
+        outcome: Result<Vec<u8>, Fault>,
+    },
+    /// The peer is about to leave and takes no new work.
+    GoingAway {
+        /// Why.
+        fault: Fault,
+    },
+    /// The link is over. No event follows.
+    Over {
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// Work on data that the link asks of its shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DataRequest {
+    /// The stream whose data is meant.
+    pub stream: StreamId,
+    /// Names this request in the reply. A newer one of the same stream replaces it.
+    pub serial: u64,
+    /// What to do.
+    pub ask: Ask,
+}
+
+/// The work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell must know every kind of work")]
+pub enum Ask {
+    /// Read elements.
+    Read {
+        /// From here.
+        at: Position,
+        /// At most so many encoded bytes, never zero.
+        bytes: usize,
+        /// At most so many elements, never zero.
+        elements: u64,
+    },
+    /// Say what the data looks like now.
+    State,
+}
+
+/// The answer to a [`DataRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell answers with one of these")]
+pub enum Reply {
+    /// Elements from the position asked for.
+    Some(Chunk),
+    /// Nothing lies at or behind that position; what the data looks like now.
+    AtEnd(stream::State),
+    /// What the data looks like now.
+    State(stream::State),
+    /// It did not work.
+    Failed(Fault),
+}

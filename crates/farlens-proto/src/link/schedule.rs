@@ -1,0 +1,152 @@
+//! Whose turn it is: control before data, and streams in turn within each.
+//!
+//! While several streams have data each gets a quantum of 16 KiB at a time; a stream that is alone
+//! fills the batch.
+
+use farlens_wire::StreamId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a stream may send in one turn while others wait.
+const QUANTUM_BYTES: usize = 16 << 10;
+/// A frame of data is not worth beginning with less room than this, unless the batch is empty.
+const WORTHWHILE_BYTES: usize = 1 << 10;
+
+/// What one stream needs from the scheduler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Control frames wait.
+    pub(super) control: bool,
+    /// Elements, or what follows them, wait and may go.
+    pub(super) data: bool,
+    /// It wants to ask its source for more.
+    pub(super) hungry: bool,
+    /// Encoded bytes that wait.
+    pub(super) queued: usize,
+}
+
+/// A queue in which each stream stands at most once.
+#[derive(Debug, Default)]
+struct Turn(VecDeque<StreamId>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    needs: Needs,
+    in_control: bool,
+    in_data: bool,
+    in_hungry: bool,
+}
+
+/// The queues of one link.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    entries: BTreeMap<StreamId, Entry>,
+    control: Turn,
+    data: Turn,
+    hungry: Turn,
+    queued: usize,
+    budget: usize,
+}
+
+impl Turn {
+    fn join(&mut self, id: StreamId, wanted: bool, inside: &mut bool) {
+        if wanted && !*inside {
+            *inside = true;
+            self.0.push_back(id);
+        }
+    }
+}
+
+impl Schedule {
+    pub(super) fn new(budget: usize) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            control: Turn::default(),
+            data: Turn::default(),
+            hungry: Turn::default(),
+            queued: 0,
+            budget,
+        }
+    }
+
+    /// Encoded bytes that wait, over all streams.
+    pub(super) const fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// What may still be fetched before the queue is full.
+    pub(super) const fn room(&self) -> usize {
+        self.budget.saturating_sub(self.queued)
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        !self.control.0.is_empty() || !self.data.0.is_empty()
+    }
+
+    /// Notes what a stream needs.
+    pub(super) fn set(&mut self, id: StreamId, needs: Needs) {
+        let entry = self.entries.entry(id).or_default();
+        self.queued = self.queued.saturating_sub(entry.needs.queued).saturating_add(needs.queued);
+        entry.needs = needs;
+        self.control.join(id, needs.control, &mut entry.in_control);
+        self.data.join(id, needs.data, &mut entry.in_data);
+        self.hungry.join(id, needs.hungry, &mut entry.in_hungry);
+    }
+
+    /// A stream is no more.
+    pub(super) fn forget(&mut self, id: StreamId) {
+        if let Some(entry) = self.entries.remove(&id) {
+            self.queued = self.queued.saturating_sub(entry.needs.queued);
+            for turn in [&mut self.control, &mut self.data, &mut self.hungry] {
+                turn.0.retain(|&other| other != id);
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.budget);
+    }
+
+    /// The next stream with control frames.
+    pub(super) fn next_control(&mut self) -> Option<StreamId> {
+        while let Some(id) = self.control.0.pop_front() {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.in_control = false;
+                if entry.needs.control {
+                    entry.needs.control = false;
+                    return Some(id);
+                }
+            }
+        }
+        None
+    }
+
+    /// The next stream with data, and what it may send of the `room` that a batch still has.
+    pub(super) fn next_data(&mut self, room: usize) -> Option<(StreamId, usize)> {
+        if room < WORTHWHILE_BYTES {
+            return None;
+        }
+        while let Some(id) = self.data.0.pop_front() {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.in_data = false;
+                if entry.needs.data {
+                    let alone = self.data.0.is_empty();
+                    return Some((id, if alone { room } else { room.min(QUANTUM_BYTES) }));
+                }
+            }
+        }
+        None
+    }
+
+    pub(super) fn hungry_len(&self) -> usize {
+        self.hungry.0.len()
+    }
+
+    /// The next stream that wants to ask its source. Call [`Schedule::set`] for it afterwards.
+    pub(super) fn next_hungry(&mut self) -> Option<StreamId> {
+        let id = self.hungry.0.pop_front()?;
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.in_hungry = false;
+        }
+        Some(id)
+    }
+}

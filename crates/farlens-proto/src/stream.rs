@@ -1,0 +1,46 @@
+//! Streams: the life of one, seen from both sides.
+//!
+//! ```text
+//!  StreamPeer (opens and consumes)            Streamer (has the data)
+//!
+//!   Opening ──Open──────────────────────────▶  Asked ── accept ──▶ Live
+//!      │  ◀─────────────────────────Opened──     │                  │
+//!      ▼                                         └─ refuse ─┐       │ fail, drain
+//!    Open ◀──Data, Items, State, UpToDate───────────────────│───  Live
+//!      │  ──Limit──────────────────────────▶                │       │
+//!      │  ──Seek: a new epoch──────────────▶                │       │
+//!      │  ◀──Sought | SeekFailed────────────────────────────│───  Live
+//!      │  ◀──End | Broken: the epoch is over────────────────│───  Live
+//!      │                                                    ▼       ▼
+//!     Over ◀──Failed─────────────────────────────────────  gone   gone
+//!      │
+//!   closing ──Close────────────────────────▶  gone
+//!     gone ◀──Closed──────────────────────────
+//! ```
+//!
+//! Only numbers move here; the data itself rests in a [`crate::buffer::StreamBuffer`]. The side
+//! that opens numbers the epochs, so only that side ever sees stale data.
+
+pub(crate) mod peer;
+pub(crate) mod recv;
+pub(crate) mod seek;
+pub(crate) mod send;
+pub(crate) mod streamer;
+
+use farlens_wire::{
+    AtEnd, Pos,
+    frame::stream::{Credit, Open, Target},
+};
+
+/// What stands for an open frame that could not be read, until its refusal is sent.
+pub(crate) const fn unread_open() -> Open {
+    Open {
+        target: Target::Path(String::new()),
+        flags: 0,
+        kind: None,
+        start: Pos::START,
+        at_end: AtEnd::Stop,
+        credit: Credit { bytes: 0, elements: 0 },
+        fingerprint: None,
+    }
+}

@@ -1,0 +1,585 @@
+//! The side that opens a stream and consumes it.
+//!
+//! The request is kept whole, so that the same stream can be opened again from where its consumer
+//! stands.
+
+use super::{
+    recv::{Receive, ReceiveBudget, Window},
+    seek::{SeekStatus, Seeks, Wish},
+    streamer::wish_allowed,
+};
+use crate::{
+    buffer::{
+        StreamBuffer,
+        chunk::{BatchBuilder, Chunk, ItemBatch},
+    },
+    error::Violation,
+};
+use bytes::BytesMut;
+use farlens_wire::{
+    AtEnd, Code, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
+    frame::{
+        Fault,
+        stream::{
+            Broken, Close, Credit, Data, End, Limit, Open, Opened, Seek, SeekFailed, Sought, State,
+            StreamControl, Target, UpToDate,
+        },
+    },
+};
+
+/// What a stream is opened with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the shell builds it")]
+pub struct OpenRequest {
+    /// The published path.
+    pub path: String,
+    /// The flags that the stream must offer.
+    pub flags: Flags,
+    /// What it must carry, if that matters.
+    pub kind: Option<Kind>,
+    /// Where to begin.
+    pub start: Pos,
+    /// What to do at the end.
+    pub at_end: AtEnd,
+    /// Whether elements are wanted, or only news about the data.
+    pub elements: bool,
+    /// The fingerprint of the type that will be decoded.
+    pub fingerprint: Option<[u8; 16]>,
+}
+
+/// What is known of a stream once it is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the shell reads it")]
+pub struct StreamInfo {
+    /// What it carries.
+    pub kind: Kind,
+    /// What it allows.
+    pub mode: Mode,
+    /// The fingerprint of the entities' type.
+    pub fingerprint: Option<[u8; 16]>,
+    /// The encoded schema of that type.
+    pub schema: Option<Vec<u8>>,
+    /// The absolute position where it was opened.
+    pub opened_at: Position,
+}
+
+/// What a read gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell must know every outcome")]
+pub enum ReadOutcome {
+    /// Elements, at least one.
+    Some(Chunk),
+    /// Nothing yet.
+    Pending,
+    /// The end, at this position.
+    End(Position),
+    /// Nothing more can be read; a seek may help unless the stream is over.
+    Failed(Fault),
+}
+
+/// The opener's side of one stream.
+#[derive(Debug)]
+pub(crate) struct StreamPeer {
+    request: OpenRequest,
+    phase: Phase,
+    info: Option<StreamInfo>,
+    state: State,
+    epoch: Epoch,
+    at_end: AtEnd,
+    /// The next element that the consumer gets.
+    position: Position,
+    window: Window,
+    receive: Receive,
+    buffer: StreamBuffer,
+    partial: Option<Partial>,
+    finish: Option<Finish>,
+    seeks: Seeks,
+    slots: Slots,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Open,
+    /// Over, for this reason; what is buffered can still be read.
+    Over(Fault),
+    /// The consumer is gone; the streamer has not confirmed it.
+    Closing,
+}
+
+/// An entity that arrives in parts.
+#[derive(Debug)]
+struct Partial {
+    total: usize,
+    bytes: BytesMut,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Finish {
+    UpToDate,
+    End(Position),
+    Broken(Fault),
+}
+
+/// Frames that wait, one of each sort at the most.
+#[derive(Debug, Default)]
+struct Slots {
+    open: bool,
+    seek: Option<Wish>,
+    limit: bool,
+    close: bool,
+}
+
+impl StreamPeer {
+    pub(crate) fn open(request: OpenRequest, window: Window, budget: &mut ReceiveBudget) -> Self {
+        let window = if request.elements { window } else { Window::NONE };
+        Self {
+            phase: Phase::Opening,
+            info: None,
+            state: State::default(),
+            epoch: Epoch::FIRST,
+            at_end: request.at_end,
+            position: Position::ZERO,
+            window,
+            receive: Receive::start(window, budget),
+            buffer: StreamBuffer::default(),
+            partial: None,
+            finish: None,
+            seeks: Seeks::default(),
+            slots: Slots { open: true, ..Slots::default() },
+            request,
+        }
+    }
+
+    pub(crate) const fn info(&self) -> Option<&StreamInfo> {
+        self.info.as_ref()
+    }
+
+    pub(crate) const fn request(&self) -> &OpenRequest {
+        &self.request
+    }
+
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) const fn position(&self) -> Position {
+        self.position
+    }
+
+    pub(crate) const fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing)
+    }
+
+    /// Why the stream is over, if it is.
+    pub(crate) const fn over(&self) -> Option<&Fault> {
+        match &self.phase {
+            Phase::Over(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Whether all that there is has been consumed, as far as the streamer said.
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        self.buffer.is_empty() && matches!(self.finish, Some(Finish::UpToDate | Finish::End(_)))
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    // --- input -------------------------------------------------------------------------------
+
+    pub(crate) fn handle_opened(&mut self, opened: Opened) -> Result<(), Violation> {
+        if self.phase == Phase::Closing {
+            return Ok(());
+        }
+        if self.phase != Phase::Opening {
+            return Err(Violation::protocol("a stream was opened twice"));
+        }
+        let wanted = self.request.flags.without(opened.mode.flags()) == Flags::NONE
+            && self.request.kind.is_none_or(|kind| kind == opened.kind);
+        if !wanted || !opened.state.bounds.contains(opened.at) {
+            return Err(Violation::protocol("a stream was opened otherwise than asked"));
+        }
+        self.position = opened.at;
+        self.state = opened.state;
+        self.info = Some(StreamInfo {
+            kind: opened.kind,
+            mode: opened.mode,
+            fingerprint: opened.fingerprint,
+            schema: opened.schema,
+            opened_at: opened.at,
+        });
+        self.phase = Phase::Open;
+        Ok(())
+    }
+
+    /// Whether a frame of `epoch` is for the present; an older one is stale.
+    fn is_current(&self, epoch: Epoch) -> Result<bool, Violation> {
+        if epoch > self.epoch || self.phase == Phase::Opening {
+            return Err(Violation::protocol("a frame of an epoch that was not asked for"));
+        }
+        let current = epoch == self.epoch && self.phase == Phase::Open;
+        let ended = matches!(self.finish, Some(Finish::End(_) | Finish::Broken(_)));
+        if current && (self.seeks.under_way || ended) {
+            return Err(Violation::protocol(
+                "elements before the answer to a seek or after the end",
+            ));
+        }
+        Ok(current)
+    }
+
+    fn check_place(&self, at: Position) -> Result<(), Violation> {
+        if self.position.forward(self.buffer.elements()) == Some(at) {
+            return Ok(());
+        }
+        Err(Violation::protocol("elements that do not follow the ones before"))
+    }
+
+    fn check_kind(&self, kind: Kind) -> Result<(), Violation> {
+        if self.info.as_ref().is_some_and(|info| info.kind == kind) {
+            return Ok(());
+        }
+        Err(Violation::protocol("elements of another kind than the stream's"))
+    }
+
+    pub(crate) fn handle_data(&mut self, data: Data) -> Result<(), Violation> {
+        if !self.is_current(data.epoch)? {
+            return Ok(());
+        }
+        self.check_kind(Kind::Bytes)?;
+        self.check_place(data.at)?;
+        let length = data.payload.len() as u64;
+        data.at.forward(length).ok_or_else(|| Violation::protocol("bytes beyond 2^63-1"))?;
+        self.receive.take_bytes(length)?;
+        self.deliver(Chunk::Bytes(data.payload));
+        Ok(())
+    }
+
+    pub(crate) fn handle_items(&mut self, data: Data) -> Result<(), Violation> {
+        if !self.is_current(data.epoch)? {
+            return Ok(());
+        }
+        self.check_kind(Kind::Items)?;
+        self.check_place(data.at)?;
+        let encoded = data.payload.len() as u64;
+        let batch = ItemBatch::parse(data.payload).map_err(|_| {
+            Violation::new(Code::MALFORMED, "the lengths of entities do not add up")
+        })?;
+        if batch.is_empty() || self.partial.is_some() {
+            return Err(Violation::protocol("no entities, or between the parts of one"));
+        }
+        self.receive.take_items(batch.count(), encoded)?;
+        self.deliver(Chunk::Items(batch));
+        Ok(())
+    }
+
+    pub(crate) fn handle_part(
+        &mut self,
+        total: u64,
+        part: &Data,
+        message_bytes: usize,
+    ) -> Result<(), Violation> {
+        if !self.is_current(part.epoch)? {
+            return Ok(());
+        }
+        self.check_kind(Kind::Items)?;
+        self.check_place(part.at)?;
+        let total = usize::try_from(total).ok().filter(|&total| total <= message_bytes);
+        let total = total.ok_or_else(|| {
+            Violation::new(Code::TOO_LARGE, format!("an entity of more than {message_bytes} bytes"))
+        })?;
+        let mut partial = match self.partial.take() {
+            Some(partial) => partial,
+            None => {
+                self.receive.check_item_start()?;
+                Partial { total, bytes: BytesMut::new() }
+            }
+        };
+        let filled = partial.bytes.len().saturating_add(part.payload.len());
+        if partial.total != total || filled > total {
+            return Err(Violation::protocol("the parts of an entity do not add up"));
+        }
+        // Copied on purpose: an entity must be contiguous to be decoded.
+        partial.bytes.extend_from_slice(&part.payload);
+        if filled < total {
+            self.partial = Some(partial);
+            return Ok(());
+        }
+        let mut batch = BatchBuilder::default();
+        batch.push(&partial.bytes);
+        let batch = batch.finish();
+        self.receive.take_items(1, batch.encoded().len() as u64)?;
+        self.deliver(Chunk::Items(batch));
+        Ok(())
+    }
+
+    fn deliver(&mut self, chunk: Chunk) {
+        self.finish = None;
+        self.buffer.push(chunk);
+    }
+
+    pub(crate) fn handle_up_to_date(&mut self, frame: UpToDate) -> Result<(), Violation> {
+        if self.is_current(frame.epoch)? {
+            self.check_place(frame.at)?;
+            self.finish = Some(Finish::UpToDate);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn handle_end(&mut self, frame: End) -> Result<(), Violation> {
+        if self.is_current(frame.epoch)? {
+            self.check_place(frame.at)?;
+            self.finish = Some(Finish::End(frame.at));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn handle_broken(&mut self, frame: Broken) -> Result<(), Violation> {
+        if self.is_current(frame.epoch)? {
+            self.check_place(frame.at)?;
+            self.finish = Some(Finish::Broken(frame.fault));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn handle_state(&mut self, state: State) -> Result<(), Violation> {
+        if self.phase == Phase::Opening {
+            return Err(Violation::protocol("news of a stream that is not open"));
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    pub(crate) fn handle_sought(
+        &mut self,
+        frame: Sought,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
+        if !self.take_answer(frame.epoch)? {
+            return Ok(());
+        }
+        self.state = frame.state;
+        self.position = frame.at;
+        if !std::mem::take(&mut self.seeks.silent) {
+            self.seeks.outcome = Some(Ok(frame.at));
+        }
+        self.start_waiting_seek(budget);
+        Ok(())
+    }
+
+    pub(crate) fn handle_seek_failed(
+        &mut self,
+        frame: SeekFailed,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
+        if !self.take_answer(frame.epoch)? {
+            return Ok(());
+        }
+        self.state = frame.state;
+        if std::mem::take(&mut self.seeks.silent) {
+            self.finish = Some(Finish::Broken(frame.fault));
+        } else {
+            self.seeks.outcome = Some(Err(frame.fault));
+            if self.seeks.waiting.is_none() {
+                let back = Wish { to: Pos::Abs(self.position), at_end: self.at_end };
+                self.send_seek(back, budget);
+                self.seeks.silent = true;
+            }
+        }
+        self.start_waiting_seek(budget);
+        Ok(())
+    }
+
+    /// Takes the answer to the seek under way; says whether anybody still cares.
+    fn take_answer(&mut self, epoch: Epoch) -> Result<bool, Violation> {
+        if self.phase == Phase::Closing {
+            return Ok(false);
+        }
+        if !self.seeks.under_way || epoch != self.epoch {
+            return Err(Violation::protocol("an answer to a seek that was not made"));
+        }
+        self.seeks.under_way = false;
+        Ok(true)
+    }
+
+    fn start_waiting_seek(&mut self, budget: &mut ReceiveBudget) {
+        if !self.seeks.under_way
+            && let Some(wish) = self.seeks.waiting.take()
+        {
+            self.seeks.outcome = None;
+            self.send_seek(wish, budget);
+        }
+    }
+
+    /// The stream, or its link, is over. What is buffered stays readable.
+    pub(crate) fn handle_over(&mut self, fault: Fault, budget: &mut ReceiveBudget) {
+        if self.over().is_some() {
+            return;
+        }
+        self.phase = Phase::Over(fault.clone());
+        self.slots = Slots::default();
+        self.partial = None;
+        self.receive.release(budget);
+        let answered = self.seeks.under_way && !self.seeks.silent || self.seeks.waiting.is_some();
+        self.seeks = Seeks { outcome: self.seeks.outcome.take(), ..Seeks::default() };
+        if answered {
+            self.seeks.outcome = Some(Err(fault));
+        }
+    }
+
+    // --- commands ----------------------------------------------------------------------------
+
+    /// Takes up to `max` elements.
+    pub(crate) fn read(&mut self, max: u64, budget: &mut ReceiveBudget) -> ReadOutcome {
+        if let Some(chunk) = self.buffer.pop(max) {
+            let elements = chunk.elements();
+            self.position = self.position.forward(elements).unwrap_or(Position::MAX);
+            if self.phase == Phase::Open && !self.seeks.under_way {
+                let taken = Credit { bytes: chunk.encoded_len() as u64, elements };
+                self.slots.limit |= self.receive.consume(taken, &mut self.window, budget);
+            }
+            return ReadOutcome::Some(chunk);
+        }
+        if self.seeks.under_way || self.seeks.waiting.is_some() {
+            return ReadOutcome::Pending;
+        }
+        match (&self.finish, &self.phase) {
+            (Some(Finish::End(at)), _) => ReadOutcome::End(*at),
+            (Some(Finish::Broken(fault)), _) | (_, Phase::Over(fault)) => {
+                ReadOutcome::Failed(fault.clone())
+            }
+            _ => ReadOutcome::Pending,
+        }
+    }
+
+    /// Goes elsewhere. The consumer still holds `held` elements that it took and did not use.
+    ///
+    /// A place that is buffered already is reached at once; otherwise the streamer is asked, and
+    /// [`StreamPeer::take_seek_status`] tells how it went.
+    pub(crate) fn seek(
+        &mut self,
+        to: Pos,
+        at_end: AtEnd,
+        held: u64,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Fault> {
+        if let Phase::Over(fault) = &self.phase {
+            return Err(fault.clone());
+        }
+        let back = i64::try_from(held).unwrap_or(i64::MAX).saturating_neg();
+        let from = self.position.offset(back).unwrap_or(self.position);
+        if let Some(info) = &self.info {
+            wish_allowed(info.mode, from, to)?;
+        }
+        let wish = Wish { to, at_end };
+        self.seeks.outcome = None;
+        if self.phase == Phase::Opening || self.seeks.under_way {
+            self.seeks.waiting = Some(wish);
+        } else if !self.skip_to(wish, budget) {
+            self.position = from;
+            self.send_seek(wish, budget);
+        }
+        Ok(())
+    }
+
+    /// Reaches a place inside the buffer without asking anybody.
+    fn skip_to(&mut self, wish: Wish, budget: &mut ReceiveBudget) -> bool {
+        let Pos::Abs(to) = wish.to else { return false };
+        let inside = to >= self.position && to.since(self.position) < self.buffer.elements();
+        if !inside || wish.at_end != self.at_end {
+            return false;
+        }
+        while to > self.position {
+            if !matches!(self.read(to.since(self.position), budget), ReadOutcome::Some(_)) {
+                return false;
+            }
+        }
+        self.seeks.outcome = Some(Ok(to));
+        true
+    }
+
+    fn send_seek(&mut self, wish: Wish, budget: &mut ReceiveBudget) {
+        self.epoch = self.epoch.next();
+        self.at_end = wish.at_end;
+        self.buffer.clear();
+        self.partial = None;
+        self.finish = None;
+        self.receive.release(budget);
+        self.receive = Receive::start(self.window, budget);
+        self.seeks.under_way = true;
+        self.seeks.silent = false;
+        self.slots.limit = false;
+        self.slots.seek = Some(wish);
+    }
+
+    /// What became of the last seek; success and failure are told once.
+    pub(crate) fn take_seek_status(&mut self) -> SeekStatus {
+        self.seeks.take_status()
+    }
+
+    /// A seek made before the stream was open goes out behind the answer to it.
+    pub(crate) fn start_delayed_seek(&mut self, budget: &mut ReceiveBudget) {
+        let Some(wish) = self.seeks.waiting else { return };
+        let allowed =
+            self.info.as_ref().map(|info| wish_allowed(info.mode, self.position, wish.to));
+        match allowed {
+            Some(Err(fault)) => {
+                self.seeks.waiting = None;
+                self.seeks.outcome = Some(Err(fault));
+            }
+            _ => self.start_waiting_seek(budget),
+        }
+    }
+
+    /// The consumer is gone. Says whether the stream can be forgotten at once.
+    pub(crate) fn close(&mut self, budget: &mut ReceiveBudget) -> bool {
+        self.buffer.clear();
+        self.partial = None;
+        self.receive.release(budget);
+        if self.over().is_some() {
+            return true;
+        }
+        let unsent = self.slots.open;
+        self.phase = Phase::Closing;
+        self.slots = Slots { close: true, ..Slots::default() };
+        unsent
+    }
+
+    // --- output ------------------------------------------------------------------------------
+
+    pub(crate) const fn has_control(&self) -> bool {
+        self.slots.open || self.slots.seek.is_some() || self.slots.limit || self.slots.close
+    }
+
+    /// Appends the frames that wait.
+    pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) {
+        let slots = std::mem::take(&mut self.slots);
+        let credit = self.receive.granted();
+        if slots.open {
+            StreamControl::Open(self.open_frame(credit)).put(out, id.0);
+        }
+        if let Some(Wish { to, at_end }) = slots.seek {
+            let seek = Seek { epoch: self.epoch, to, from: self.position, at_end, credit };
+            StreamControl::Seek(seek).put(out, id.0);
+        } else if slots.limit {
+            StreamControl::Limit(Limit { epoch: self.epoch, credit }).put(out, id.0);
+        }
+        if slots.close {
+            StreamControl::Close(Close {}).put(out, id.0);
+        }
+    }
+
+    fn open_frame(&self, credit: Credit) -> Open {
+        Open {
+            target: Target::Path(self.request.path.clone()),
+            flags: self.request.flags.bits(),
+            kind: self.request.kind,
+            start: self.request.start,
+            at_end: self.request.at_end,
+            credit,
+            fingerprint: self.request.fingerprint,
+        }
+    }
+}

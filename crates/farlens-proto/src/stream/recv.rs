@@ -1,0 +1,226 @@
+//! The receiving half: how much was granted, came and was consumed in one epoch.
+//!
+//! Credit counts from the start of the epoch and only rises. It is granted for what the application
+//! consumed, so a slow reader holds at most its window and holds up nobody else. The window doubles
+//! while the reader is faster than the credit lets the sender be.
+
+use crate::error::Violation;
+use farlens_wire::{Limits, frame::stream::Credit};
+
+/// Credit granted on a link and not consumed, over all its streams.
+///
+/// `outstanding` is always the sum of the streams' own; when the limit is used up a stream still
+/// gets [`Limits::MIN_WINDOW_BYTES`].
+#[derive(Debug)]
+pub(crate) struct ReceiveBudget {
+    limit: u64,
+    outstanding: u64,
+}
+
+impl ReceiveBudget {
+    pub(crate) const fn new(limit: u64) -> Self {
+        Self { limit, outstanding: 0 }
+    }
+
+    pub(crate) const fn outstanding(&self) -> u64 {
+        self.outstanding
+    }
+
+    /// How much of `wanted` a stream may have outstanding that has `own` already.
+    fn allow(&self, wanted: u64, own: u64) -> u64 {
+        let others = self.outstanding.saturating_sub(own);
+        let free = self.limit.saturating_sub(others);
+        wanted.min(free.max(Limits::MIN_WINDOW_BYTES))
+    }
+
+    fn replace(&mut self, before: u64, after: u64) {
+        self.outstanding = self.outstanding.saturating_sub(before).saturating_add(after);
+    }
+}
+
+/// The window that a stream wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) bytes: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) elements: u64,
+}
+
+impl Window {
+    /// Nothing is wanted: only news about the data.
+    pub(crate) const NONE: Self = Self { bytes: 0, max_bytes: 0, elements: 0 };
+
+    pub(crate) const fn from_limits(limits: &Limits) -> Self {
+        Self {
+            bytes: limits.stream_window_bytes,
+            max_bytes: limits.stream_window_max_bytes,
+            elements: limits.stream_window_items,
+        }
+    }
+}
+
+/// What happened to the credit of one epoch.
+#[derive(Debug, Default)]
+pub(crate) struct Receive {
+    granted: Credit,
+    received: Credit,
+    consumed: Credit,
+}
+
+impl Receive {
+    /// A new epoch with its first credit.
+    pub(crate) fn start(window: Window, budget: &mut ReceiveBudget) -> Self {
+        let bytes = if window.bytes == 0 { 0 } else { budget.allow(window.bytes, 0) };
+        budget.replace(0, bytes);
+        Self { granted: Credit { bytes, elements: window.elements }, ..Self::default() }
+    }
+
+    /// Ends the epoch; its credit returns to the budget.
+    pub(crate) fn release(&mut self, budget: &mut ReceiveBudget) {
+        budget.replace(self.outstanding(), 0);
+        *self = Self::default();
+    }
+
+    pub(crate) const fn granted(&self) -> Credit {
+        self.granted
+    }
+
+    pub(crate) const fn outstanding(&self) -> u64 {
+        self.granted.bytes.saturating_sub(self.consumed.bytes)
+    }
+
+    /// Takes in bytes, which must end within the credit.
+    pub(crate) fn take_bytes(&mut self, length: u64) -> Result<(), Violation> {
+        let end = self.received.bytes.saturating_add(length);
+        if end > self.granted.bytes {
+            return Err(Violation::flow("bytes beyond the granted credit"));
+        }
+        self.received.bytes = end;
+        self.received.elements = end;
+        Ok(())
+    }
+
+    /// Takes in entities, which must begin within the credit.
+    pub(crate) fn take_items(&mut self, count: u64, encoded: u64) -> Result<(), Violation> {
+        self.check_item_start()?;
+        let elements = self.received.elements.saturating_add(count);
+        if elements > self.granted.elements {
+            return Err(Violation::flow("more entities than granted"));
+        }
+        self.received.bytes = self.received.bytes.saturating_add(encoded);
+        self.received.elements = elements;
+        Ok(())
+    }
+
+    /// Whether an entity may begin here.
+    pub(crate) fn check_item_start(&self) -> Result<(), Violation> {
+        if self.received.bytes >= self.granted.bytes {
+            return Err(Violation::flow("an entity begins beyond the granted credit"));
+        }
+        Ok(())
+    }
+
+    /// Notes what the application took, and grants more once it is worth a frame. `window` grows
+    /// when the application waits for a sender whom the credit holds back.
+    pub(crate) fn consume(
+        &mut self,
+        taken: Credit,
+        window: &mut Window,
+        budget: &mut ReceiveBudget,
+    ) -> bool {
+        let before = self.outstanding();
+        self.consumed.bytes = self.consumed.bytes.saturating_add(taken.bytes);
+        self.consumed.elements = self.consumed.elements.saturating_add(taken.elements);
+        budget.replace(before, self.outstanding());
+        let step = (window.bytes / 8).clamp(64 << 10, 512 << 10).min(window.bytes / 2).max(1);
+        let drained = self.consumed.bytes >= self.received.bytes;
+        let blocked = self.granted.bytes.saturating_sub(self.received.bytes) < step;
+        if drained && blocked {
+            window.bytes = window.bytes.saturating_mul(2).min(window.max_bytes);
+        }
+        self.grant(*window, step, budget)
+    }
+
+    fn grant(&mut self, window: Window, step: u64, budget: &mut ReceiveBudget) -> bool {
+        if window.bytes == 0 {
+            return false;
+        }
+        let own = self.outstanding();
+        let bytes = self.consumed.bytes.saturating_add(budget.allow(window.bytes, own));
+        let elements = self.consumed.elements.saturating_add(window.elements);
+        let item_step = (window.elements / 8).max(1);
+        let worth = bytes >= self.granted.bytes.saturating_add(step)
+            || elements >= self.granted.elements.saturating_add(item_step);
+        if worth {
+            self.granted.bytes = self.granted.bytes.max(bytes);
+            self.granted.elements = self.granted.elements.max(elements);
+            budget.replace(own, self.outstanding());
+        }
+        worth
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const WINDOW: Window = Window { bytes: 256 << 10, max_bytes: 1 << 20, elements: 65_536 };
+
+    fn bytes(n: u64) -> Credit {
+        Credit { bytes: n, elements: n }
+    }
+
+    #[test]
+    fn one_byte_too_many_is_a_violation() {
+        let mut budget = ReceiveBudget::new(1 << 20);
+        let mut receive = Receive::start(WINDOW, &mut budget);
+        assert!(receive.take_bytes(WINDOW.bytes).is_ok());
+        assert!(receive.take_bytes(1).is_err());
+    }
+
+    #[test]
+    fn a_window_grows_only_when_credit_holds_the_sender_back() {
+        let mut budget = ReceiveBudget::new(16 << 20);
+        let mut window = WINDOW;
+        let mut receive = Receive::start(window, &mut budget);
+        receive.take_bytes(64 << 10).unwrap();
+        receive.consume(bytes(64 << 10), &mut window, &mut budget);
+        assert_eq!(window.bytes, WINDOW.bytes, "the sender had credit left");
+        let left = receive.granted().bytes - (64 << 10);
+        receive.take_bytes(left).unwrap();
+        receive.consume(bytes(left), &mut window, &mut budget);
+        assert_eq!(window.bytes, 2 * WINDOW.bytes);
+    }
+
+    proptest! {
+        /// Credit is conserved: what was granted is consumed, outstanding or given back.
+        #[test]
+        fn credit_is_conserved(steps in prop::collection::vec((0usize..4, 1u64..300_000), 1..200)) {
+            let mut budget = ReceiveBudget::new(600 << 10);
+            let mut window = [WINDOW; 4];
+            let mut streams: Vec<Receive> =
+                window.iter().map(|&w| Receive::start(w, &mut budget)).collect();
+            for (index, amount) in steps {
+                let receive = &mut streams[index];
+                let room = receive.granted.bytes - receive.received.bytes;
+                if amount % 17 == 0 {
+                    receive.release(&mut budget);
+                    *receive = Receive::start(window[index], &mut budget);
+                } else if amount.min(room) > 0 {
+                    receive.take_bytes(amount.min(room)).unwrap();
+                } else {
+                    let waiting = receive.received.bytes - receive.consumed.bytes;
+                    receive.consume(bytes(amount.min(waiting)), &mut window[index], &mut budget);
+                }
+                let sum: u64 = streams.iter().map(Receive::outstanding).sum();
+                prop_assert_eq!(sum, budget.outstanding());
+                prop_assert!(sum <= (600 << 10) + 4 * Limits::MIN_WINDOW_BYTES);
+            }
+            for receive in &mut streams {
+                receive.release(&mut budget);
+            }
+            prop_assert_eq!(budget.outstanding(), 0);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The sending half: what waits to go out in one epoch, and how far it may.
+
+use crate::{
+    buffer::{StreamBuffer, chunk::Chunk},
+    error::Violation,
+};
+use bytes::{Bytes, BytesMut};
+use farlens_wire::{
+    Epoch, Position,
+    frame::stream::{self, Credit},
+};
+
+/// Elements that have been fetched, and the credit they may use.
+#[derive(Debug, Default)]
+pub(crate) struct Send {
+    limit: Credit,
+    sent: Credit,
+    /// The position of the first element that has not been sent.
+    at: Position,
+    queue: StreamBuffer,
+    /// An entity that is going out in parts.
+    part: Option<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    total: usize,
+    rest: Bytes,
+}
+
+impl Send {
+    pub(crate) fn start(at: Position, limit: Credit) -> Self {
+        Self { limit, at, ..Self::default() }
+    }
+
+    /// Raises the limit, which must not fall.
+    pub(crate) fn raise(&mut self, limit: Credit) -> Result<(), Violation> {
+        if limit.bytes < self.limit.bytes || limit.elements < self.limit.elements {
+            return Err(Violation::flow("credit was taken back"));
+        }
+        self.limit = limit;
+        Ok(())
+    }
+
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        self.queue.push(chunk);
+    }
+
+    /// Bytes that wait, a started entity included.
+    pub(crate) fn queued(&self) -> usize {
+        let part = self.part.as_ref().map_or(0, |part| part.rest.len());
+        self.queue.encoded_len().saturating_add(part)
+    }
+
+    /// Credit beyond what is sent and queued; a fetch may ask for that much.
+    pub(crate) fn fetchable(&self) -> Credit {
+        let bytes = self.sent.bytes.saturating_add(self.queued() as u64);
+        let elements = self.sent.elements.saturating_add(self.queue.elements());
+        Credit {
+            bytes: self.limit.bytes.saturating_sub(bytes),
+            elements: self.limit.elements.saturating_sub(elements),
+        }
+    }
+
+    /// Whether the peer wants no elements at all.
+    pub(crate) const fn is_unwanted(&self) -> bool {
+        self.limit.bytes == 0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.part.is_none()
+    }
+
+    /// Whether something may go out.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.part.is_some() || (!self.queue.is_empty() && self.sent.bytes < self.limit.bytes)
+    }
+
+    /// Appends one frame whose payload is at most `room` bytes; says whether it did.
+    pub(crate) fn put_frame(
+        &mut self,
+        out: &mut BytesMut,
+        id: u64,
+        epoch: Epoch,
+        room: usize,
+    ) -> bool {
+        let room = room.saturating_sub(stream::BULK_HEAD_MAX);
+        if room == 0 || !self.is_ready() {
+            return false;
+        }
+        if self.part.is_some() {
+            return self.put_part(out, id, epoch, room);
+        }
+        let left = self.limit.bytes.saturating_sub(self.sent.bytes);
+        let within = usize::try_from(left).unwrap_or(usize::MAX).min(room);
+        if let Some(batch) = self.queue.pop_fitting(within) {
+            let at = (epoch, self.at);
+            stream::put_bulk_head(out, stream::ITEMS, id, at, None, batch.encoded().len());
+            out.extend_from_slice(batch.encoded());
+            self.count(batch.encoded().len(), batch.count());
+            return true;
+        }
+        match self.queue.pop(within as u64) {
+            Some(Chunk::Bytes(bytes)) => {
+                stream::put_bulk_head(out, stream::DATA, id, (epoch, self.at), None, bytes.len());
+                out.extend_from_slice(&bytes);
+                self.count(bytes.len(), bytes.len() as u64);
+                true
+            }
+            Some(Chunk::Items(batch)) => self.put_large(out, id, epoch, room, batch),
+            None => false,
+        }
+    }
+
+    /// Sends the first entity of `batch`, which does not fit, whole or in parts.
+    fn put_large(
+        &mut self,
+        out: &mut BytesMut,
+        id: u64,
+        epoch: Epoch,
+        room: usize,
+        mut batch: crate::ItemBatch,
+    ) -> bool {
+        let first = batch.split_to(1);
+        self.queue.unpop(Chunk::Items(batch));
+        if first.encoded().len() <= room {
+            let length = first.encoded().len();
+            stream::put_bulk_head(out, stream::ITEMS, id, (epoch, self.at), None, length);
+            out.extend_from_slice(first.encoded());
+            self.count(length, 1);
+            return true;
+        }
+        let Some(rest) = first.clone().pop() else { return false };
+        self.sent.bytes = self.sent.bytes.saturating_add(first.encoded().len() as u64);
+        self.part = Some(Part { total: rest.len(), rest });
+        self.put_part(out, id, epoch, room)
+    }
+
+    fn put_part(&mut self, out: &mut BytesMut, id: u64, epoch: Epoch, room: usize) -> bool {
+        let Some(part) = self.part.as_mut() else { return false };
+        let piece = part.rest.split_to(part.rest.len().min(room));
+        let total = Some(part.total as u64);
+        stream::put_bulk_head(out, stream::ITEM_PART, id, (epoch, self.at), total, piece.len());
+        out.extend_from_slice(&piece);
+        if part.rest.is_empty() {
+            self.part = None;
+            self.count(0, 1);
+        }
+        true
+    }
+
+    fn count(&mut self, bytes: usize, elements: u64) {
+        self.sent.bytes = self.sent.bytes.saturating_add(bytes as u64);
+        self.sent.elements = self.sent.elements.saturating_add(elements);
+        self.at = self.at.forward(elements).unwrap_or(Position::MAX);
+    }
+}
