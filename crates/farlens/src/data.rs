@@ -6,9 +6,11 @@
 mod entry;
 mod fixed;
 mod items;
+mod iter;
 
 pub use entry::{Entry, EntryKind};
 pub use fixed::FixedData;
+pub use iter::{IterData, OpenIter};
 
 use crate::{Error, Result};
 use bytes::Bytes;
