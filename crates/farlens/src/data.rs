@@ -3,12 +3,17 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
+mod dir;
 mod entry;
+mod file;
 mod fixed;
 mod items;
 mod iter;
+mod storage;
 
+pub use dir::Directory;
 pub use entry::{Entry, EntryKind};
+pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
 
