@@ -9,6 +9,7 @@ mod file;
 mod fixed;
 mod items;
 mod iter;
+mod spool;
 mod storage;
 
 pub use dir::Directory;
@@ -16,6 +17,7 @@ pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
+pub use spool::{Spool, SpoolData, SpoolWriter};
 
 use crate::{Error, Result};
 use bytes::Bytes;

@@ -92,6 +92,23 @@ pub(super) async fn read_blocking(
     .await
 }
 
+/// Reads exactly `length` bytes on the blocking pool.
+pub(super) async fn read_exactly(file: &Arc<dyn Storage>, at: u64, length: usize) -> Result<Bytes> {
+    let file = Arc::clone(file);
+    on_pool(move || {
+        let mut buffer = Vec::with_capacity(length);
+        while buffer.len() < length {
+            let place = at + buffer.len() as u64;
+            if retry(|| file.read(&mut buffer, place)).map_err(io_failed)? == 0 {
+                return Err(io_failed(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        buffer.truncate(length);
+        Ok(Bytes::from(buffer))
+    })
+    .await
+}
+
 /// What the file is at this moment, asked on the blocking pool since a remote file system may wait.
 pub(super) async fn stat(file: &Arc<dyn Storage>) -> Result<FileStat> {
     let file = Arc::clone(file);
@@ -226,6 +243,15 @@ mod tests {
         assert_eq!(error.code(), Code::STORAGE_IO);
         let failed = double(&[InvalidData], &[]);
         let error = read_cached(&failed, 0, 1).expect("known").expect_err("a failure");
+        assert_eq!(error.code(), Code::STORAGE_IO);
+    }
+
+    #[tokio::test]
+    async fn d11_short_reads_are_joined_where_all_is_needed() {
+        let file: Arc<dyn Storage> = Arc::new(Double { short: 7, ..double(&[], &[Interrupted]) });
+        let bytes = read_exactly(&file, 1, 100).await.expect("all there");
+        assert_eq!(bytes, Vec::from_iter(1..=100));
+        let error = read_exactly(&file, 200, 100).await.expect_err("56 bytes are there");
         assert_eq!(error.code(), Code::STORAGE_IO);
     }
 
