@@ -187,8 +187,8 @@ impl Drop for Fed {
     }
 }
 
-fn fed() -> (IterData, mpsc::Sender<u8>, tokio::sync::oneshot::Receiver<()>) {
-    let (send, items) = mpsc::channel();
+fn fed() -> (IterData, mpsc::SyncSender<u8>, tokio::sync::oneshot::Receiver<()>) {
+    let (send, items) = mpsc::sync_channel(8);
     let (dropped, gone) = tokio::sync::oneshot::channel();
     let fed = Fed { items, dropped: Some(dropped) };
     let data = IterData::encoded(move |body| {
