@@ -206,7 +206,7 @@ async fn d9_a_file_that_cannot_be_written_fails_the_sequence_and_keeps_what_was_
     assert_eq!(error.code(), Code::STORAGE_IO);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_in_other_tasks_see_every_element_once() {
     const TOTAL: u64 = 3_000;
     let (mut writer, data) = Spool::with_memory(Kind::Items, 100_000);
