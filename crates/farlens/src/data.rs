@@ -3,11 +3,30 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
-use crate::Result;
+mod dir;
+mod entry;
+mod file;
+mod fixed;
+mod items;
+mod iter;
+mod spool;
+mod storage;
+
+pub use dir::Directory;
+pub use entry::{Entry, EntryKind};
+pub use file::{FileData, OpenFile};
+pub use fixed::FixedData;
+pub use iter::{IterData, OpenIter};
+pub use spool::{Spool, SpoolData, SpoolWriter};
+
+use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{Chunk, Kind};
-use farlens_wire::{Bounds, ModeOffer, Position};
-use std::future::Future;
+use farlens_wire::{Bounds, Code, ModeOffer, Position};
+use std::{
+    future::Future,
+    hash::{BuildHasher, Hasher, RandomState},
+};
 
 /// What a source looks like at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +49,13 @@ pub struct ReadBudget {
     pub bytes: usize,
     /// Elements at most, never zero.
     pub elements: u64,
+}
+
+impl ReadBudget {
+    /// How many bytes it allows where each byte is an element.
+    fn byte_count(self) -> usize {
+        usize::try_from(self.elements).map_or(self.bytes, |elements| elements.min(self.bytes))
+    }
 }
 
 /// The answer to a request.
@@ -79,4 +105,15 @@ pub trait StreamerData: Send + Sync + 'static {
         let _ = seen;
         std::future::pending()
     }
+}
+
+/// A version that no other source has: sixteen bytes, drawn from the seeds of the standard hasher.
+fn fresh_version() -> Bytes {
+    let draw = || RandomState::new().build_hasher().finish().to_be_bytes();
+    Bytes::from([draw(), draw()].concat())
+}
+
+/// The error of a request for a place that this source does not serve.
+fn out_of_range(at: Position, bounds: Bounds) -> Error {
+    Error::new(Code::OUT_OF_RANGE, format!("position {at} lies outside {bounds}"))
 }
