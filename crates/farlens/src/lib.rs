@@ -1,10 +1,28 @@
 //! Remote objects and seekable streams over one mutually authenticated TLS 1.3 link.
 
 pub mod data;
-mod error;
+pub mod dirs;
 
+mod address;
+mod base32;
+mod error;
+mod grant;
+#[allow(dead_code, reason = "links use it")]
+mod net;
+mod path;
+mod percent;
+mod ticket;
+mod tls;
+mod url;
+
+pub use address::Address;
 pub use error::{Error, ErrorKind, Result};
 pub use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind};
 pub use farlens_wire::{
     AtEnd, Bounds, Code, Flags, Limits, Mode, ModeOffer, OutOfRange, Pos, Position,
 };
+pub use grant::{Grant, Pattern, Verb};
+pub use path::RemotePath;
+pub use ticket::{Invite, Ticket, TicketTarget};
+pub use tls::KeyId;
+pub use url::{Target, Url};
