@@ -11,7 +11,10 @@ mod grant;
 mod net;
 mod path;
 mod percent;
+#[allow(dead_code, reason = "links use it")]
+mod private;
 mod ticket;
+#[allow(dead_code, reason = "links use it")]
 mod tls;
 mod url;
 
@@ -24,5 +27,5 @@ pub use farlens_wire::{
 pub use grant::{Grant, Pattern, Verb};
 pub use path::RemotePath;
 pub use ticket::{Invite, Ticket, TicketTarget};
-pub use tls::KeyId;
+pub use tls::{Identity, KeyId};
 pub use url::{Target, Url};
