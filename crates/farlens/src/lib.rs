@@ -7,12 +7,14 @@ mod address;
 mod base32;
 mod error;
 mod grant;
+mod invite;
 #[allow(dead_code, reason = "links use it")]
 mod net;
 mod path;
 mod percent;
 #[allow(dead_code, reason = "links use it")]
 mod private;
+mod target;
 mod ticket;
 #[allow(dead_code, reason = "links use it")]
 mod tls;
@@ -25,7 +27,9 @@ pub use farlens_wire::{
     AtEnd, Bounds, Code, Flags, Limits, Mode, ModeOffer, OutOfRange, Pos, Position,
 };
 pub use grant::{Grant, Pattern, Verb};
+pub use invite::{Invites, Redemption};
 pub use path::RemotePath;
-pub use ticket::{Invite, Ticket, TicketTarget};
-pub use tls::{Identity, KeyId};
-pub use url::{Target, Url};
+pub use target::{Target, TicketTarget};
+pub use ticket::{Invite, Ticket};
+pub use tls::{AuthorizedClient, AuthorizedClients, Identity, KeyId, KnownServer, KnownServers};
+pub use url::Url;

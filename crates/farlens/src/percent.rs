@@ -1,6 +1,8 @@
 //! `%XX` escapes, decoded exactly once and only at the edge where a person typed something.
 
-/// Writes a component so that [`decode`] gives it back, escaping `%`, controls, white space and
+use crate::{Code, Error, RemotePath, Result};
+
+/// Writes text so that [`decode`] gives each component back, escaping `%`, controls, white space and
 /// whatever `also` names. Other characters stay readable.
 pub(crate) fn encode(text: &str, also: &[char]) -> String {
     let mut out = String::with_capacity(text.len());
@@ -45,6 +47,24 @@ fn hex_pair(digits: &[u8]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let value = digit(digits[0])? * 16 + digit(digits[1])?;
     u8::try_from(value).ok()
+}
+
+/// Reads a path in which `%XX` may stand; nothing at all is the root.
+pub(crate) fn decode_path(text: &str) -> Result<RemotePath> {
+    if text.is_empty() {
+        return Ok(RemotePath::root());
+    }
+    let components: Result<Vec<String>, String> = text.split('/').map(decode).collect();
+    let components = components.map_err(|why| {
+        Error::new(Code::BAD_ADDRESS, format!("the path is malformed: {why}"))
+            .with_hint("write %25 for a % that belongs to a name")
+    })?;
+    RemotePath::new(&components.join("/"))
+}
+
+/// Writes a path so that [`decode_path`] gives it back.
+pub(crate) fn encode_path(path: &RemotePath) -> String {
+    encode(path.as_str(), &['#', '?'])
 }
 
 #[cfg(test)]

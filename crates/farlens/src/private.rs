@@ -7,7 +7,7 @@ use crate::{Code, Error, Result};
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 use tempfile::NamedTempFile;
@@ -102,7 +102,8 @@ pub(crate) fn lock(path: &Path, code: Code) -> Result<File> {
     name.push(".lock");
     let name = PathBuf::from(name);
     let locked = make_parent(&name).and_then(|()| {
-        let file = File::options().create(true).truncate(false).write(true).open(&name)?;
+        let file =
+            File::options().create(true).truncate(false).write(true).mode(0o600).open(&name)?;
         file.lock()?;
         Ok(file)
     });

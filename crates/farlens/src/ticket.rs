@@ -7,9 +7,7 @@
 //! `flp1` is public. `fls1` holds an invite and is a secret: no error and no `Debug` repeats it. The
 //! digit is the version. The checksum tells a typing error from a word that was cut off.
 
-use crate::{
-    Address, Code, Error, KeyId, RemotePath, Result, base32, base32::Base32Error, percent,
-};
+use crate::{Address, Code, Error, KeyId, RemotePath, Result, base32, base32::Base32Error};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
@@ -219,85 +217,6 @@ fn cut_off() -> Error {
     bad("it is cut off, or its last letters are wrong")
 }
 
-/// A ticket, and what to open beneath the path that it carries: `flp1…/sub/file`.
-///
-/// `Display` writes the whole word and the rest, so it may hold a secret; `Debug` hides it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TicketTarget {
-    ticket: Ticket,
-    rest: RemotePath,
-    resolved: RemotePath,
-}
-
-impl TicketTarget {
-    /// The ticket in front.
-    #[must_use]
-    pub fn ticket(&self) -> &Ticket {
-        &self.ticket
-    }
-
-    /// What follows the ticket; `/` if nothing does.
-    #[must_use]
-    pub fn rest(&self) -> &RemotePath {
-        &self.rest
-    }
-
-    /// The path on the server: the rest beneath the ticket's own path.
-    #[must_use]
-    pub fn resolve(&self) -> &RemotePath {
-        &self.resolved
-    }
-}
-
-impl From<Ticket> for TicketTarget {
-    fn from(ticket: Ticket) -> Self {
-        Self { rest: RemotePath::root(), resolved: ticket.path.clone(), ticket }
-    }
-}
-
-impl FromStr for TicketTarget {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (word, path) = text.split_at(text.find('/').unwrap_or(text.len()));
-        let ticket: Ticket = word.parse()?;
-        let rest = decode_path(path)?;
-        let resolved = match rest.is_root() {
-            true => ticket.path.clone(),
-            false => ticket.path.join(&rest.as_str()[1..])?,
-        };
-        Ok(Self { ticket, rest, resolved })
-    }
-}
-
-impl fmt::Display for TicketTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.ticket, f)?;
-        match self.rest.is_root() {
-            true => Ok(()),
-            false => f.write_str(&encode_path(&self.rest)),
-        }
-    }
-}
-
-/// Reads a path in which `%XX` may stand; nothing at all is the root.
-pub(crate) fn decode_path(text: &str) -> Result<RemotePath> {
-    if text.is_empty() {
-        return Ok(RemotePath::root());
-    }
-    let components: Result<Vec<String>, String> = text.split('/').map(percent::decode).collect();
-    let components = components.map_err(|why| {
-        Error::new(Code::BAD_ADDRESS, format!("the path is malformed: {why}"))
-            .with_hint("write %25 for a % that belongs to a name")
-    })?;
-    RemotePath::new(&components.join("/"))
-}
-
-/// Writes a path so that [`decode_path`] gives it back.
-pub(crate) fn encode_path(path: &RemotePath) -> String {
-    percent::encode(path.as_str(), &['#', '?'])
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -326,7 +245,7 @@ pub(crate) mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        let error = text.parse::<TicketTarget>().expect_err(text);
+        let error = text.parse::<Ticket>().expect_err(text);
         assert_eq!(error.code(), Code::BAD_ADDRESS);
         error.to_string()
     }
@@ -377,22 +296,10 @@ pub(crate) mod tests {
             (typo, "typing error"),
             (format!("{GOLDEN_PUBLIC}aaaaaaaa"), "follow its end"),
             (format!("flp1{}", "a".repeat(MAX_LETTERS + 1)), "longer"),
-            (format!("{GOLDEN_PUBLIC}/a/%2e%2e/b"), ". or .."),
-            (format!("{GOLDEN_PUBLIC}/a%2Fb"), "%2F"),
-            (format!("{GOLDEN_PUBLIC}/a%"), "hexadecimal"),
         ] {
             let message = refusal(&word);
             assert!(message.contains(part), "{message}");
         }
-    }
-
-    #[test]
-    fn the_rest_lies_beneath_the_path() {
-        let target: TicketTarget = format!("{GOLDEN_PUBLIC}/a%20b/c").parse().unwrap();
-        assert_eq!(target.resolve().as_str(), "/ct.raw/a b/c");
-        assert_eq!(target.to_string(), format!("{GOLDEN_PUBLIC}/a%20b/c"));
-        let target: TicketTarget = GOLDEN_PUBLIC.parse().unwrap();
-        assert_eq!(target.resolve().as_str(), "/ct.raw");
     }
 
     #[test]
@@ -419,18 +326,13 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn what_is_displayed_parses_to_the_same(ticket in any_ticket(), path in any_path()) {
-            prop_assert_eq!(&ticket.to_string().parse::<Ticket>().unwrap(), &ticket);
-            let text = format!("{ticket}{}", encode_path(&path));
-            let target: TicketTarget = text.parse().unwrap();
-            prop_assert_eq!(target.rest(), &path);
-            prop_assert!(target.resolve().is_within(ticket.path()));
-            prop_assert_eq!(target.to_string().parse::<TicketTarget>().unwrap(), target);
+        fn what_is_displayed_parses_to_the_same(ticket in any_ticket()) {
+            prop_assert_eq!(ticket.to_string().parse::<Ticket>().unwrap(), ticket);
         }
 
         #[test]
         fn nothing_panics(text in "(fl[ps]1)?[a-z2-7]{0,80}.*") {
-            let _ = text.parse::<TicketTarget>();
+            let _ = text.parse::<Ticket>();
         }
 
         #[test]

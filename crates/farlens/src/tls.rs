@@ -7,11 +7,16 @@ pub(crate) mod config;
 pub(crate) mod handshake;
 pub(crate) mod trust;
 
+mod authorized_clients;
 mod identity;
 mod key_id;
+mod known_servers;
+mod trust_file;
 
+pub use authorized_clients::{AuthorizedClient, AuthorizedClients};
 pub use identity::Identity;
 pub use key_id::KeyId;
+pub use known_servers::{KnownServer, KnownServers};
 
 use crate::{Code, Error, Result};
 use rustls::crypto::{

@@ -1,8 +1,8 @@
-//! Where to go, as people write it: `farlens://host[:port]/path[#KEYID]`, or a ticket.
+//! A place on a server, as people write it: `farlens://host[:port]/path[#KEYID]`.
 
 use crate::{
     Address, Code, Error, KeyId, RemotePath, Result,
-    ticket::{Invite, TicketTarget, decode_path, encode_path, looks_like_ticket},
+    percent::{decode_path, encode_path},
 };
 use std::{fmt, str::FromStr};
 
@@ -70,7 +70,8 @@ impl FromStr for Url {
     }
 }
 
-fn strip_scheme(text: &str) -> Option<&str> {
+/// What follows `farlens://`, in whatever case that is written.
+pub(crate) fn strip_scheme(text: &str) -> Option<&str> {
     let scheme = text.get(..SCHEME.len())?;
     scheme.eq_ignore_ascii_case(SCHEME).then(|| &text[SCHEME.len()..])
 }
@@ -94,109 +95,10 @@ impl fmt::Display for Url {
     }
 }
 
-/// Anything that names something on a server: a URL, or a ticket with or without a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Target {
-    /// `farlens://…`
-    Url(Url),
-    /// `flp1…` or `fls1…`, perhaps followed by a path.
-    Ticket(TicketTarget),
-}
-
-impl Target {
-    /// Reads either form. Aliases and local files are the command line's business.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::BAD_ADDRESS`], saying what is wrong with the form that `text` seems to have. A
-    /// ticket is never repeated in it.
-    pub fn parse(text: &str) -> Result<Self> {
-        if looks_like_ticket(text) {
-            return text.parse().map(Self::Ticket);
-        }
-        if strip_scheme(text).is_some() {
-            return text.parse().map(Self::Url);
-        }
-        Err(Error::new(Code::BAD_ADDRESS, "this is neither a URL nor a ticket").with_hint(
-            "use farlens://host[:port]/path[#KEYID], or the flp1… or fls1… word that \
-             `farlens serve` prints",
-        ))
-    }
-
-    /// Where the server may be reached, in order of preference; never empty.
-    #[must_use]
-    pub fn addresses(&self) -> &[Address] {
-        match self {
-            Self::Url(url) => std::slice::from_ref(&url.address),
-            Self::Ticket(target) => target.ticket().addresses(),
-        }
-    }
-
-    /// What to open there.
-    #[must_use]
-    pub fn path(&self) -> &RemotePath {
-        match self {
-            Self::Url(url) => url.path(),
-            Self::Ticket(target) => target.resolve(),
-        }
-    }
-
-    /// The key that the server must show, if the target names one.
-    #[must_use]
-    pub fn key(&self) -> Option<KeyId> {
-        match self {
-            Self::Url(url) => url.key(),
-            Self::Ticket(target) => Some(target.ticket().key()),
-        }
-    }
-
-    /// The invite to show, if it is a secret ticket.
-    #[must_use]
-    pub fn invite(&self) -> Option<&Invite> {
-        match self {
-            Self::Url(_) => None,
-            Self::Ticket(target) => target.ticket().invite(),
-        }
-    }
-}
-
-impl FromStr for Target {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::parse(text)
-    }
-}
-
-impl From<Url> for Target {
-    fn from(url: Url) -> Self {
-        Self::Url(url)
-    }
-}
-
-impl From<TicketTarget> for Target {
-    fn from(target: TicketTarget) -> Self {
-        Self::Ticket(target)
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(url) => fmt::Display::fmt(url, f),
-            Self::Ticket(target) => fmt::Display::fmt(target, f),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        address::tests::any_address, path::tests::any_path, ticket::tests::any_ticket,
-        tls::tests::any_key_id,
-    };
+    use crate::{address::tests::any_address, path::tests::any_path, tls::tests::any_key_id};
     use proptest::prelude::*;
 
     #[test]
@@ -231,8 +133,7 @@ mod tests {
     fn errors_say_what_is_wrong() {
         let (one, two) = (KeyId::from_bytes([1; 32]), KeyId::from_bytes([2; 32]));
         for (text, part) in [
-            ("lab:/x".to_owned(), "neither"),
-            ("http://lab/".to_owned(), "neither"),
+            ("http://lab/".to_owned(), "start with"),
             ("farlens:///x".to_owned(), "host is missing"),
             ("farlens://lab:99999/".to_owned(), "65535"),
             ("farlens://lab/a?b=1".to_owned(), "?"),
@@ -244,9 +145,8 @@ mod tests {
             ("farlens://lab/a%00".to_owned(), "NUL"),
             ("farlens://lab/%ff".to_owned(), "UTF-8"),
             ("farlens://lab/a/".to_owned(), "empty"),
-            ("flp9abc".to_owned(), "version"),
         ] {
-            let error = Target::parse(&text).expect_err(&text);
+            let error = text.parse::<Url>().expect_err(&text);
             assert_eq!(error.code(), Code::BAD_ADDRESS);
             assert!(error.message().contains(part), "{text}: {error}");
             assert!(error.hint().is_some());
@@ -258,19 +158,13 @@ mod tests {
         fn a_displayed_url_parses_to_the_same(
             address in any_address(), path in any_path(), key in proptest::option::of(any_key_id()),
         ) {
-            let target = Target::Url(Url::new(address, path, key));
-            prop_assert_eq!(Target::parse(&target.to_string()).unwrap(), target);
-        }
-
-        #[test]
-        fn a_displayed_ticket_parses_to_the_same(ticket in any_ticket()) {
-            let target = Target::Ticket(ticket.into());
-            prop_assert_eq!(Target::parse(&target.to_string()).unwrap(), target);
+            let url = Url::new(address, path, key);
+            prop_assert_eq!(url.to_string().parse::<Url>().unwrap(), url);
         }
 
         #[test]
         fn nothing_panics(text in "(farlens://)?.*") {
-            let _ = Target::parse(&text);
+            let _ = text.parse::<Url>();
         }
     }
 }
