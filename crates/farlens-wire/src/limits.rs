@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn each_edge_is_where_it_is_said_to_be() {
-        let cases: [(fn(&mut Limits), bool); 6] = [
+        type Change = fn(&mut Limits);
+        let cases: [(Change, bool); 6] = [
             (|l| l.frame_bytes = 4 << 10, true),
             (|l| l.frame_bytes = (4 << 10) - 1, false),
             (|l| l.frame_bytes = (1 << 20) + 1, false),
