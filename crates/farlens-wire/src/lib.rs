@@ -5,13 +5,20 @@
 
 pub mod varint;
 
+pub mod typed;
+
+mod budget;
 mod code;
+mod entity;
 mod id;
 mod limits;
 mod mode;
 mod pos;
+mod read;
 
+pub use budget::{Budget, DecodeError, EncodeError};
 pub use code::Code;
+pub use entity::{Base64, Entity, Rfc3339, WrongKind};
 pub use id::{CallId, Epoch, ObjectId, Side, StreamId};
 pub use limits::{Limits, LimitsError};
 pub use mode::{Flags, Mode, ModeError, ModeOffer, OfferError};
