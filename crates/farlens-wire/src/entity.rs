@@ -35,7 +35,7 @@ pub(crate) use self::serde::{ENTITY_NAME, Handshake, charge};
 pub use convert::WrongKind;
 pub(crate) use decode::decode_one;
 pub(crate) use encode::encode_nested;
-pub(crate) use keys::{has_duplicate, has_duplicate_name, is_key};
+pub(crate) use keys::{has_duplicate, has_duplicate_name, is_key, repeats};
 pub use text::{Base64, Rfc3339};
 
 use crate::{DecodeError, EncodeError, Limits};

@@ -5,10 +5,12 @@
 
 pub mod varint;
 
+pub mod schema;
 pub mod typed;
 
 mod budget;
 mod code;
+mod element;
 mod entity;
 mod id;
 mod limits;
@@ -18,6 +20,7 @@ mod read;
 
 pub use budget::{Budget, DecodeError, EncodeError};
 pub use code::Code;
+pub use element::Element;
 pub use entity::{Base64, Entity, Rfc3339, WrongKind};
 pub use id::{CallId, Epoch, ObjectId, Side, StreamId};
 pub use limits::{Limits, LimitsError};

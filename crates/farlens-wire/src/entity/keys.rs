@@ -23,7 +23,8 @@ pub(crate) fn has_duplicate_name<T>(named: &[(String, T)]) -> bool {
     repeats(named.iter().map(|(name, _)| name.as_str()))
 }
 
-fn repeats<K: Hash + Eq>(keys: impl Iterator<Item = K> + Clone) -> bool {
+/// Whether two of the keys are the same. Takes time linear in their number.
+pub(crate) fn repeats<K: Hash + Eq>(keys: impl Iterator<Item = K> + Clone) -> bool {
     let many = keys.size_hint().1.unwrap_or(usize::MAX);
     if many <= FEW {
         let mut rest = keys;
