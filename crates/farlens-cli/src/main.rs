@@ -1,3 +1,6 @@
 //! The farlens command.
 
+#[cfg(test)]
+mod json;
+
 fn main() {}

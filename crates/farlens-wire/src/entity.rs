@@ -26,6 +26,7 @@
 mod convert;
 mod decode;
 mod encode;
+mod into;
 mod keys;
 mod serde;
 mod text;

@@ -122,9 +122,13 @@ impl SchemaDoc {
         // One entry for each type that the program was compiled with.
         static DOCS: LazyLock<Mutex<HashMap<TypeId, Arc<SchemaDoc>>>> =
             LazyLock::new(Mutex::default);
-        let mut docs = DOCS.lock().unwrap_or_else(PoisonError::into_inner);
-        let doc = docs.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(build::document::<T>()));
-        Arc::clone(doc)
+        let lock = || DOCS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(doc) = lock().get(&TypeId::of::<T>()) {
+            return Arc::clone(doc);
+        }
+        // An implementation may be the user's and ask for other documents: it runs unlocked.
+        let doc = Arc::new(build::document::<T>());
+        Arc::clone(lock().entry(TypeId::of::<T>()).or_insert(doc))
     }
 
     /// The type of the value itself.

@@ -8,6 +8,7 @@ use crate::{DecodeError, Entity, Limits};
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -130,6 +131,12 @@ impl Schema for Entity {
     }
 
     const UNTYPED: bool = true;
+}
+
+impl<T: ?Sized + 'static> Schema for PhantomData<T> {
+    fn build(_: &mut SchemaBuilder) -> Type {
+        Type::Unit
+    }
 }
 
 macro_rules! wrappers {
