@@ -159,7 +159,7 @@ impl Link {
         self.shutdown.over()
     }
 
-    /// Whether anything waits to be sent.
+    /// Whether anything waits to be sent or to be asked for.
     #[must_use]
     pub fn has_output(&self) -> bool {
         self.handshake.has_output()
@@ -210,6 +210,12 @@ impl Link {
     #[must_use]
     pub fn stream_over(&self, stream: StreamId) -> Option<&Fault> {
         self.peers.get(&stream)?.over()
+    }
+
+    /// Why reading failed at the present position, if it did; a seek may help.
+    #[must_use]
+    pub fn stream_fault(&self, stream: StreamId) -> Option<&Fault> {
+        self.peers.get(&stream)?.broken()
     }
 
     /// Whether a read would give elements.

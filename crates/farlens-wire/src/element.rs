@@ -25,6 +25,9 @@ pub trait Element: Sized + Send {
     /// # Errors
     /// What [`DecodeError`] lists.
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError>;
+
+    /// The element made from a value of another type, which only an [`Entity`] can be.
+    fn from_untyped(entity: Entity) -> Option<Self>;
 }
 
 impl<T: Schema + Serialize + DeserializeOwned + Send> Element for T {
@@ -43,6 +46,10 @@ impl<T: Schema + Serialize + DeserializeOwned + Send> Element for T {
     #[inline]
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
         T::decode_untyped(bytes, limits).unwrap_or_else(|| typed::decode(bytes, limits))
+    }
+
+    fn from_untyped(entity: Entity) -> Option<Self> {
+        <T as Schema>::from_untyped(entity)
     }
 }
 

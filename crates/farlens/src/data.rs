@@ -4,7 +4,9 @@
 //! costs it nothing. A source that can only go forward refuses other positions.
 
 mod dir;
+mod encode;
 mod entry;
+pub(crate) mod erased;
 mod file;
 mod fixed;
 mod items;
@@ -22,10 +24,11 @@ pub use spool::{Spool, SpoolData, SpoolWriter};
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{Chunk, Kind};
-use farlens_wire::{Bounds, Code, ModeOffer, Position};
+use farlens_wire::{Bounds, Code, ModeOffer, Position, schema::SchemaDoc};
 use std::{
     future::Future,
     hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
 };
 
 /// What a source looks like at one moment.
@@ -79,6 +82,11 @@ pub trait StreamerData: Send + Sync + 'static {
 
     /// What a mode over this data must and may contain.
     fn offers(&self) -> ModeOffer;
+
+    /// The type of the entities; none for bytes and for untyped entities.
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        None
+    }
 
     /// Bounds, version and whether the end is final, as of now.
     fn state(&self) -> impl Future<Output = Result<DataState>> + Send;

@@ -92,6 +92,13 @@ impl Pattern {
         let all = self.components.iter().all(|glob| names.next().is_some_and(|n| glob.matches(n)));
         all && (self.beneath || names.next().is_none())
     }
+
+    /// Whether something that matches may lie at `path` or beneath it.
+    pub(crate) fn leads_through(&self, path: &RemotePath) -> bool {
+        let globs = self.components.iter();
+        let shared = globs.zip(path.components()).all(|(glob, name)| glob.matches(name));
+        shared && (self.beneath || path.components().count() <= self.components.len())
+    }
 }
 
 impl FromStr for Pattern {

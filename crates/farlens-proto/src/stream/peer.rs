@@ -179,6 +179,14 @@ impl StreamPeer {
         }
     }
 
+    /// Why reading failed at the present position, if it did.
+    pub(crate) const fn broken(&self) -> Option<&Fault> {
+        match &self.finish {
+            Some(Finish::Broken(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+
     /// Whether all that there is has been consumed, as far as the streamer said.
     pub(crate) fn is_up_to_date(&self) -> bool {
         self.buffer.is_empty() && matches!(self.finish, Some(Finish::UpToDate | Finish::End(_)))

@@ -35,6 +35,15 @@ pub trait Schema: 'static {
         None
     }
 
+    /// This type made from an untyped value, where [`Schema::as_untyped`] gives one.
+    #[doc(hidden)]
+    fn from_untyped(_: Entity) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// Whether values are sent as untyped ones.
     #[doc(hidden)]
     const UNTYPED: bool = false;
@@ -128,6 +137,10 @@ impl Schema for Entity {
 
     fn decode_untyped(bytes: &[u8], limits: &Limits) -> Option<Result<Self, DecodeError>> {
         Some(Self::decode(bytes, limits))
+    }
+
+    fn from_untyped(entity: Entity) -> Option<Self> {
+        Some(entity)
     }
 
     const UNTYPED: bool = true;

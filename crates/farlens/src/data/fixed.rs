@@ -4,10 +4,12 @@
 
 use super::items::{SparseIndex, run_within};
 use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version, out_of_range};
+use super::encode::encode_element;
 use crate::{Error, Result};
 use bytes::Bytes;
-use farlens_proto::{Chunk, ItemBatch, Kind};
-use farlens_wire::{Bounds, Code, Flags, ModeOffer, Position};
+use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind};
+use farlens_wire::{Bounds, Code, Element, Flags, ModeOffer, Position, schema::SchemaDoc};
+use std::sync::Arc;
 
 /// Immutable data in memory. Cheap to share: reading copies nothing.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub struct FixedData {
     content: Content,
     end: Position,
     version: Bytes,
+    schema: Option<Arc<SchemaDoc>>,
 }
 
 #[derive(Debug)]
@@ -42,9 +45,21 @@ impl FixedData {
         Self::new(Content::Items { encoded: batch.encoded().clone(), index }, count)
     }
 
+    /// A sequence of values, encoded once. Costs as [`FixedData::encoded`].
+    ///
+    /// # Errors
+    /// `USAGE` for a value that cannot be encoded, naming its index.
+    pub fn items<T: Element>(values: impl IntoIterator<Item = T>) -> Result<Self> {
+        let mut batch = BatchBuilder::default();
+        for (index, value) in values.into_iter().enumerate() {
+            batch.push_with(|out| encode_element(&value, index as u64, out))?;
+        }
+        Ok(Self { schema: T::schema(), ..Self::encoded(batch.finish()) })
+    }
+
     fn new(content: Content, count: u64) -> Self {
         let end = Position::new(count).expect("memory holds fewer than 2^63 elements");
-        Self { content, end, version: fresh_version() }
+        Self { content, end, version: fresh_version(), schema: None }
     }
 
     fn bounds(&self) -> Bounds {
@@ -86,6 +101,10 @@ impl StreamerData for FixedData {
                 | Flags::FIXED_DATA,
             possible: Flags::SEEK,
         }
+    }
+
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        self.schema.clone()
     }
 
     async fn state(&self) -> Result<DataState> {

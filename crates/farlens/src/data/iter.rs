@@ -10,12 +10,13 @@
 //!      +---- wakes ----- store <---+
 //! ```
 
+use super::encode::encode_element;
 use super::items::run_within;
 use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version, out_of_range};
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind};
-use farlens_wire::{Bounds, Code, Flags, ModeOffer, Position};
+use farlens_wire::{Bounds, Code, Element, Flags, ModeOffer, Position, schema::SchemaDoc};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,6 +30,7 @@ type Source = Box<dyn FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send>;
 /// An iterator to publish. The first stream that opens it takes it.
 pub struct IterData {
     claim: Mutex<Claim>,
+    schema: Option<Arc<SchemaDoc>>,
 }
 
 enum Claim {
@@ -42,7 +44,28 @@ impl IterData {
     /// `next` runs on the blocking pool, where it may block. An error ends the data after the
     /// entities before it; a panic does the same without showing its text.
     pub fn encoded(next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static) -> Self {
-        Self { claim: Mutex::new(Claim::Free(Box::new(next))) }
+        Self { claim: Mutex::new(Claim::Free(Box::new(next))), schema: None }
+    }
+
+    /// Publishes the values of an iterator, which runs on the blocking pool, where it may block.
+    pub fn new<T, I>(values: I) -> Self
+    where
+        T: Element,
+        I: IntoIterator<Item = T>,
+        I::IntoIter: Send + 'static,
+    {
+        let mut values = values.into_iter().enumerate();
+        let next = move |out: &mut Vec<u8>| {
+            let (index, value) = values.next()?;
+            Some(encode_element(&value, index as u64, out))
+        };
+        Self { schema: T::schema(), ..Self::encoded(next) }
+    }
+
+    /// The type of the entities, if they have one.
+    #[must_use]
+    pub fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        self.schema.clone()
     }
 
     /// What a mode over an iterator must and may contain.
@@ -66,7 +89,7 @@ impl IterData {
         if let Claim::Free(source) = before {
             shared.store.lock().source = Some(source);
         }
-        Ok(OpenIter { shared, version: fresh_version() })
+        Ok(OpenIter { shared, version: fresh_version(), schema: self.schema() })
     }
 }
 
@@ -81,6 +104,7 @@ impl std::fmt::Debug for IterData {
 pub struct OpenIter {
     shared: Arc<Shared>,
     version: Bytes,
+    schema: Option<Arc<SchemaDoc>>,
 }
 
 struct Shared {
@@ -238,6 +262,10 @@ impl StreamerData for OpenIter {
 
     fn offers(&self) -> ModeOffer {
         offers()
+    }
+
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        self.schema.clone()
     }
 
     async fn state(&self) -> Result<DataState> {
