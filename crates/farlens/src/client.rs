@@ -213,10 +213,8 @@ async fn open_socket(address: &Address) -> Result<TcpStream> {
 fn name_server(error: Error, address: &Address) -> Error {
     match (error.code(), handshake::shown_key(&error)) {
         (Code::UNKNOWN_SERVER, Some(shown)) => {
-            let text = format!(
-                "server {address} showed key {}, which is not known here",
-                shown.grouped()
-            );
+            let text =
+                format!("server {address} showed key {}, which is not known here", shown.grouped());
             Error::new(Code::UNKNOWN_SERVER, text).with_hint(
                 "if its owner confirms this ID, put it behind the URL: farlens://HOST/path#KEYID",
             )

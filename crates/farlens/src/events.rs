@@ -197,9 +197,10 @@ impl Watched {
             && !std::mem::replace(&mut self.opened, true)
         {
             self.len = look.len;
-            self.schema = info.schema.as_deref().and_then(|bytes| {
-                SchemaDoc::decode(bytes, &mut Budget::new(limits)).ok()
-            });
+            self.schema = info
+                .schema
+                .as_deref()
+                .and_then(|bytes| SchemaDoc::decode(bytes, &mut Budget::new(limits)).ok());
             push(Change::Opened { kind: info.kind, len: look.len });
         }
         if let Some((at, Chunk::Items(batch))) = &look.chunk {

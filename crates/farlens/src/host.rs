@@ -1,5 +1,6 @@
 //! What one side offers to its peers, and who may have it: every request goes through here.
 
+use crate::data::erased::ErasedData;
 use crate::{
     Error, RemotePath, Result, Verb,
     access::Access,
@@ -7,7 +8,6 @@ use crate::{
     publish::{Publications, nothing_at},
     tls::KeyId,
 };
-use crate::data::erased::ErasedData;
 use farlens_proto::Accepted;
 use farlens_wire::{
     Code, Limits, ObjectId,

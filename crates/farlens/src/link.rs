@@ -52,7 +52,13 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     /// Starts the tasks of a link over a connection whose peer has proved its key.
-    pub(crate) fn start<IO>(io: IO, side: Side, peer: KeyId, config: Config, host: Arc<Host>) -> Self
+    pub(crate) fn start<IO>(
+        io: IO,
+        side: Side,
+        peer: KeyId,
+        config: Config,
+        host: Arc<Host>,
+    ) -> Self
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

@@ -338,10 +338,8 @@ impl Publications {
                 Some(direct) => Box::pin(self.stat(direct)).await.ok(),
                 None => None,
             };
-            let entry = stat.map_or_else(
-                || Entry::new(name, EntryKind::Directory, None),
-                |stat| stat.entry,
-            );
+            let entry = stat
+                .map_or_else(|| Entry::new(name, EntryKind::Directory, None), |stat| stat.entry);
             entries.insert(name.to_owned(), entry);
         }
         entries.into_values().collect()

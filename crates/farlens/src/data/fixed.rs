@@ -2,9 +2,9 @@
 //!
 //! Every read is answered at once with a slice of the same memory, for any number of readers.
 
+use super::encode::encode_element;
 use super::items::{SparseIndex, run_within};
 use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version, out_of_range};
-use super::encode::encode_element;
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind};

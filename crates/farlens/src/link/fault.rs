@@ -25,7 +25,9 @@ fn hint(code: Code) -> Option<&'static str> {
             "what arrived is good but not all there is; connect again to go on"
         }
         Code::BUSY => "wait until the other reader is done",
-        Code::DATA_CHANGED | Code::TRUNCATED => "what arrived is good as far as it goes; read again",
+        Code::DATA_CHANGED | Code::TRUNCATED => {
+            "what arrived is good as far as it goes; read again"
+        }
         Code::WRONG_KIND => "read entities as entities and bytes as bytes",
         Code::SCHEMA_MISMATCH => "read it as `Entity`, or with the type that was published",
         Code::TOO_MANY_STREAMS | Code::TOO_MANY_CALLS => "close some, or wait for them",

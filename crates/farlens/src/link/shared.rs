@@ -336,9 +336,7 @@ impl State {
     /// A receiver that changes at each news of a stream.
     pub(crate) fn observe_handle(&mut self, stream: StreamId) -> watch::Receiver<u64> {
         match self.handles.get_mut(&stream) {
-            Some(handle) => {
-                handle.observers.get_or_insert_with(|| watch::channel(0).0).subscribe()
-            }
+            Some(handle) => handle.observers.get_or_insert_with(|| watch::channel(0).0).subscribe(),
             None => watch::channel(0).1,
         }
     }

@@ -109,10 +109,8 @@ impl<T: Element> EntityStream<T> {
     fn decode(&self, body: &[u8]) -> Result<T> {
         let decoded = match &self.decoder {
             Decoder::Straight => T::decode(body, &self.limits),
-            Decoder::BySchema(schema) => {
-                decode_with(schema, body, &mut Budget::new(&self.limits))
-                    .and_then(|entity| T::from_untyped(entity).ok_or(DecodeError::BadTag))
-            }
+            Decoder::BySchema(schema) => decode_with(schema, body, &mut Budget::new(&self.limits))
+                .and_then(|entity| T::from_untyped(entity).ok_or(DecodeError::BadTag)),
         };
         decoded.map_err(|error| malformed(&error))
     }
