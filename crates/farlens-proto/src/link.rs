@@ -32,8 +32,9 @@ use calls::Calls;
 use farlens_wire::{
     AtEnd, CallId, Code, FrameDecoder, Limits, ObjectId, Pos, Position, Side, StreamId,
     frame::{
-        Fault, Frame, FrameError, LinkFrame, StreamFrame,
-        stream::{Failed, State, StreamControl},
+        Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
+        call::Call,
+        stream::{Failed, Open, State, StreamControl},
     },
 };
 use handshake::Handshake;
@@ -48,6 +49,8 @@ use timers::{Bucket, Timers};
 pub const BATCH_BYTES: usize = 64 << 10;
 /// Opens that a peer may take back unanswered at once; ten more a second.
 const RESET_BURST: u64 = 1_000;
+/// What an open frame needs besides its path, in bytes, at most.
+const OPEN_OVERHEAD_BYTES: usize = 128;
 
 /// Both halves of the conversation with one peer.
 #[derive(Debug)]
@@ -163,10 +166,9 @@ impl Link {
     #[must_use]
     pub fn has_output(&self) -> bool {
         self.handshake.has_output()
-            || self.timers.has_output()
             || self.shutdown.has_output()
-            || self.calls.has_output()
-            || self.schedule.has_work()
+            || self.handshake.may_send()
+                && (self.timers.has_output() || self.calls.has_output() || self.schedule.has_work())
     }
 
     /// What the link holds.
@@ -259,7 +261,9 @@ impl Link {
     }
 
     fn handle_frame(&mut self, frame: Frame, now: Time) -> Result<(), Violation> {
-        if !self.handshake.has_heard() && !matches!(frame, Frame::Link(LinkFrame::Hello(_))) {
+        // A peer that turns us away says so without a greeting.
+        let first = matches!(frame, Frame::Link(LinkFrame::Hello(_) | LinkFrame::Bye(_)));
+        if !self.handshake.has_heard() && !first {
             return Err(Violation::protocol("the first frame must be a hello"));
         }
         match frame {
@@ -318,7 +322,7 @@ impl Link {
             return self.handle_streamer_frame(id, frame);
         }
         match frame {
-            StreamFrame::Control(StreamControl::Open(open)) => self.handle_open(id, open),
+            StreamFrame::Control(StreamControl::Open(open)) => self.handle_open(id, Ok(open)),
             StreamFrame::Control(control) if id.0 <= self.last_peer_stream => {
                 self.handle_opener_frame(id, &control, now)
             }
@@ -326,30 +330,36 @@ impl Link {
         }
     }
 
-    fn handle_open(
-        &mut self,
-        id: StreamId,
-        open: farlens_wire::frame::stream::Open,
-    ) -> Result<(), Violation> {
+    fn handle_open(&mut self, id: StreamId, asked: Result<Open, Fault>) -> Result<(), Violation> {
         if id.0 <= self.last_peer_stream {
             return Err(Violation::protocol("a stream id was used twice"));
         }
         self.last_peer_stream = id.0;
-        let mut streamer = Streamer::asked(open.clone());
-        if self.shutdown.refuses_work() {
-            streamer.fail(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
-        } else if self.streamers.len() >= self.limits.streams as usize {
-            let text = format!("at most {} streams may be open on a link", self.limits.streams);
-            if self.streamers.len() >= (self.limits.streams as usize).saturating_mul(2) {
-                return Err(Violation::new(Code::TOO_MANY_STREAMS, text));
+        let streamer = match asked.and_then(|open| self.check_room(open)) {
+            Ok(open) => {
+                self.events.push_back(Event::OpenRequested { stream: id, open: open.clone() });
+                Streamer::asked(open)
             }
-            streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text));
-        } else {
-            self.events.push_back(Event::OpenRequested { stream: id, open });
+            Err(fault) => Streamer::refused(fault),
+        };
+        if self.streamers.len() >= (self.limits.streams as usize).saturating_mul(2) {
+            return Err(Violation::new(Code::TOO_MANY_STREAMS, "refused streams are asked on"));
         }
         self.streamers.insert(id, streamer);
         self.refresh_streamer(id);
         Ok(())
+    }
+
+    /// Whether one more stream of the peer can be served.
+    fn check_room(&self, open: Open) -> Result<Open, Fault> {
+        if self.shutdown.refuses_work() {
+            return Err(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
+        }
+        if self.streamers.len() >= self.limits.streams as usize {
+            let text = format!("at most {} streams may be open on a link", self.limits.streams);
+            return Err(Fault::new(Code::TOO_MANY_STREAMS, text));
+        }
+        Ok(open)
     }
 
     /// A frame from the opener of a stream to this side, which has the data.
@@ -369,7 +379,6 @@ impl Link {
                     return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
                 }
                 streamer.handle_close();
-                self.events.push_back(Event::StreamGone { stream: id });
             }
             _ => return Err(Violation::protocol("a frame that only a streamer sends")),
         }
@@ -383,7 +392,7 @@ impl Link {
         let budget = &mut self.budget;
         match frame {
             StreamFrame::Data(data) => peer.handle_data(data)?,
-            StreamFrame::Items(data) => peer.handle_items(data)?,
+            StreamFrame::Items(data) => peer.handle_items(data, self.limits.message_bytes)?,
             StreamFrame::ItemPart { total, part } => {
                 peer.handle_part(total, &part, self.limits.message_bytes)?;
             }
@@ -428,16 +437,9 @@ impl Link {
     fn refuse_extension(&mut self, kind: u8, id: u64, tag: u64) -> Result<(), Violation> {
         let fault = Fault::new(Code::UNSUPPORTED, format!("extension {tag} is not known here"));
         match kind {
-            0x10 => self.calls.refuse_unread(CallId(id), fault),
-            0x20 if !self.side.owns(id) && id > self.last_peer_stream => {
-                self.last_peer_stream = id;
-                let open = crate::stream::unread_open();
-                let mut streamer = Streamer::asked(open);
-                streamer.fail(fault);
-                self.streamers.insert(StreamId(id), streamer);
-                self.refresh_streamer(StreamId(id));
-                Ok(())
-            }
+            _ if !self.handshake.has_heard() => Err(Violation(fault)),
+            Call::KIND => self.calls.refuse_unread(CallId(id), fault),
+            Open::KIND if !self.side.owns(id) => self.handle_open(StreamId(id), Err(fault)),
             _ => Err(Violation(fault)),
         }
     }
@@ -493,8 +495,9 @@ impl Link {
     /// is reached.
     pub fn open(&mut self, request: OpenRequest) -> Result<StreamId, Fault> {
         self.shutdown.check_new_work()?;
-        if request.path.len() > Limits::PATH_BYTES {
-            let text = format!("a path has at most {} bytes", Limits::PATH_BYTES);
+        let fits = self.handshake.peer_frame_bytes().saturating_sub(OPEN_OVERHEAD_BYTES);
+        if request.path.len() > Limits::PATH_BYTES.min(fits) {
+            let text = format!("a path has at most {} bytes here", Limits::PATH_BYTES.min(fits));
             return Err(Fault::new(Code::BAD_ADDRESS, text));
         }
         let allowed = self.handshake.peer_limits().streams;
@@ -564,7 +567,8 @@ impl Link {
             let text = format!("the schema of {schema} bytes does not fit into a frame");
             streamer.fail(Fault::new(Code::TOO_LARGE, text));
         } else {
-            streamer.accept(accepted);
+            let message = usize::try_from(self.handshake.peer_limits().message_bytes);
+            streamer.accept(accepted, message.unwrap_or(usize::MAX));
         }
         self.refresh_streamer(stream);
         true
@@ -629,8 +633,11 @@ impl Link {
         self.handshake.end();
         self.timers.end();
         self.schedule.clear();
-        for stream in std::mem::take(&mut self.streamers).into_keys() {
-            self.events.push_back(Event::StreamGone { stream });
+        for (stream, mut streamer) in std::mem::take(&mut self.streamers) {
+            streamer.fail(outcome.clone());
+            if streamer.take_gone() {
+                self.events.push_back(Event::StreamGone { stream });
+            }
         }
         self.peers.retain(|_, peer| !peer.is_closing());
         for (&id, peer) in &mut self.peers {
@@ -712,7 +719,7 @@ impl Link {
             return;
         }
         let fault = self.shutdown.drain_reason();
-        if self.streamers.is_empty() && self.calls.running() == 0 {
+        if self.streamers.is_empty() && self.calls.running() == 0 && !self.calls.has_output() {
             self.end(fault, true);
         } else {
             self.end_idle_streams(&fault);
@@ -722,7 +729,6 @@ impl Link {
     fn forget_streamer(&mut self, id: StreamId) {
         if self.streamers.remove(&id).is_some() {
             self.schedule.forget(id);
-            self.events.push_back(Event::StreamGone { stream: id });
         }
     }
 
@@ -736,7 +742,10 @@ impl Link {
 
     /// Tells the scheduler what a stream of the peer has to send and to ask for.
     fn refresh_streamer(&mut self, id: StreamId) {
-        if let Some(streamer) = self.streamers.get(&id) {
+        if let Some(streamer) = self.streamers.get_mut(&id) {
+            if streamer.take_gone() {
+                self.events.push_back(Event::StreamGone { stream: id });
+            }
             self.schedule.set(
                 id,
                 schedule::Needs {

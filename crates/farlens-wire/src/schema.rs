@@ -15,8 +15,11 @@ pub use fingerprint::Fingerprint;
 pub use read::decode_with;
 
 use std::any::TypeId;
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+#[expect(clippy::disallowed_types, reason = "a memo: who comes first changes nothing")]
+type Documents = std::sync::RwLock<BTreeMap<TypeId, Arc<SchemaDoc>>>;
 
 /// How one value is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,15 +123,16 @@ impl SchemaDoc {
     #[must_use]
     pub fn of<T: Schema>() -> Arc<Self> {
         // One entry for each type that the program was compiled with.
-        static DOCS: LazyLock<Mutex<HashMap<TypeId, Arc<SchemaDoc>>>> =
-            LazyLock::new(Mutex::default);
-        let lock = || DOCS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(doc) = lock().get(&TypeId::of::<T>()) {
+        static DOCS: Documents = Documents::new(BTreeMap::new());
+        let known = DOCS.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(doc) = known.get(&TypeId::of::<T>()) {
             return Arc::clone(doc);
         }
+        drop(known);
         // An implementation may be the user's and ask for other documents: it runs unlocked.
         let doc = Arc::new(build::document::<T>());
-        Arc::clone(lock().entry(TypeId::of::<T>()).or_insert(doc))
+        let mut docs = DOCS.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(docs.entry(TypeId::of::<T>()).or_insert(doc))
     }
 
     /// The type of the value itself.

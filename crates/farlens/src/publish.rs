@@ -212,7 +212,7 @@ enum Place<'a> {
 }
 
 impl Publications {
-    pub(crate) fn insert(&mut self, path: RemotePath, publication: Publication) -> Result<()> {
+    pub(crate) fn insert(&mut self, path: &RemotePath, publication: Publication) -> Result<()> {
         if let Publication::Stream(streamer) = &publication {
             streamer.mode()?;
         }

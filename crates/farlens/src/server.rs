@@ -145,7 +145,7 @@ impl ServerBuilder {
         }
         let mut publications = Publications::default();
         for (path, publication) in self.published {
-            publications.insert(RemotePath::new(&path)?, publication)?;
+            publications.insert(&RemotePath::new(&path)?, publication)?;
         }
         Ok((identity, Host { publications, access }))
     }

@@ -109,9 +109,6 @@ impl Calls {
         match frame {
             CallFrame::Call(call) => {
                 self.check_new(id)?;
-                if self.queue.len() >= OWED_ANSWERS {
-                    return Err(Violation::new(Code::EXCESSIVE_LOAD, "answers are not taken"));
-                }
                 if refuse {
                     self.fail(id, Fault::new(Code::GOING_AWAY, "this side is shutting down"));
                 } else if self.incoming.len() >= limits.calls as usize {
@@ -153,6 +150,9 @@ impl Calls {
     fn check_new(&mut self, id: CallId) -> Result<(), Violation> {
         if self.side.owns(id.0) || id.0 <= self.last_incoming {
             return Err(Violation::protocol("a call id was used twice or is of the wrong side"));
+        }
+        if self.queue.len() >= OWED_ANSWERS {
+            return Err(Violation::new(Code::EXCESSIVE_LOAD, "answers are not taken"));
         }
         self.last_incoming = id.0;
         Ok(())

@@ -16,8 +16,10 @@ pub enum TimeoutReason {
     Dead,
 }
 
-/// Pings that a peer may send at once; one more a second.
+/// Pings that a peer may send at once.
 const PING_BURST: u64 = 20;
+/// Pings that it may send in the long run, twice what the shortest interval needs.
+const PINGS_PER_SECOND: u64 = 10;
 
 /// An allowance that refills with time.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Bucket {
         if seconds > 0 {
             let more = seconds.saturating_mul(self.per_second);
             self.tokens = self.tokens.saturating_add(more).min(self.burst);
-            self.refilled = now;
+            self.refilled = self.refilled.plus_ms(seconds.saturating_mul(1_000));
         }
         let any = self.tokens > 0;
         self.tokens = self.tokens.saturating_sub(1);
@@ -74,7 +76,7 @@ impl Timers {
             next_token: 0,
             ping: None,
             pong: None,
-            pings: Bucket::new(PING_BURST, 1, now),
+            pings: Bucket::new(PING_BURST, PINGS_PER_SECOND, now),
             over: false,
         }
     }

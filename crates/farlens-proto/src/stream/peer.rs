@@ -207,6 +207,7 @@ impl StreamPeer {
         }
         let wanted = self.request.flags.without(opened.mode.flags()) == Flags::NONE
             && self.request.kind.is_none_or(|kind| kind == opened.kind);
+        check_state(&opened.state)?;
         if !wanted || !opened.state.bounds.contains(opened.at) {
             return Err(Violation::protocol("a stream was opened otherwise than asked"));
         }
@@ -245,6 +246,14 @@ impl StreamPeer {
         Err(Violation::protocol("elements that do not follow the ones before"))
     }
 
+    /// The same where no entity may be under way.
+    fn check_whole(&self, at: Position) -> Result<(), Violation> {
+        if self.partial.is_some() {
+            return Err(Violation::protocol("the end comes between the parts of an entity"));
+        }
+        self.check_place(at)
+    }
+
     fn check_kind(&self, kind: Kind) -> Result<(), Violation> {
         if self.info.as_ref().is_some_and(|info| info.kind == kind) {
             return Ok(());
@@ -265,21 +274,30 @@ impl StreamPeer {
         Ok(())
     }
 
-    pub(crate) fn handle_items(&mut self, data: Data) -> Result<(), Violation> {
+    pub(crate) fn handle_items(
+        &mut self,
+        data: Data,
+        message_bytes: usize,
+    ) -> Result<(), Violation> {
         if !self.is_current(data.epoch)? {
             return Ok(());
         }
         self.check_kind(Kind::Items)?;
         self.check_place(data.at)?;
-        let encoded = data.payload.len() as u64;
+        let (at, encoded) = (data.at, data.payload.len() as u64);
         let batch = ItemBatch::parse(data.payload).map_err(|_| {
             Violation::new(Code::MALFORMED, "the lengths of entities do not add up")
         })?;
         if batch.is_empty() || self.partial.is_some() {
             return Err(Violation::protocol("no entities, or between the parts of one"));
         }
+        at.forward(batch.count()).ok_or_else(|| Violation::protocol("entities beyond 2^63-1"))?;
         self.receive.take_items(batch.count(), encoded)?;
-        self.deliver(Chunk::Items(batch));
+        let chunk = Chunk::Items(batch);
+        if chunk.first_over(message_bytes).is_some() {
+            return Err(too_large(message_bytes));
+        }
+        self.deliver(chunk);
         Ok(())
     }
 
@@ -295,9 +313,7 @@ impl StreamPeer {
         self.check_kind(Kind::Items)?;
         self.check_place(part.at)?;
         let total = usize::try_from(total).ok().filter(|&total| total <= message_bytes);
-        let total = total.ok_or_else(|| {
-            Violation::new(Code::TOO_LARGE, format!("an entity of more than {message_bytes} bytes"))
-        })?;
+        let total = total.ok_or_else(|| too_large(message_bytes))?;
         let mut partial = match self.partial.take() {
             Some(partial) => partial,
             None => {
@@ -330,7 +346,7 @@ impl StreamPeer {
 
     pub(crate) fn handle_up_to_date(&mut self, frame: UpToDate) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_place(frame.at)?;
+            self.check_whole(frame.at)?;
             self.finish = Some(Finish::UpToDate);
         }
         Ok(())
@@ -338,7 +354,7 @@ impl StreamPeer {
 
     pub(crate) fn handle_end(&mut self, frame: End) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_place(frame.at)?;
+            self.check_whole(frame.at)?;
             self.finish = Some(Finish::End(frame.at));
         }
         Ok(())
@@ -346,7 +362,7 @@ impl StreamPeer {
 
     pub(crate) fn handle_broken(&mut self, frame: Broken) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_place(frame.at)?;
+            self.check_whole(frame.at)?;
             self.finish = Some(Finish::Broken(frame.fault));
         }
         Ok(())
@@ -356,6 +372,7 @@ impl StreamPeer {
         if self.phase == Phase::Opening {
             return Err(Violation::protocol("news of a stream that is not open"));
         }
+        check_state(&state)?;
         self.state = state;
         Ok(())
     }
@@ -368,6 +385,7 @@ impl StreamPeer {
         if !self.take_answer(frame.epoch)? {
             return Ok(());
         }
+        check_state(&frame.state)?;
         self.state = frame.state;
         self.position = frame.at;
         if !std::mem::take(&mut self.seeks.silent) {
@@ -385,6 +403,7 @@ impl StreamPeer {
         if !self.take_answer(frame.epoch)? {
             return Ok(());
         }
+        check_state(&frame.state)?;
         self.state = frame.state;
         if std::mem::take(&mut self.seeks.silent) {
             self.finish = Some(Finish::Broken(frame.fault));
@@ -445,7 +464,8 @@ impl StreamPeer {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             if self.phase == Phase::Open && !self.seeks.under_way {
-                let taken = Credit { bytes: chunk.encoded_len() as u64, elements };
+                let counted = if chunk.kind() == Kind::Items { elements } else { 0 };
+                let taken = Credit { bytes: chunk.encoded_len() as u64, elements: counted };
                 self.slots.limit |= self.receive.consume(taken, &mut self.window, budget);
             }
             return ReadOutcome::Some(chunk);
@@ -590,4 +610,12 @@ impl StreamPeer {
             fingerprint: self.request.fingerprint,
         }
     }
+}
+
+fn too_large(message_bytes: usize) -> Violation {
+    Violation::new(Code::TOO_LARGE, format!("an entity of more than {message_bytes} bytes"))
+}
+
+fn check_state(state: &State) -> Result<(), Violation> {
+    state.fault().map_or(Ok(()), |what| Err(Violation::protocol(what)))
 }

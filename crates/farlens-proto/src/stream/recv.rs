@@ -96,7 +96,6 @@ impl Receive {
             return Err(Violation::flow("bytes beyond the granted credit"));
         }
         self.received.bytes = end;
-        self.received.elements = end;
         Ok(())
     }
 
@@ -132,21 +131,23 @@ impl Receive {
         self.consumed.bytes = self.consumed.bytes.saturating_add(taken.bytes);
         self.consumed.elements = self.consumed.elements.saturating_add(taken.elements);
         budget.replace(before, self.outstanding());
-        let step = (window.bytes / 8).clamp(64 << 10, 512 << 10).min(window.bytes / 2).max(1);
+        let step = step_of(window.bytes);
         let drained = self.consumed.bytes >= self.received.bytes;
         let blocked = self.granted.bytes.saturating_sub(self.received.bytes) < step;
         if drained && blocked {
             window.bytes = window.bytes.saturating_mul(2).min(window.max_bytes);
         }
-        self.grant(*window, step, budget)
+        self.grant(*window, budget)
     }
 
-    fn grant(&mut self, window: Window, step: u64, budget: &mut ReceiveBudget) -> bool {
+    fn grant(&mut self, window: Window, budget: &mut ReceiveBudget) -> bool {
         if window.bytes == 0 {
             return false;
         }
         let own = self.outstanding();
-        let bytes = self.consumed.bytes.saturating_add(budget.allow(window.bytes, own));
+        let allowed = budget.allow(window.bytes, own);
+        let step = step_of(allowed);
+        let bytes = self.consumed.bytes.saturating_add(allowed);
         let elements = self.consumed.elements.saturating_add(window.elements);
         let item_step = (window.elements / 8).max(1);
         let worth = bytes >= self.granted.bytes.saturating_add(step)
@@ -160,6 +161,11 @@ impl Receive {
     }
 }
 
+/// How much more credit is worth a frame, for a window of this size.
+fn step_of(window: u64) -> u64 {
+    (window / 8).clamp(64 << 10, 512 << 10).min(window / 2).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +174,7 @@ mod tests {
     const WINDOW: Window = Window { bytes: 256 << 10, max_bytes: 1 << 20, elements: 65_536 };
 
     fn bytes(n: u64) -> Credit {
-        Credit { bytes: n, elements: n }
+        Credit { bytes: n, elements: 0 }
     }
 
     #[test]
@@ -191,6 +197,19 @@ mod tests {
         receive.take_bytes(left).unwrap();
         receive.consume(bytes(left), &mut window, &mut budget);
         assert_eq!(window.bytes, 2 * WINDOW.bytes);
+    }
+
+    #[test]
+    fn a_stream_beyond_the_budget_still_moves() {
+        let mut budget = ReceiveBudget::new(0);
+        let mut window = WINDOW;
+        let mut receive = Receive::start(window, &mut budget);
+        for _ in 0..100 {
+            let room = receive.granted.bytes - receive.received.bytes;
+            assert!(room > 0, "credit must come back");
+            receive.take_bytes(room).unwrap();
+            receive.consume(bytes(room), &mut window, &mut budget);
+        }
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
-    Epoch, Position,
+    Epoch, Kind, Position,
     frame::stream::{self, Credit},
 };
 
@@ -33,6 +33,11 @@ impl Send {
         Self { limit, at, ..Self::default() }
     }
 
+    /// The same credit from another place on.
+    pub(crate) fn restart(&mut self, at: Position) {
+        *self = Self::start(at, self.limit);
+    }
+
     /// Raises the limit, which must not fall.
     pub(crate) fn raise(&mut self, limit: Credit) -> Result<(), Violation> {
         if limit.bytes < self.limit.bytes || limit.elements < self.limit.elements {
@@ -53,12 +58,15 @@ impl Send {
     }
 
     /// Credit beyond what is sent and queued; a fetch may ask for that much.
-    pub(crate) fn fetchable(&self) -> Credit {
-        let bytes = self.sent.bytes.saturating_add(self.queued() as u64);
-        let elements = self.sent.elements.saturating_add(self.queue.elements());
-        Credit {
-            bytes: self.limit.bytes.saturating_sub(bytes),
-            elements: self.limit.elements.saturating_sub(elements),
+    pub(crate) fn fetchable(&self, kind: Kind) -> Credit {
+        let bytes = self.limit.bytes.saturating_sub(self.sent.bytes);
+        let bytes = bytes.saturating_sub(self.queue.encoded_len() as u64);
+        let started = u64::from(self.part.is_some());
+        let elements = self.limit.elements.saturating_sub(self.sent.elements);
+        let elements = elements.saturating_sub(self.queue.elements()).saturating_sub(started);
+        match kind {
+            Kind::Bytes => Credit { bytes, elements: bytes },
+            Kind::Items => Credit { bytes, elements },
         }
     }
 

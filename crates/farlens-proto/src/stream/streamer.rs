@@ -13,7 +13,7 @@ use farlens_wire::{
         Fault,
         stream::{
             Broken, Closed, Credit, End, Failed, Limit, Open, Opened, Seek, SeekFailed, Sought,
-            State, StreamControl, UpToDate,
+            State, StreamControl, Target, UpToDate,
         },
     },
 };
@@ -52,6 +52,8 @@ pub(crate) struct Streamer {
     tail: Option<StreamControl>,
     /// Nothing more comes in this epoch.
     spent: bool,
+    /// Times in a row that the source found nothing although its end lies further on.
+    misses: u8,
 }
 
 #[derive(Debug)]
@@ -59,8 +61,11 @@ enum Phase {
     /// The shell is looking for the data.
     Asked(Open),
     Live(Live),
-    /// Only the last frame is left to send.
-    Gone(StreamControl),
+    /// Only the last frame is left to send, and perhaps to tell the shell.
+    Gone {
+        last: StreamControl,
+        told: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -68,6 +73,8 @@ struct Live {
     kind: Kind,
     mode: Mode,
     state: State,
+    /// The largest entity that the peer accepts, in bytes.
+    message_bytes: usize,
 }
 
 /// What is asked of the shell.
@@ -75,8 +82,8 @@ struct Live {
 enum Fetch {
     /// Nothing.
     None,
-    /// Elements have been asked for.
-    Reading,
+    /// So many elements have been asked for.
+    Reading(u64),
     /// At the end as it was last seen; a state that differs goes on.
     Waiting,
     /// The state must be known before this seek is resolved; not asked for yet.
@@ -89,6 +96,8 @@ enum Fetch {
 const FETCH_BYTES: u64 = 256 << 10;
 /// A stream with so many bytes queued fetches no more.
 const QUEUE_BYTES: usize = 128 << 10;
+/// A source whose state contradicts its reads is asked so many times.
+const MISSES: u8 = 3;
 
 impl Streamer {
     pub(crate) fn asked(open: Open) -> Self {
@@ -103,8 +112,25 @@ impl Streamer {
             tell_state: false,
             tail: None,
             spent: false,
+            misses: 0,
             phase: Phase::Asked(open),
         }
+    }
+
+    /// A stream that is refused before anybody looked for its data.
+    pub(crate) fn refused(fault: Fault) -> Self {
+        let nothing = Open {
+            target: Target::Path(String::new()),
+            flags: 0,
+            kind: None,
+            start: Pos::START,
+            at_end: AtEnd::Stop,
+            credit: Credit::default(),
+            fingerprint: None,
+        };
+        let mut streamer = Self::asked(nothing);
+        streamer.fail(fault);
+        streamer
     }
 
     /// Bytes that wait to be sent.
@@ -125,17 +151,17 @@ impl Streamer {
     }
 
     /// The shell found the data.
-    pub(crate) fn accept(&mut self, accepted: Accepted) {
+    pub(crate) fn accept(&mut self, accepted: Accepted, message_bytes: usize) {
         let Phase::Asked(open) = &self.phase else { return };
         match judge(open, &accepted) {
             Err(fault) => self.fail(fault),
             Ok(at) => {
                 self.next = at;
-                self.send = Send::start(at, open.credit);
+                self.send.restart(at);
                 let Accepted { kind, mode, state, fingerprint, schema } = accepted;
                 let opened = Opened { kind, mode, state: state.clone(), at, fingerprint, schema };
                 self.answer = Some(opened.into());
-                self.phase = Phase::Live(Live { kind, mode, state });
+                self.phase = Phase::Live(Live { kind, mode, state, message_bytes });
                 self.stop_at_known_end();
             }
         }
@@ -152,13 +178,21 @@ impl Streamer {
     }
 
     fn end(&mut self, last: StreamControl) {
-        if !matches!(self.phase, Phase::Gone(_)) {
+        if !matches!(self.phase, Phase::Gone { .. }) {
             self.send = Send::default();
             self.fetch = Fetch::None;
             self.answer = None;
             self.tell_state = false;
             self.tail = None;
-            self.phase = Phase::Gone(last);
+            self.phase = Phase::Gone { last, told: false };
+        }
+    }
+
+    /// Whether the data can be released, told once.
+    pub(crate) fn take_gone(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Gone { told, .. } => !std::mem::replace(told, true),
+            _ => false,
         }
     }
 
@@ -172,7 +206,7 @@ impl Streamer {
     pub(crate) fn handle_seek(&mut self, seek: Seek) -> Result<(), Violation> {
         let live = match &self.phase {
             Phase::Asked(_) => return Err(Violation::protocol("a seek before the stream is open")),
-            Phase::Gone(_) => return Ok(()),
+            Phase::Gone { .. } => return Ok(()),
             Phase::Live(live) => live,
         };
         let owed = matches!(self.fetch, Fetch::Resolve(_) | Fetch::Resolving(_));
@@ -218,17 +252,15 @@ impl Streamer {
 
     /// What the shell should do next, within `room` bytes of send budget.
     pub(crate) fn poll_request(&mut self, stream: StreamId, room: usize) -> Option<DataRequest> {
-        if !matches!(self.phase, Phase::Live(_)) {
-            return None;
-        }
+        let Phase::Live(live) = &self.phase else { return None };
         let ask = match self.fetch {
             Fetch::Resolve(seek) => {
                 self.fetch = Fetch::Resolving(seek);
                 Ask::State
             }
             Fetch::None if self.wants_elements() && room > 0 => {
-                let credit = self.send.fetchable();
-                self.fetch = Fetch::Reading;
+                let credit = self.send.fetchable(live.kind);
+                self.fetch = Fetch::Reading(credit.elements);
                 let bytes = credit.bytes.min(FETCH_BYTES).min(room as u64);
                 Ask::Read {
                     at: self.next,
@@ -253,9 +285,11 @@ impl Streamer {
     }
 
     fn wants_elements(&self) -> bool {
-        let credit = self.send.fetchable();
+        let Phase::Live(live) = &self.phase else { return false };
+        let credit = self.send.fetchable(live.kind);
         !self.spent
             && self.tail.is_none()
+            && live.mode.has(Flags::READABLE)
             && credit.bytes > 0
             && credit.elements > 0
             && self.send.queued() < QUEUE_BYTES
@@ -267,7 +301,7 @@ impl Streamer {
             return;
         }
         match std::mem::replace(&mut self.fetch, Fetch::None) {
-            Fetch::Reading => self.handle_read(reply),
+            Fetch::Reading(asked) => self.handle_read(reply, asked),
             Fetch::Resolving(seek) => match reply {
                 Reply::State(state) | Reply::AtEnd(state) => {
                     self.set_state(state);
@@ -284,28 +318,47 @@ impl Streamer {
         }
     }
 
-    fn handle_read(&mut self, reply: Reply) {
+    fn handle_read(&mut self, reply: Reply, asked: u64) {
         match reply {
-            Reply::Some(chunk) => self.take_chunk(chunk),
+            Reply::Some(chunk) => self.take_chunk(chunk, asked),
             Reply::AtEnd(state) => {
                 self.set_state(state);
-                self.reach_end();
+                self.misses = self.misses.saturating_add(1);
+                if self.misses > MISSES {
+                    self.break_off(wrong_reply());
+                } else {
+                    self.reach_end();
+                }
             }
             Reply::Failed(fault) => self.break_off(fault),
             Reply::State(_) => self.fail(wrong_reply()),
         }
     }
 
-    fn take_chunk(&mut self, chunk: Chunk) {
-        let Phase::Live(live) = &self.phase else { return };
-        let after = self.next.forward(chunk.elements());
-        match after {
-            Some(after) if chunk.kind() == live.kind && !chunk.is_empty() => {
-                self.next = after;
-                self.send.push(chunk);
-                self.stop_at_known_end();
+    fn take_chunk(&mut self, mut chunk: Chunk, asked: u64) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let asked_for = chunk.kind() == live.kind && (1..=asked).contains(&chunk.elements());
+        let too_large = chunk.first_over(live.message_bytes);
+        if let Some(index) = too_large {
+            chunk = chunk.split_to(index);
+        }
+        let Some(after) = self.next.forward(chunk.elements()).filter(|_| asked_for) else {
+            return self.break_off(wrong_reply());
+        };
+        if live.state.bounds.end.is_some_and(|end| end < after) {
+            live.state.bounds.end = Some(after);
+            self.tell_state = true;
+        }
+        let allowed = live.message_bytes;
+        self.misses = 0;
+        self.next = after;
+        self.send.push(chunk);
+        match too_large {
+            None => self.stop_at_known_end(),
+            Some(_) => {
+                let text = format!("entity {after} exceeds the reader's limit of {allowed} bytes");
+                self.break_off(Fault::new(Code::TOO_LARGE, text));
             }
-            _ => self.break_off(wrong_reply()),
         }
     }
 
@@ -326,8 +379,13 @@ impl Streamer {
     fn reach_end(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         let (epoch, at) = (self.epoch, self.next);
-        if live.state.bounds.end.is_some_and(|end| end > at) {
-            return;
+        match live.state.bounds.end {
+            Some(end) if end > at => return,
+            Some(end) if end < at => {
+                let text = format!("the data ends at {end}, before position {at}");
+                return self.break_off(Fault::new(Code::TRUNCATED, text));
+            }
+            _ => {}
         }
         if live.state.ended || self.at_end == AtEnd::Stop {
             self.spent = true;
@@ -342,10 +400,6 @@ impl Streamer {
     pub(crate) fn handle_state(&mut self, state: State) {
         self.set_state(state);
         if self.fetch == Fetch::Waiting {
-            self.fetch = Fetch::None;
-            if matches!(self.tail, Some(StreamControl::UpToDate(_))) {
-                self.tail = None;
-            }
             self.reconsider_end();
         }
     }
@@ -354,10 +408,14 @@ impl Streamer {
     fn reconsider_end(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         let unmoved = live.state.bounds.end == Some(self.next);
-        if unmoved && live.state.ended {
+        if unmoved && !live.state.ended {
+            return;
+        }
+        self.fetch = Fetch::None;
+        self.misses = 0;
+        self.tail = None;
+        if unmoved {
             self.reach_end();
-        } else if unmoved {
-            self.fetch = Fetch::Waiting;
         }
     }
 
@@ -372,7 +430,7 @@ impl Streamer {
 
     /// Whether a control frame waits that may overtake elements.
     pub(crate) fn has_control(&self) -> bool {
-        self.answer.is_some() || self.tell_state || matches!(self.phase, Phase::Gone(_))
+        self.answer.is_some() || self.tell_state || matches!(self.phase, Phase::Gone { .. })
     }
 
     /// Whether elements, or what follows them, may go out.
@@ -382,7 +440,7 @@ impl Streamer {
 
     /// Appends the control frames that wait; says whether the stream is over.
     pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) -> bool {
-        if let Phase::Gone(last) = &self.phase {
+        if let Phase::Gone { last, .. } = &self.phase {
             last.put(out, id.0);
             return true;
         }
@@ -430,12 +488,16 @@ fn judge(open: &Open, accepted: &Accepted) -> Result<Position, Fault> {
         let what = format!("the stream does not offer {missing}");
         return Err(Fault::new(Code::MODE_FORBIDS, what));
     }
+    if let Some(what) = accepted.state.fault() {
+        return Err(Fault::new(Code::INTERNAL, what));
+    }
     let bounds = accepted.state.bounds;
     let at = open
         .start
         .resolve(bounds)
         .map_err(|out| Fault::new(Code::OUT_OF_RANGE, out.to_string()))?;
-    if Some(at) != bounds.start && !accepted.mode.flags().has_any(Flags::SEEK) {
+    if bounds.start.is_some_and(|start| start != at) && !accepted.mode.flags().has_any(Flags::SEEK)
+    {
         let what = "this stream cannot seek: it begins at its start";
         return Err(Fault::new(Code::MODE_FORBIDS, what));
     }

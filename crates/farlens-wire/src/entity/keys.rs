@@ -1,5 +1,7 @@
 //! Which values may be keys, and whether all keys of a map differ.
 
+#![expect(clippy::disallowed_types, reason = "asked for membership only, never walked")]
+
 use super::Entity;
 use std::collections::HashSet;
 use std::hash::Hash;

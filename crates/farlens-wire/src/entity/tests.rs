@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const VECTORS: &str =
@@ -77,7 +77,7 @@ fn named() -> Vec<(&'static str, Entity)> {
 
 #[test]
 fn vectors_hold_in_both_directions() {
-    let mut values: HashMap<_, _> = named().into_iter().collect();
+    let mut values: BTreeMap<_, _> = named().into_iter().collect();
     let lines = VECTORS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     for line in lines {
         let (name, bytes) = line.split_once(' ').expect("a line is a name and hex");

@@ -6,7 +6,7 @@
 use super::{Definition, Fields, SchemaDoc, Shape, Type};
 use crate::{DecodeError, Entity, Limits};
 use std::any::TypeId;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -52,7 +52,7 @@ pub trait Schema: 'static {
 /// Collects the definitions of one document.
 #[derive(Debug, Default)]
 pub struct SchemaBuilder {
-    known: HashMap<TypeId, u32>,
+    known: BTreeMap<TypeId, u32>,
     definitions: Vec<Definition>,
 }
 
@@ -202,7 +202,12 @@ impl<T: Schema + Ord> Schema for BTreeSet<T> {
     }
 }
 
-impl<T: Schema + Eq + Hash, S: BuildHasher + 'static> Schema for HashSet<T, S> {
+#[expect(clippy::disallowed_types, reason = "users may have such sets in their types")]
+impl<T, S> Schema for std::collections::HashSet<T, S>
+where
+    T: Schema + Eq + Hash,
+    S: BuildHasher + 'static,
+{
     fn build(builder: &mut SchemaBuilder) -> Type {
         list::<T>(builder)
     }
@@ -214,7 +219,13 @@ impl<K: Schema + Ord, V: Schema> Schema for BTreeMap<K, V> {
     }
 }
 
-impl<K: Schema + Eq + Hash, V: Schema, S: BuildHasher + 'static> Schema for HashMap<K, V, S> {
+#[expect(clippy::disallowed_types, reason = "users may have such maps in their types")]
+impl<K, V, S> Schema for std::collections::HashMap<K, V, S>
+where
+    K: Schema + Eq + Hash,
+    V: Schema,
+    S: BuildHasher + 'static,
+{
     fn build(builder: &mut SchemaBuilder) -> Type {
         map::<K, V>(builder)
     }

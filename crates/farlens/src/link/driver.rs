@@ -3,13 +3,13 @@
 //! It never runs user code that may wait: a read that cannot be answered at once goes to a task of
 //! its own. It never stops reading because of a slow consumer; credit sees to that.
 
-use super::shared::Shared;
+use super::shared::{Shared, State};
 use crate::{
     Error,
     data::{DataState, Fetched, ReadBudget, erased::ErasedData},
 };
 use bytes::BytesMut;
-use farlens_proto::{Ask, BATCH_BYTES, DataRequest, Fault, Reply, State as WireState};
+use farlens_proto::{Ask, BATCH_BYTES, DataRequest, Fault, Reply};
 use farlens_wire::Code;
 use futures::FutureExt;
 use std::{
@@ -233,7 +233,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         }
         moved |= self.poll_time(cx);
         if self.shared.peek(|proto| proto.over().is_some()) {
-            self.shared.with_driver(|state| state.drop_sources());
+            self.shared.with_driver(State::drop_sources);
             self.phase = Phase::Leaving(Instant::now() + FAREWELL);
             moved = true;
         }
@@ -353,9 +353,9 @@ async fn answer(request: DataRequest, data: &dyn ErasedData) -> Reply {
     outcome.unwrap_or_else(|error| Reply::Failed(to_fault(&error)))
 }
 
-pub(crate) fn to_wire(state: DataState) -> WireState {
+pub(crate) fn to_wire(state: DataState) -> farlens_proto::State {
     let DataState { bounds, version, ended } = state;
-    WireState { bounds, version: version.to_vec(), ended }
+    farlens_proto::State { bounds, version: version.to_vec(), ended }
 }
 
 /// An error as the peer gets it: the causes stay here.
