@@ -109,8 +109,11 @@ impl Source {
         }
         let path = PathBuf::from(path);
         let shown = path.display();
-        let metadata = std::fs::metadata(&path)
-            .map_err(|error| usage(&format!("{shown} cannot be served")).with_source(error))?;
+        let metadata = std::fs::metadata(&path).map_err(|error| {
+            usage(&format!("{shown} cannot be served"))
+                .with_source(error)
+                .with_hint("name files or directories that are there, or - for standard input")
+        })?;
         let what = match metadata.file_type() {
             kind if kind.is_dir() => What::Directory(path),
             kind if kind.is_file() => What::File(path),
