@@ -12,10 +12,17 @@ fn main() {
         .expect("a runtime");
     let mut plan = bench::Plan::default();
     let args: Vec<String> = std::env::args().collect();
-    if let Some(n) = args.get(1) { plan.rounds = n.parse().unwrap(); }
-    if let Some(n) = args.get(2) { plan.entities = n.parse().unwrap(); }
+    if let Some(n) = args.get(1) {
+        plan.rounds = n.parse().unwrap();
+    }
+    if let Some(n) = args.get(2) {
+        plan.entities = n.parse().unwrap();
+    }
     let r = runtime.block_on(bench::loopback(plan, |cell| {
-        println!("{} {} {:.2} {} {:?}", cell.id, cell.system, cell.value, cell.unit, cell.ratio_to_raw);
+        println!(
+            "{} {} {:.2} {} {:?}",
+            cell.id, cell.system, cell.value, cell.unit, cell.ratio_to_raw
+        );
     }));
     println!("{r:?}");
 }

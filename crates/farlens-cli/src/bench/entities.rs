@@ -81,9 +81,10 @@ async fn raw(count: u64) -> Result<Duration> {
         }
         Ok::<_, std::io::Error>(sum)
     });
-    let sum = reader.await.unwrap_or(Ok(0)).map_err(|error| {
-        Error::new(Code::LINK_LOST, "the raw loop failed").with_source(error)
-    })?;
+    let sum = reader
+        .await
+        .unwrap_or(Ok(0))
+        .map_err(|error| Error::new(Code::LINK_LOST, "the raw loop failed").with_source(error))?;
     let took = started.elapsed();
     drop(writer.await);
     check(sum, count)?;

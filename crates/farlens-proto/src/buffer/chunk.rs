@@ -176,6 +176,14 @@ impl ItemBatch {
         Some(self.encoded.split_to(length))
     }
 
+    /// The body that begins at an offset into [`ItemBatch::encoded`], and the offset of the next.
+    #[inline]
+    #[must_use]
+    pub fn body_at(&self, offset: usize) -> Option<(&[u8], usize)> {
+        let (body, rest) = split_item(self.encoded.get(offset..)?)?;
+        Some((body, self.encoded.len().saturating_sub(rest.len())))
+    }
+
     /// The bodies, without taking them off.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest: &[u8] = &self.encoded;
@@ -188,6 +196,7 @@ impl ItemBatch {
 }
 
 /// The first body of a batch and what follows it.
+#[inline]
 fn split_item(batch: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, prefix) = varint::peek(batch).ok()?;
     batch.get(prefix..)?.split_at_checked(usize::try_from(length).ok()?)
