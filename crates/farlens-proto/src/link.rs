@@ -339,6 +339,7 @@ impl Link {
             }
             streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text));
         } else {
+            streamer.tell();
             self.events.push_back(Event::OpenRequested { stream: id, open });
         }
         self.streamers.insert(id, streamer);
@@ -363,7 +364,9 @@ impl Link {
                     return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
                 }
                 streamer.handle_close();
-                self.events.push_back(Event::StreamGone { stream: id });
+                if streamer.take_farewell() {
+                    self.events.push_back(Event::StreamGone { stream: id });
+                }
             }
             _ => return Err(Violation::protocol("a frame that only a streamer sends")),
         }
@@ -623,8 +626,10 @@ impl Link {
         self.handshake.end();
         self.timers.end();
         self.schedule.clear();
-        for stream in std::mem::take(&mut self.streamers).into_keys() {
-            self.events.push_back(Event::StreamGone { stream });
+        for (stream, mut streamer) in std::mem::take(&mut self.streamers) {
+            if streamer.take_farewell() {
+                self.events.push_back(Event::StreamGone { stream });
+            }
         }
         self.peers.retain(|_, peer| !peer.is_closing());
         for (&id, peer) in &mut self.peers {
@@ -714,9 +719,11 @@ impl Link {
     }
 
     fn forget_streamer(&mut self, id: StreamId) {
-        if self.streamers.remove(&id).is_some() {
+        if let Some(mut streamer) = self.streamers.remove(&id) {
             self.schedule.forget(id);
-            self.events.push_back(Event::StreamGone { stream: id });
+            if streamer.take_farewell() {
+                self.events.push_back(Event::StreamGone { stream: id });
+            }
         }
     }
 

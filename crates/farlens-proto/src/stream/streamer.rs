@@ -52,6 +52,8 @@ pub(crate) struct Streamer {
     tail: Option<StreamControl>,
     /// Nothing more comes in this epoch.
     spent: bool,
+    /// The shell was told of it, and not yet that it is gone.
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -103,8 +105,19 @@ impl Streamer {
             tell_state: false,
             tail: None,
             spent: false,
+            told: false,
             phase: Phase::Asked(open),
         }
+    }
+
+    /// Notes that the shell was told of it.
+    pub(crate) fn tell(&mut self) {
+        self.told = true;
+    }
+
+    /// Whether the shell must be told that it is gone; true once.
+    pub(crate) fn take_farewell(&mut self) -> bool {
+        std::mem::take(&mut self.told)
     }
 
     /// Bytes that wait to be sent.
