@@ -162,11 +162,10 @@ impl Link {
     /// Whether anything waits to be sent.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        self.handshake.has_output()
-            || self.timers.has_output()
-            || self.shutdown.has_output()
-            || self.calls.has_output()
-            || self.schedule.has_work()
+        let greets = self.handshake.has_output();
+        let speaks = greets || self.handshake.may_send();
+        let waits = self.timers.has_output() || self.calls.has_output() || self.schedule.has_work();
+        greets || self.shutdown.has_output(speaks) || speaks && (waits || self.is_drained())
     }
 
     /// What the link holds.
@@ -253,8 +252,9 @@ impl Link {
     }
 
     fn handle_frame(&mut self, frame: Frame, now: Time) -> Result<(), Violation> {
-        if !self.handshake.has_heard() && !matches!(frame, Frame::Link(LinkFrame::Hello(_))) {
-            return Err(Violation::protocol("the first frame must be a hello"));
+        let first = matches!(frame, Frame::Link(LinkFrame::Hello(_) | LinkFrame::Bye(_)));
+        if !first {
+            self.check_heard()?;
         }
         match frame {
             Frame::Link(frame) => self.handle_link_frame(frame, now),
@@ -272,6 +272,14 @@ impl Link {
             }
             _ => Err(Violation::protocol("a frame of an unknown family")),
         }
+    }
+
+    /// Only a hello may come first, or the farewell of a peer that turns this side away.
+    fn check_heard(&self) -> Result<(), Violation> {
+        if self.handshake.has_heard() {
+            return Ok(());
+        }
+        Err(Violation::protocol("the first frame must be a hello"))
     }
 
     fn handle_link_frame(&mut self, frame: LinkFrame, now: Time) -> Result<(), Violation> {
@@ -479,7 +487,6 @@ impl Link {
 
     /// Turns the peer away.
     pub fn refuse_peer(&mut self, fault: Fault) {
-        self.handshake.refuse();
         self.close(fault);
     }
 
@@ -555,7 +562,9 @@ impl Link {
 
     /// Gives the peer the stream that it asked for. Says whether it still wants it.
     pub fn accept(&mut self, stream: StreamId, accepted: Accepted) -> bool {
-        let Some(streamer) = self.streamers.get_mut(&stream) else { return false };
+        let Some(streamer) = self.streamers.get_mut(&stream).filter(|s| s.is_asked()) else {
+            return false;
+        };
         let schema = accepted.schema.as_ref().map_or(0, Vec::len);
         if schema.saturating_add(Limits::CONTROL_BYTES / 2) > self.handshake.peer_frame_bytes() {
             let text = format!("the schema of {schema} bytes does not fit into a frame");
@@ -711,11 +720,19 @@ impl Link {
             return;
         }
         let fault = self.shutdown.drain_reason();
-        if self.streamers.is_empty() && self.calls.running() == 0 {
+        if self.is_drained() {
             self.end(fault, true);
         } else {
             self.end_idle_streams(&fault);
         }
+    }
+
+    /// Whether this side drains and owes the peer nothing more.
+    fn is_drained(&self) -> bool {
+        self.shutdown.is_draining()
+            && self.streamers.is_empty()
+            && self.calls.running() == 0
+            && !self.calls.has_output()
     }
 
     fn forget_streamer(&mut self, id: StreamId) {

@@ -4,7 +4,7 @@
 //! ```text
 //!  known peer:    AwaitHello ──hello──▶ Done
 //!  by invite:     AwaitHello ──hello──▶ Deciding ──admit──▶ Done
-//!                                          └── refuse ──▶ over
+//!                                          └── refuse ──▶ over (Bye without a hello)
 //! ```
 
 use crate::{error::Violation, event::Event};
@@ -145,11 +145,8 @@ impl Handshake {
         asked
     }
 
-    pub(super) fn refuse(&mut self) {
-        self.phase = Phase::Over;
-    }
-
     pub(super) fn end(&mut self) {
+        self.phase = Phase::Over;
         self.hello = None;
     }
 

@@ -446,6 +446,7 @@ impl StreamPeer {
             return ReadOutcome::Pending;
         }
         match (&self.finish, &self.phase) {
+            (_, Phase::Closing) => ReadOutcome::Failed(closed()),
             (Some(Finish::End(at)), _) => ReadOutcome::End(*at),
             (Some(Finish::Broken(fault)), _) | (_, Phase::Over(fault)) => {
                 ReadOutcome::Failed(fault.clone())
@@ -465,8 +466,10 @@ impl StreamPeer {
         held: u64,
         budget: &mut ReceiveBudget,
     ) -> Result<(), Fault> {
-        if let Phase::Over(fault) = &self.phase {
-            return Err(fault.clone());
+        match &self.phase {
+            Phase::Over(fault) => return Err(fault.clone()),
+            Phase::Closing => return Err(closed()),
+            Phase::Opening | Phase::Open => {}
         }
         let back = i64::try_from(held).unwrap_or(i64::MAX).saturating_neg();
         let from = self.position.offset(back).unwrap_or(self.position);
@@ -535,9 +538,14 @@ impl StreamPeer {
 
     /// The consumer is gone. Says whether the stream can be forgotten at once.
     pub(crate) fn close(&mut self, budget: &mut ReceiveBudget) -> bool {
+        if self.is_closing() {
+            return false;
+        }
         self.buffer.clear();
         self.partial = None;
         self.receive.release(budget);
+        let sought = self.seeks.take_status() == SeekStatus::Pending;
+        self.seeks = Seeks { outcome: sought.then(|| Err(closed())), ..Seeks::default() };
         if self.over().is_some() {
             return true;
         }
@@ -582,4 +590,8 @@ impl StreamPeer {
             fingerprint: self.request.fingerprint,
         }
     }
+}
+
+fn closed() -> Fault {
+    Fault::new(Code::CLOSED, "the stream is closed")
 }
