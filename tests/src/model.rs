@@ -277,12 +277,10 @@ impl Reader {
                 let at = at.get();
                 let last = self.wanted.pop().expect("a seek is under way");
                 let ends = &source.ends[last.since..];
-                let mut froms = self.places_from(source);
                 let leads = ends.iter().any(|&end| source.place(last.to, end) == Some(at));
-                if !leads || !froms.any(|from| source.may_go(from, at)) {
+                if !leads || !self.at.is_some_and(|from| source.may_go(from, at)) {
                     return Err(format!("a seek to {} led to {at}", last.to));
                 }
-                drop(froms);
                 self.at = Some(at);
                 self.at_end = last.at_end;
                 self.settle();
@@ -291,35 +289,26 @@ impl Reader {
             SeekStatus::Failed(fault) => {
                 let last = self.wanted.pop().expect("a seek is under way");
                 let ends = &source.ends[last.since..];
-                let mut froms = self.places_from(source);
                 let mut places = ends.iter().map(|&end| source.place(last.to, end));
                 let right = match fault.code {
                     code if self.may_end.contains(&code) => true,
                     Code::OUT_OF_RANGE => places.any(|place| place.is_none()),
                     Code::MODE_FORBIDS => {
-                        let places: Vec<u64> = places.flatten().collect();
+                        let from = self.at.unwrap_or(0);
+                        let wrong_way = |to: u64| !source.may_go(from, to);
                         !source.flags.has_any(Flags::SEEK)
-                            || froms.any(|from| places.iter().any(|&to| !source.may_go(from, to)))
+                            || matches!(last.to, Pos::Abs(to) if wrong_way(to.get()))
+                            || places.flatten().any(wrong_way)
                     }
                     _ => false,
                 };
                 if !right {
                     return Err(format!("a seek to {} failed with {fault}", last.to));
                 }
-                drop(froms);
                 self.settle();
                 Ok(())
             }
         }
-    }
-
-    /// Where the reader may have stood when the latest seek was judged: seeks that a newer one
-    /// replaced may have succeeded first.
-    fn places_from<'a>(&'a self, source: &'a Published) -> impl Iterator<Item = u64> + 'a {
-        let older = self.wanted.iter().flat_map(|wanted| {
-            source.ends[wanted.since..].iter().filter_map(|&end| source.place(wanted.to, end))
-        });
-        self.at.into_iter().chain(older)
     }
 
     fn settle(&mut self) {

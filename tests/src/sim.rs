@@ -354,6 +354,7 @@ impl World {
                 let from = what - 1;
                 if let Some(piece) = self.wires[from].take() {
                     self.trace.note(self.now, "arrive", &[from as u64, piece.len() as u64]);
+                    self.trace.say(|| format!("{:02x?}", &piece[..piece.len().min(24)]));
                     let to = &mut self.nodes[1 - from].link;
                     if to.is_reading() {
                         to.handle_input(piece, now);
@@ -907,12 +908,14 @@ impl World {
             ensure!(ended, "reader {index} hears nothing of the end of its link");
             self.nodes[slot.node].link.close_stream(slot.stream);
         }
-        for (index, node) in self.nodes.iter().enumerate() {
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            // A full socket may have held the farewell back.
+            node.link.poll_transmit(&mut BytesMut::new());
+            ensure!(!node.link.has_output(), "a link that is over wants to speak");
             ensure!(node.link.stats() == LinkStats::default(), "{:?}", node.link.stats());
             ensure!(node.calls.is_empty(), "calls of node {index} have no answer");
             ensure!(node.wanted.is_empty() && node.serving.is_empty(), "streams are still served");
             ensure!(node.handling.is_empty(), "handlers were not cancelled");
-            ensure!(!node.link.has_output(), "a link that is over wants to speak");
             ensure!(node.link.poll_timeout().is_none(), "a link that is over wants to be woken");
         }
         Ok(())

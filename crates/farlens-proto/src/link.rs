@@ -165,7 +165,7 @@ impl Link {
         let greets = self.handshake.has_output();
         let speaks = greets || self.handshake.may_send();
         let waits = self.timers.has_output() || self.calls.has_output() || self.schedule.has_work();
-        greets || self.shutdown.has_output(speaks) || speaks && (waits || self.is_drained())
+        greets || self.shutdown.has_output(speaks) || speaks && (waits || self.can_drain())
     }
 
     /// What the link holds.
@@ -682,7 +682,7 @@ impl Link {
             self.calls.put(out, BATCH_BYTES);
             self.put_stream_control(out);
             self.put_data(out);
-            self.finish_drain();
+            self.go_on_draining(out);
         }
         self.shutdown.put_last(out);
     }
@@ -715,15 +715,15 @@ impl Link {
         }
     }
 
-    fn finish_drain(&mut self) {
+    fn go_on_draining(&mut self, out: &mut BytesMut) {
         if !self.shutdown.is_draining() {
             return;
         }
         let fault = self.shutdown.drain_reason();
+        self.end_idle_streams(&fault);
+        self.put_stream_control(out);
         if self.is_drained() {
             self.end(fault, true);
-        } else {
-            self.end_idle_streams(&fault);
         }
     }
 
@@ -733,6 +733,12 @@ impl Link {
             && self.streamers.is_empty()
             && self.calls.running() == 0
             && !self.calls.has_output()
+    }
+
+    /// Whether a drain can go on: with its end, or with that of a stream.
+    fn can_drain(&self) -> bool {
+        self.shutdown.is_draining()
+            && (self.is_drained() || self.streamers.values().any(Streamer::is_idle))
     }
 
     fn forget_streamer(&mut self, id: StreamId) {

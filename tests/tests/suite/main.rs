@@ -1,3 +1,4 @@
 //! What a link does, one small story each: alone with a hand-made peer, or with another link.
 
 mod closing;
+mod seeking;

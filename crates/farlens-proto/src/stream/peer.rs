@@ -361,7 +361,11 @@ impl StreamPeer {
             return Ok(());
         }
         self.state = frame.state;
-        self.position = frame.at;
+        // Where a newer seek waits this one is as if it had never been, should that one fail.
+        if self.seeks.waiting.is_none() {
+            self.position = frame.at;
+            self.at_end = self.seeks.at_end;
+        }
         if !std::mem::take(&mut self.seeks.silent) {
             self.seeks.outcome = Some(Ok(frame.at));
         }
@@ -505,7 +509,7 @@ impl StreamPeer {
 
     fn send_seek(&mut self, wish: Wish, budget: &mut ReceiveBudget) {
         self.epoch = self.epoch.next();
-        self.at_end = wish.at_end;
+        self.seeks.at_end = wish.at_end;
         self.buffer.clear();
         self.partial = None;
         self.finish = None;
