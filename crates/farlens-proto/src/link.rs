@@ -450,7 +450,7 @@ impl Link {
     /// The answer to a [`DataRequest`].
     pub fn handle_reply(&mut self, stream: StreamId, serial: u64, reply: Reply) {
         if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.handle_reply(serial, reply);
+            streamer.handle_reply(serial, reply, self.handshake.peer_message_bytes());
             self.refresh_streamer(stream);
         }
     }
@@ -768,6 +768,7 @@ impl Link {
                     data: streamer.has_data(),
                     hungry: streamer.wants_request(),
                     queued: streamer.queued(),
+                    reserved: streamer.reserved(),
                 },
             );
         }

@@ -112,6 +112,10 @@ impl Handshake {
         usize::try_from(self.peer_limits.frame_bytes).unwrap_or(usize::MAX)
     }
 
+    pub(super) fn peer_message_bytes(&self) -> usize {
+        usize::try_from(self.peer_limits.message_bytes).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn handle_hello(&mut self, hello: Hello) -> Result<Event, Violation> {
         if self.has_heard() {
             return Err(Violation::protocol("a second hello"));

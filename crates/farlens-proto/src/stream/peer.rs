@@ -441,7 +441,8 @@ impl StreamPeer {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             if self.phase == Phase::Open && !self.seeks.under_way {
-                let taken = Credit { bytes: chunk.encoded_len() as u64, elements };
+                let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
+                let taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
                 self.slots.limit |= self.receive.consume(taken, &mut self.window, budget);
             }
             return ReadOutcome::Some(chunk);

@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
-    Epoch, Position,
+    Epoch, Kind, Position,
     frame::stream::{self, Credit},
 };
 
@@ -33,6 +33,10 @@ impl Send {
         Self { limit, at, ..Self::default() }
     }
 
+    pub(crate) const fn limit(&self) -> Credit {
+        self.limit
+    }
+
     /// Raises the limit, which must not fall.
     pub(crate) fn raise(&mut self, limit: Credit) -> Result<(), Violation> {
         if limit.bytes < self.limit.bytes || limit.elements < self.limit.elements {
@@ -53,13 +57,17 @@ impl Send {
     }
 
     /// Credit beyond what is sent and queued; a fetch may ask for that much.
-    pub(crate) fn fetchable(&self) -> Credit {
-        let bytes = self.sent.bytes.saturating_add(self.queued() as u64);
-        let elements = self.sent.elements.saturating_add(self.queue.elements());
-        Credit {
-            bytes: self.limit.bytes.saturating_sub(bytes),
-            elements: self.limit.elements.saturating_sub(elements),
+    pub(crate) fn fetchable(&self, kind: Kind) -> Credit {
+        // An entity that is going out in parts is counted in bytes, but not yet as an element.
+        let bytes = self.sent.bytes.saturating_add(self.queue.encoded_len() as u64);
+        let bytes = self.limit.bytes.saturating_sub(bytes);
+        if kind == Kind::Bytes {
+            return Credit { bytes, elements: bytes };
         }
+        let part = u64::from(self.part.is_some());
+        let elements = self.sent.elements.saturating_add(self.queue.elements());
+        let elements = self.limit.elements.saturating_sub(elements.saturating_add(part));
+        Credit { bytes, elements }
     }
 
     /// Whether the peer wants no elements at all.

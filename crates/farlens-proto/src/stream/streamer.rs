@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Code, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
+    AtEnd, Bounds, Code, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
     frame::{
         Fault,
         stream::{
@@ -17,6 +17,7 @@ use farlens_wire::{
         },
     },
 };
+use std::cmp::Ordering;
 
 /// What the shell found for a stream that the peer asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) struct Streamer {
     next: Position,
     send: Send,
     fetch: Fetch,
+    /// The state was told while a request was under way, whose answer may be older.
+    news: bool,
     serial: u64,
     /// Control frames that wait, one of each sort at the most.
     answer: Option<StreamControl>,
@@ -77,8 +80,8 @@ struct Live {
 enum Fetch {
     /// Nothing.
     None,
-    /// Elements have been asked for.
-    Reading,
+    /// Elements have been asked for, no more than this.
+    Reading { bytes: usize, elements: u64 },
     /// At the end as it was last seen; a state that differs goes on.
     Waiting,
     /// The state must be known before this seek is resolved; not asked for yet.
@@ -100,6 +103,7 @@ impl Streamer {
             next: Position::ZERO,
             send: Send::start(Position::ZERO, open.credit),
             fetch: Fetch::None,
+            news: false,
             serial: 0,
             answer: None,
             tell_state: false,
@@ -144,7 +148,7 @@ impl Streamer {
             Err(fault) => self.fail(fault),
             Ok(at) => {
                 self.next = at;
-                self.send = Send::start(at, open.credit);
+                self.send = Send::start(at, self.send.limit());
                 let Accepted { kind, mode, state, fingerprint, schema } = accepted;
                 let opened = Opened { kind, mode, state: state.clone(), at, fingerprint, schema };
                 self.answer = Some(opened.into());
@@ -176,6 +180,9 @@ impl Streamer {
     }
 
     pub(crate) fn handle_limit(&mut self, limit: Limit) -> Result<(), Violation> {
+        if matches!(self.phase, Phase::Gone(_)) {
+            return Ok(());
+        }
         if limit.epoch != self.epoch {
             return Err(Violation::protocol("credit for another epoch than the current one"));
         }
@@ -199,7 +206,7 @@ impl Streamer {
         let moving = live.mode.can_change_bounds();
         self.epoch = seek.epoch;
         self.at_end = seek.at_end;
-        self.send = Send::start(self.next, Credit::default());
+        self.send = Send::start(self.next, seek.credit);
         self.tail = None;
         self.spent = true;
         if moving {
@@ -218,7 +225,7 @@ impl Streamer {
         match judge_seek(live.mode, seek, &state) {
             Ok(at) => {
                 self.next = at;
-                self.send = Send::start(at, seek.credit);
+                self.send = Send::start(at, self.send.limit());
                 self.spent = false;
                 self.answer = Some(Sought { epoch: seek.epoch, at, state }.into());
                 self.stop_at_known_end();
@@ -240,17 +247,16 @@ impl Streamer {
                 Ask::State
             }
             Fetch::None if self.wants_elements() && room > 0 => {
-                let credit = self.send.fetchable();
-                self.fetch = Fetch::Reading;
+                let credit = self.fetchable();
                 let bytes = credit.bytes.min(FETCH_BYTES).min(room as u64);
-                Ask::Read {
-                    at: self.next,
-                    bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
-                    elements: credit.elements,
-                }
+                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                let elements = credit.elements;
+                self.fetch = Fetch::Reading { bytes, elements };
+                Ask::Read { at: self.next, bytes, elements }
             }
             _ => return None,
         };
+        self.news = false;
         self.serial = self.serial.saturating_add(1);
         Some(DataRequest { stream, serial: self.serial, ask })
     }
@@ -265,8 +271,23 @@ impl Streamer {
             }
     }
 
+    /// Bytes that are asked for and have not come.
+    pub(crate) const fn reserved(&self) -> usize {
+        match self.fetch {
+            Fetch::Reading { bytes, .. } => bytes,
+            _ => 0,
+        }
+    }
+
+    fn fetchable(&self) -> Credit {
+        match &self.phase {
+            Phase::Live(live) => self.send.fetchable(live.kind),
+            _ => Credit::default(),
+        }
+    }
+
     fn wants_elements(&self) -> bool {
-        let credit = self.send.fetchable();
+        let credit = self.fetchable();
         !self.spent
             && self.tail.is_none()
             && credit.bytes > 0
@@ -275,15 +296,21 @@ impl Streamer {
     }
 
     /// The shell's answer to a request.
-    pub(crate) fn handle_reply(&mut self, serial: u64, reply: Reply) {
+    pub(crate) fn handle_reply(&mut self, serial: u64, reply: Reply, message_bytes: usize) {
         if serial != self.serial {
             return;
         }
         match std::mem::replace(&mut self.fetch, Fetch::None) {
-            Fetch::Reading => self.handle_read(reply),
+            Fetch::Reading { bytes, elements } => match reply {
+                Reply::Some(chunk) if is_within(&chunk, bytes, elements) => {
+                    self.take_chunk(chunk, message_bytes);
+                }
+                Reply::Some(_) => self.break_off(wrong_reply()),
+                other => self.handle_no_elements(other),
+            },
             Fetch::Resolving(seek) => match reply {
                 Reply::State(state) | Reply::AtEnd(state) => {
-                    self.set_state(state);
+                    self.learn(state);
                     self.resolve(seek);
                 }
                 Reply::Failed(fault) => {
@@ -297,19 +324,35 @@ impl Streamer {
         }
     }
 
-    fn handle_read(&mut self, reply: Reply) {
+    fn handle_no_elements(&mut self, reply: Reply) {
         match reply {
-            Reply::Some(chunk) => self.take_chunk(chunk),
+            // An end that was met before the news may be none any more: the next read tells.
+            Reply::AtEnd(_) if self.news => {}
             Reply::AtEnd(state) => {
                 self.set_state(state);
                 self.reach_end();
             }
             Reply::Failed(fault) => self.break_off(fault),
-            Reply::State(_) => self.fail(wrong_reply()),
+            Reply::State(_) | Reply::Some(_) => self.fail(wrong_reply()),
         }
     }
 
-    fn take_chunk(&mut self, chunk: Chunk) {
+    /// Queues elements; the first entity that the peer would not take breaks the reading off.
+    fn take_chunk(&mut self, mut chunk: Chunk, message_bytes: usize) {
+        let fitting = count_fitting(&chunk, message_bytes);
+        if fitting < chunk.elements() {
+            let first = chunk.split_to(fitting);
+            if !first.is_empty() {
+                self.queue_chunk(first);
+            }
+            let text = format!("an entity of more than the reader's {message_bytes} bytes");
+            self.break_off(Fault::new(Code::TOO_LARGE, text));
+        } else {
+            self.queue_chunk(chunk);
+        }
+    }
+
+    fn queue_chunk(&mut self, chunk: Chunk) {
         let Phase::Live(live) = &self.phase else { return };
         let after = self.next.forward(chunk.elements());
         match after {
@@ -339,8 +382,19 @@ impl Streamer {
     fn reach_end(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         let (epoch, at) = (self.epoch, self.next);
-        if live.state.bounds.end.is_some_and(|end| end > at) {
+        let Bounds { start, end } = live.state.bounds;
+        if start.is_some_and(|start| start > at) {
+            self.break_off(Fault::new(Code::EVICTED, format!("the data begins behind {at}")));
             return;
+        }
+        match end.map(|end| end.cmp(&at)) {
+            Some(Ordering::Greater) => return,
+            Some(Ordering::Less) => {
+                let text = format!("the data ends before {at}");
+                self.break_off(Fault::new(Code::TRUNCATED, text));
+                return;
+            }
+            Some(Ordering::Equal) | None => {}
         }
         if live.state.ended || self.at_end == AtEnd::Stop {
             self.spent = true;
@@ -353,12 +407,9 @@ impl Streamer {
 
     /// The data looks different.
     pub(crate) fn handle_state(&mut self, state: State) {
+        self.news = true;
         self.set_state(state);
         if self.fetch == Fetch::Waiting {
-            self.fetch = Fetch::None;
-            if matches!(self.tail, Some(StreamControl::UpToDate(_))) {
-                self.tail = None;
-            }
             self.reconsider_end();
         }
     }
@@ -366,11 +417,20 @@ impl Streamer {
     /// Waits on where nothing came, reads on where something did.
     fn reconsider_end(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
-        let unmoved = live.state.bounds.end == Some(self.next);
-        if unmoved && live.state.ended {
+        let moved = live.state.bounds.end != Some(self.next);
+        if moved || live.state.ended {
+            self.fetch = Fetch::None;
+            self.tail = None;
+        }
+        if live.state.ended && !moved {
             self.reach_end();
-        } else if unmoved {
-            self.fetch = Fetch::Waiting;
+        }
+    }
+
+    /// Takes over the state of an answer unless something newer was told since it was asked for.
+    fn learn(&mut self, state: State) {
+        if !self.news {
+            self.set_state(state);
         }
     }
 
@@ -425,6 +485,25 @@ impl Streamer {
     }
 }
 
+/// Whether a source kept to what it was asked for. A single entity may be of any size.
+fn is_within(chunk: &Chunk, bytes: usize, elements: u64) -> bool {
+    match chunk {
+        Chunk::Bytes(found) => found.len() <= bytes,
+        Chunk::Items(batch) => batch.count() <= elements,
+    }
+}
+
+/// How many elements from the front on are messages of at most this length.
+fn count_fitting(chunk: &Chunk, message_bytes: usize) -> u64 {
+    match chunk {
+        Chunk::Items(batch) if batch.encoded().len() > message_bytes => (0..)
+            .zip(batch.iter())
+            .find(|(_, body)| body.len() > message_bytes)
+            .map_or_else(|| batch.count(), |(index, _)| index),
+        _ => chunk.elements(),
+    }
+}
+
 fn wrong_reply() -> Fault {
     Fault::new(Code::INTERNAL, "the source answered something else than was asked")
 }
@@ -468,9 +547,9 @@ fn judge_seek(mode: Mode, seek: Seek, state: &State) -> Result<Position, Fault> 
 /// Whether `mode` allows going from one place to another.
 pub(crate) fn direction_allowed(mode: Mode, from: Position, to: Position) -> Result<(), Fault> {
     let (allowed, way) = match to.cmp(&from) {
-        std::cmp::Ordering::Less => (mode.has(Flags::SEEK_REW), "backward"),
-        std::cmp::Ordering::Greater => (mode.has(Flags::SEEK_FWD), "forward"),
-        std::cmp::Ordering::Equal => (mode.flags().has_any(Flags::SEEK), "at all"),
+        Ordering::Less => (mode.has(Flags::SEEK_REW), "backward"),
+        Ordering::Greater => (mode.has(Flags::SEEK_FWD), "forward"),
+        Ordering::Equal => (mode.flags().has_any(Flags::SEEK), "at all"),
     };
     if allowed {
         return Ok(());
