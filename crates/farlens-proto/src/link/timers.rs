@@ -16,8 +16,11 @@ pub enum TimeoutReason {
     Dead,
 }
 
-/// Pings that a peer may send at once; one more a second.
+/// Pings that a peer may send at once.
 const PING_BURST: u64 = 20;
+/// Pings that a peer may send in a second: one every 200 ms is the most that [`Limits`] allow an
+/// idle link, and the moments at which they arrive spread.
+const PINGS_A_SECOND: u64 = 10;
 
 /// An allowance that refills with time.
 #[derive(Debug)]
@@ -74,7 +77,7 @@ impl Timers {
             next_token: 0,
             ping: None,
             pong: None,
-            pings: Bucket::new(PING_BURST, 1, now),
+            pings: Bucket::new(PING_BURST, PINGS_A_SECOND, now),
             over: false,
         }
     }
