@@ -270,7 +270,7 @@ impl StreamPeer {
         if batch.is_empty() || self.partial.is_some() {
             return Err(Violation::protocol("no entities, or between the parts of one"));
         }
-        self.receive.take_items(batch.count(), encoded)?;
+        self.receive.take_items(batch.count(), encoded, batch.last_encoded_len() as u64)?;
         self.deliver(Chunk::Items(batch));
         Ok(())
     }
@@ -293,7 +293,7 @@ impl StreamPeer {
         let mut partial = match self.partial.take() {
             Some(partial) => partial,
             None => {
-                self.receive.check_item_start()?;
+                self.receive.check_item_start(0)?;
                 Partial { total, bytes: BytesMut::new() }
             }
         };
@@ -310,7 +310,8 @@ impl StreamPeer {
         let mut batch = BatchBuilder::default();
         batch.push(&partial.bytes);
         let batch = batch.finish();
-        self.receive.take_items(1, batch.encoded().len() as u64)?;
+        let length = batch.encoded().len() as u64;
+        self.receive.take_items(1, length, length)?;
         self.deliver(Chunk::Items(batch));
         Ok(())
     }
@@ -320,9 +321,17 @@ impl StreamPeer {
         self.buffer.push(chunk);
     }
 
+    /// What follows elements follows the last of them, and no part of one.
+    fn check_tail(&self, at: Position) -> Result<(), Violation> {
+        if self.partial.is_some() {
+            return Err(Violation::protocol("an entity was not sent to its end"));
+        }
+        self.check_place(at)
+    }
+
     pub(crate) fn handle_up_to_date(&mut self, frame: UpToDate) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_place(frame.at)?;
+            self.check_tail(frame.at)?;
             self.finish = Some(Finish::UpToDate);
         }
         Ok(())
@@ -330,7 +339,7 @@ impl StreamPeer {
 
     pub(crate) fn handle_end(&mut self, frame: End) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_place(frame.at)?;
+            self.check_tail(frame.at)?;
             self.finish = Some(Finish::End(frame.at));
         }
         Ok(())
@@ -338,7 +347,7 @@ impl StreamPeer {
 
     pub(crate) fn handle_broken(&mut self, frame: Broken) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_place(frame.at)?;
+            self.check_tail(frame.at)?;
             self.finish = Some(Finish::Broken(frame.fault));
         }
         Ok(())

@@ -100,9 +100,14 @@ impl Receive {
         Ok(())
     }
 
-    /// Takes in entities, which must begin within the credit.
-    pub(crate) fn take_items(&mut self, count: u64, encoded: u64) -> Result<(), Violation> {
-        self.check_item_start()?;
+    /// Takes in entities, of which the last must begin within the credit; it is `last` bytes long.
+    pub(crate) fn take_items(
+        &mut self,
+        count: u64,
+        encoded: u64,
+        last: u64,
+    ) -> Result<(), Violation> {
+        self.check_item_start(encoded.saturating_sub(last))?;
         let elements = self.received.elements.saturating_add(count);
         if elements > self.granted.elements {
             return Err(Violation::flow("more entities than granted"));
@@ -112,9 +117,9 @@ impl Receive {
         Ok(())
     }
 
-    /// Whether an entity may begin here.
-    pub(crate) fn check_item_start(&self) -> Result<(), Violation> {
-        if self.received.bytes >= self.granted.bytes {
+    /// Whether an entity may begin `behind` so many bytes from here.
+    pub(crate) fn check_item_start(&self, behind: u64) -> Result<(), Violation> {
+        if self.received.bytes.saturating_add(behind) >= self.granted.bytes {
             return Err(Violation::flow("an entity begins beyond the granted credit"));
         }
         Ok(())
