@@ -1002,7 +1002,9 @@ impl World {
             return false;
         }
         match slot.reader.last {
-            Some(Last::Broken) => !source.flags.has_any(Flags::SEEK),
+            Some(Last::Broken) => {
+                !source.flags.has_any(Flags::SEEK) || link.stream_over(slot.stream).is_some()
+            }
             Some(_) => true,
             None if !slot.wants_elements => slot.reader.at.is_some(),
             None => {

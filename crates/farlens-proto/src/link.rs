@@ -336,20 +336,29 @@ impl Link {
         if id.0 <= self.last_peer_stream {
             return Err(Violation::protocol("a stream id was used twice"));
         }
-        self.last_peer_stream = id.0;
+        let (held, allowed) = (self.streamers.len(), self.limits.streams as usize);
         let mut streamer = Streamer::asked(open.clone());
         if self.shutdown.refuses_work() {
             streamer.fail(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
-        } else if self.streamers.len() >= self.limits.streams as usize {
-            let text = format!("at most {} streams may be open on a link", self.limits.streams);
-            if self.streamers.len() >= (self.limits.streams as usize).saturating_mul(2) {
-                return Err(Violation::new(Code::TOO_MANY_STREAMS, text));
-            }
+        } else if held >= allowed {
+            let text = format!("at most {allowed} streams may be open on a link");
             streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text));
         } else {
             streamer.tell();
             self.events.push_back(Event::OpenRequested { stream: id, open });
         }
+        self.add_streamer(id, streamer)
+    }
+
+    /// Keeps a stream of the peer, if only until its refusal is sent. A peer that does not take
+    /// refusals and goes on asking is at fault.
+    fn add_streamer(&mut self, id: StreamId, streamer: Streamer) -> Result<(), Violation> {
+        let allowed = self.limits.streams as usize;
+        if self.streamers.len() >= allowed.saturating_mul(2) {
+            let text = format!("at most {allowed} streams may be open on a link");
+            return Err(Violation::new(Code::TOO_MANY_STREAMS, text));
+        }
+        self.last_peer_stream = id.0;
         self.streamers.insert(id, streamer);
         self.refresh_streamer(id);
         Ok(())
@@ -362,11 +371,17 @@ impl Link {
         control: &StreamControl,
         now: Time,
     ) -> Result<(), Violation> {
+        if !matches!(
+            control,
+            StreamControl::Limit(_) | StreamControl::Seek(_) | StreamControl::Close(_)
+        ) {
+            return Err(Violation::protocol("a frame that only a streamer sends"));
+        }
         let Some(streamer) = self.streamers.get_mut(&id) else { return Ok(()) };
         match control {
             StreamControl::Limit(limit) => streamer.handle_limit(*limit)?,
             StreamControl::Seek(seek) => streamer.handle_seek(*seek)?,
-            StreamControl::Close(_) => {
+            _ => {
                 if streamer.is_asked() && !self.resets.take(now) {
                     let text = "too many streams were taken back unanswered";
                     return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
@@ -376,7 +391,6 @@ impl Link {
                     self.events.push_back(Event::StreamGone { stream: id });
                 }
             }
-            _ => return Err(Violation::protocol("a frame that only a streamer sends")),
         }
         self.refresh_streamer(id);
         Ok(())
@@ -384,6 +398,15 @@ impl Link {
 
     /// A frame from the streamer to this side, which opened the stream.
     fn handle_streamer_frame(&mut self, id: StreamId, frame: StreamFrame) -> Result<(), Violation> {
+        if let StreamFrame::Control(
+            StreamControl::Open(_)
+            | StreamControl::Limit(_)
+            | StreamControl::Seek(_)
+            | StreamControl::Close(_),
+        ) = frame
+        {
+            return Err(Violation::protocol("a frame that only an opener sends"));
+        }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         let budget = &mut self.budget;
         match frame {
@@ -408,7 +431,7 @@ impl Link {
                     let fault = Fault::new(Code::CLOSED, "the stream was closed");
                     self.end_peer(id, fault);
                 }
-                _ => return Err(Violation::protocol("a frame that only an opener sends")),
+                _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
             },
             _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
         }
@@ -431,17 +454,14 @@ impl Link {
     }
 
     fn refuse_extension(&mut self, kind: u8, id: u64, tag: u64) -> Result<(), Violation> {
+        self.check_heard()?;
         let fault = Fault::new(Code::UNSUPPORTED, format!("extension {tag} is not known here"));
         match kind {
-            0x10 => self.calls.refuse_unread(CallId(id), fault),
+            0x10 => self.calls.refuse_unread(CallId(id), fault, &self.limits),
             0x20 if !self.side.owns(id) && id > self.last_peer_stream => {
-                self.last_peer_stream = id;
-                let open = crate::stream::unread_open();
-                let mut streamer = Streamer::asked(open);
+                let mut streamer = Streamer::asked(crate::stream::unread_open());
                 streamer.fail(fault);
-                self.streamers.insert(StreamId(id), streamer);
-                self.refresh_streamer(StreamId(id));
-                Ok(())
+                self.add_streamer(StreamId(id), streamer)
             }
             _ => Err(Violation(fault)),
         }
