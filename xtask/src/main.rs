@@ -1,3 +1,39 @@
-//! The project checks.
+//! The project's own checks: `cargo xtask test` runs on a desk what runs before a merge.
+//!
+//! Each verb is a line in [`VERBS`]; what `test` does is the table in [`steps`].
 
-fn main() {}
+mod run;
+mod steps;
+mod tally;
+
+use std::process::ExitCode;
+
+/// What one may ask for.
+struct Verb {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> ExitCode,
+}
+
+const VERBS: [Verb; 1] =
+    [Verb { name: "test", what: "every check, in order, up to the first that fails", run: test }];
+
+fn main() -> ExitCode {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    match VERBS.iter().find(|verb| verb.name == wanted) {
+        Some(verb) => (verb.run)(),
+        None => usage(),
+    }
+}
+
+fn test() -> ExitCode {
+    run::all(steps::TEST)
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: cargo xtask <verb>");
+    for verb in VERBS {
+        eprintln!("  {:<8} {}", verb.name, verb.what);
+    }
+    ExitCode::from(2)
+}

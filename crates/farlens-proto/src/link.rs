@@ -32,8 +32,9 @@ use calls::Calls;
 use farlens_wire::{
     AtEnd, CallId, Code, FrameDecoder, Limits, ObjectId, Pos, Position, Side, StreamId,
     frame::{
-        Fault, Frame, FrameError, LinkFrame, StreamFrame,
-        stream::{Failed, State, StreamControl},
+        Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
+        call::Call,
+        stream::{Failed, Open, State, StreamControl},
     },
 };
 use handshake::Handshake;
@@ -159,7 +160,7 @@ impl Link {
         self.shutdown.over()
     }
 
-    /// Whether anything waits to be sent.
+    /// Whether anything waits to be sent or to be asked for.
     #[must_use]
     pub fn has_output(&self) -> bool {
         let greets = self.handshake.has_output();
@@ -209,6 +210,12 @@ impl Link {
     #[must_use]
     pub fn stream_over(&self, stream: StreamId) -> Option<&Fault> {
         self.peers.get(&stream)?.over()
+    }
+
+    /// Why reading failed at the present position, if it did; a seek may help.
+    #[must_use]
+    pub fn stream_fault(&self, stream: StreamId) -> Option<&Fault> {
+        self.peers.get(&stream)?.broken()
     }
 
     /// Whether a read would give elements.
@@ -328,11 +335,7 @@ impl Link {
         }
     }
 
-    fn handle_open(
-        &mut self,
-        id: StreamId,
-        open: farlens_wire::frame::stream::Open,
-    ) -> Result<(), Violation> {
+    fn handle_open(&mut self, id: StreamId, open: Open) -> Result<(), Violation> {
         if id.0 <= self.last_peer_stream {
             return Err(Violation::protocol("a stream id was used twice"));
         }
@@ -387,9 +390,6 @@ impl Link {
                     return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
                 }
                 streamer.handle_close();
-                if streamer.take_farewell() {
-                    self.events.push_back(Event::StreamGone { stream: id });
-                }
             }
         }
         self.refresh_streamer(id);
@@ -411,7 +411,7 @@ impl Link {
         let budget = &mut self.budget;
         match frame {
             StreamFrame::Data(data) => peer.handle_data(data)?,
-            StreamFrame::Items(data) => peer.handle_items(data)?,
+            StreamFrame::Items(data) => peer.handle_items(data, self.limits.message_bytes)?,
             StreamFrame::ItemPart { total, part } => {
                 peer.handle_part(total, &part, self.limits.message_bytes)?;
             }
@@ -457,8 +457,8 @@ impl Link {
         self.check_heard()?;
         let fault = Fault::new(Code::UNSUPPORTED, format!("extension {tag} is not known here"));
         match kind {
-            0x10 => self.calls.refuse_unread(CallId(id), fault, &self.limits),
-            0x20 if !self.side.owns(id) && id > self.last_peer_stream => {
+            Call::KIND => self.calls.refuse_unread(CallId(id), fault, &self.limits),
+            Open::KIND if !self.side.owns(id) && id > self.last_peer_stream => {
                 let mut streamer = Streamer::asked(crate::stream::unread_open());
                 streamer.fail(fault);
                 self.add_streamer(StreamId(id), streamer)
@@ -656,6 +656,7 @@ impl Link {
         self.timers.end();
         self.schedule.clear();
         for (stream, mut streamer) in std::mem::take(&mut self.streamers) {
+            streamer.fail(outcome.clone());
             if streamer.take_farewell() {
                 self.events.push_back(Event::StreamGone { stream });
             }
@@ -762,11 +763,8 @@ impl Link {
     }
 
     fn forget_streamer(&mut self, id: StreamId) {
-        if let Some(mut streamer) = self.streamers.remove(&id) {
+        if self.streamers.remove(&id).is_some() {
             self.schedule.forget(id);
-            if streamer.take_farewell() {
-                self.events.push_back(Event::StreamGone { stream: id });
-            }
         }
     }
 
@@ -780,7 +778,10 @@ impl Link {
 
     /// Tells the scheduler what a stream of the peer has to send and to ask for.
     fn refresh_streamer(&mut self, id: StreamId) {
-        if let Some(streamer) = self.streamers.get(&id) {
+        if let Some(streamer) = self.streamers.get_mut(&id) {
+            if streamer.take_farewell() {
+                self.events.push_back(Event::StreamGone { stream: id });
+            }
             self.schedule.set(
                 id,
                 schedule::Needs {

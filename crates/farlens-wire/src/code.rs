@@ -44,6 +44,7 @@ codes! {
     103 BAD_IDENTITY "bad_identity" "A key file is missing, unreadable, unsafe or no key.";
     104 CANNOT_LISTEN "cannot_listen" "The listening address cannot be used.";
     105 BAD_INPUT "bad_input" "The data to publish is malformed.";
+    106 BAD_CONFIG "bad_config" "A configuration or trust file is malformed or unsafe.";
     301 NOT_FOUND "not_found" "Nothing is published at this path.";
     302 NO_SUCH_METHOD "no_such_method" "The object has no such method.";
     303 NO_SUCH_OBJECT "no_such_object" "No such object is exported on this link.";

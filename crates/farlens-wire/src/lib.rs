@@ -4,17 +4,26 @@
 //! send is decoded under a budget, in one canonical form, without recursion that the peer controls.
 
 pub mod frame;
+pub mod schema;
+pub mod typed;
 pub mod varint;
 
+mod budget;
 mod code;
 mod codec;
+mod element;
+mod entity;
 mod id;
 mod limits;
 mod mode;
 mod pos;
+mod read;
 
+pub use budget::{Budget, DecodeError, EncodeError};
 pub use code::Code;
 pub use codec::FrameDecoder;
+pub use element::Element;
+pub use entity::{Base64, Entity, Rfc3339, WrongKind};
 pub use id::{CallId, Epoch, Kind, ObjectId, Side, StreamId};
 pub use limits::{Limits, LimitsError};
 pub use mode::{Flags, Mode, ModeError, ModeOffer, OfferError};

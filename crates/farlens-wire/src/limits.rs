@@ -12,8 +12,8 @@ pub struct Limits {
     /// Bytes of one frame's payload that this side accepts. *Announced.* Default 64 KiB, from 4 KiB
     /// to 1 MiB. It bounds how long a small frame waits behind a large one.
     pub frame_bytes: usize,
-    /// Bytes of one message: a call's arguments or result, or one entity. *Announced.* Default
-    /// 1 MiB, from 16 KiB to 64 MiB. Bigger things are streams.
+    /// Bytes of one entity. *Announced.* Default 1 MiB, from 16 KiB to 64 MiB. Bigger things are
+    /// streams. The arguments and the result of a call fit into one frame.
     pub message_bytes: usize,
     /// Streams that the peer may have open on this link. *Announced.* Default 256.
     pub streams: u32,

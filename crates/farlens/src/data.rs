@@ -3,11 +3,33 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
-use crate::Result;
+mod dir;
+mod encode;
+mod entry;
+pub(crate) mod erased;
+mod file;
+mod fixed;
+mod items;
+mod iter;
+mod spool;
+mod storage;
+
+pub use dir::Directory;
+pub use entry::{Entry, EntryKind};
+pub use file::{FileData, OpenFile};
+pub use fixed::FixedData;
+pub use iter::{IterData, OpenIter};
+pub use spool::{Spool, SpoolData, SpoolWriter};
+
+use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{Chunk, Kind};
-use farlens_wire::{Bounds, ModeOffer, Position};
-use std::future::Future;
+use farlens_wire::{Bounds, Code, ModeOffer, Position, schema::SchemaDoc};
+use std::{
+    future::Future,
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+};
 
 /// What a source looks like at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +54,13 @@ pub struct ReadBudget {
     pub elements: u64,
 }
 
+impl ReadBudget {
+    /// How many bytes it allows where each byte is an element.
+    fn byte_count(self) -> usize {
+        usize::try_from(self.elements).map_or(self.bytes, |elements| elements.min(self.bytes))
+    }
+}
+
 /// The answer to a request.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a read gives something or meets the end")]
@@ -53,6 +82,11 @@ pub trait StreamerData: Send + Sync + 'static {
 
     /// What a mode over this data must and may contain.
     fn offers(&self) -> ModeOffer;
+
+    /// The type of the entities; none for bytes and for untyped entities.
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        None
+    }
 
     /// Bounds, version and whether the end is final, as of now.
     fn state(&self) -> impl Future<Output = Result<DataState>> + Send;
@@ -79,4 +113,15 @@ pub trait StreamerData: Send + Sync + 'static {
         let _ = seen;
         std::future::pending()
     }
+}
+
+/// A version that no other source has: sixteen bytes, drawn from the seeds of the standard hasher.
+fn fresh_version() -> Bytes {
+    let draw = || RandomState::new().build_hasher().finish().to_be_bytes();
+    Bytes::from([draw(), draw()].concat())
+}
+
+/// The error of a request for a place that this source does not serve.
+fn out_of_range(at: Position, bounds: Bounds) -> Error {
+    Error::new(Code::OUT_OF_RANGE, format!("position {at} lies outside {bounds}"))
 }

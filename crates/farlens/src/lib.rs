@@ -1,10 +1,60 @@
 //! Remote objects and seekable streams over one mutually authenticated TLS 1.3 link.
+//!
+//! A [`Server`] publishes *streamers*: lenses onto a sequence of bytes (a file, memory, a growing
+//! log) or of typed entities. The other end of a [`Link`] opens one and reads, seeks, follows its
+//! moving end or iterates it as if it were local: a [`ByteStream`] is `AsyncRead + AsyncSeek`, an
+//! [`EntityStream`] is a `futures::Stream`. [`Link::watch`] tells of changes of many at a time.
 
 pub mod data;
-mod error;
+pub mod dirs;
+#[doc(hidden)]
+pub mod raw;
 
+mod access;
+mod address;
+mod base32;
+mod client;
+mod error;
+mod events;
+mod grant;
+mod host;
+mod invite;
+mod link;
+mod net;
+mod observe;
+mod path;
+mod percent;
+mod private;
+mod publish;
+mod server;
+mod stream;
+mod target;
+mod ticket;
+mod tls;
+mod url;
+
+pub use ::bytes;
+pub use address::Address;
+pub use client::{Client, ClientBuilder, connect};
+pub use data::{Directory, Entry, EntryKind, FileData, FixedData, IterData, Spool, StreamerData};
 pub use error::{Error, ErrorKind, Result};
-pub use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind};
+pub use events::{Change, Events, StreamEvent};
+
+pub use farlens_macros::Schema;
+pub use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind, LinkStats};
 pub use farlens_wire::{
-    AtEnd, Bounds, Code, Flags, Limits, Mode, ModeOffer, OutOfRange, Pos, Position,
+    AtEnd, Bounds, Code, Element, Entity, Flags, Limits, Mode, ModeOffer, OutOfRange, Pos,
+    Position, schema,
 };
+pub use grant::{Grant, Pattern, Verb};
+pub use invite::{Invites, Redemption};
+pub use link::Link;
+pub use observe::{Observation, StreamObserver};
+pub use path::RemotePath;
+pub use publish::{Publication, Stat, Streamer};
+pub use server::{Server, ServerBuilder};
+pub use stream::{ByteStream, EntityStream, OpenOptions};
+pub use target::{Target, TicketTarget};
+pub use ticket::{Invite, Ticket};
+pub use tls::{AuthorizedClient, AuthorizedClients, Identity, KeyId, KnownServer, KnownServers};
+pub use url::Url;

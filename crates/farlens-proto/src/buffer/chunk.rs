@@ -47,6 +47,15 @@ impl Chunk {
         self.elements() == 0
     }
 
+    /// The index of the first entity that is longer than `bytes`. Bytes have none.
+    pub(crate) fn first_over(&self, bytes: usize) -> Option<u64> {
+        let Self::Items(batch) = self else { return None };
+        if batch.encoded().len() <= bytes {
+            return None;
+        }
+        batch.iter().position(|body| body.len() > bytes).map(|index| index as u64)
+    }
+
     /// Takes the first `elements` off, or all of them when there are fewer.
     #[must_use]
     pub fn split_to(&mut self, elements: u64) -> Self {

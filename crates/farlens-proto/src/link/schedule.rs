@@ -83,7 +83,7 @@ impl Schedule {
     }
 
     pub(super) fn has_work(&self) -> bool {
-        !self.control.0.is_empty() || !self.data.0.is_empty()
+        [&self.control, &self.data, &self.hungry].iter().any(|turn| !turn.0.is_empty())
     }
 
     /// Notes what a stream needs.

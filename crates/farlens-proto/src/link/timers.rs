@@ -42,7 +42,7 @@ impl Bucket {
         if seconds > 0 {
             let more = seconds.saturating_mul(self.per_second);
             self.tokens = self.tokens.saturating_add(more).min(self.burst);
-            self.refilled = now;
+            self.refilled = self.refilled.plus_ms(seconds.saturating_mul(1_000));
         }
         let any = self.tokens > 0;
         self.tokens = self.tokens.saturating_sub(1);

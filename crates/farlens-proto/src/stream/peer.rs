@@ -179,6 +179,14 @@ impl StreamPeer {
         }
     }
 
+    /// Why reading failed at the present position, if it did.
+    pub(crate) const fn broken(&self) -> Option<&Fault> {
+        match &self.finish {
+            Some(Finish::Broken(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+
     /// Whether all that there is has been consumed, as far as the streamer said.
     pub(crate) fn is_up_to_date(&self) -> bool {
         self.buffer.is_empty() && matches!(self.finish, Some(Finish::UpToDate | Finish::End(_)))
@@ -199,6 +207,7 @@ impl StreamPeer {
         }
         let wanted = self.request.flags.without(opened.mode.flags()) == Flags::NONE
             && self.request.kind.is_none_or(|kind| kind == opened.kind);
+        check_state(&opened.state)?;
         if !wanted || !opened.state.bounds.contains(opened.at) {
             return Err(Violation::protocol("a stream was opened otherwise than asked"));
         }
@@ -257,21 +266,30 @@ impl StreamPeer {
         Ok(())
     }
 
-    pub(crate) fn handle_items(&mut self, data: Data) -> Result<(), Violation> {
+    pub(crate) fn handle_items(
+        &mut self,
+        data: Data,
+        message_bytes: usize,
+    ) -> Result<(), Violation> {
         if !self.is_current(data.epoch)? {
             return Ok(());
         }
         self.check_kind(Kind::Items)?;
         self.check_place(data.at)?;
-        let encoded = data.payload.len() as u64;
+        let (at, encoded) = (data.at, data.payload.len() as u64);
         let batch = ItemBatch::parse(data.payload).map_err(|_| {
             Violation::new(Code::MALFORMED, "the lengths of entities do not add up")
         })?;
         if batch.is_empty() || self.partial.is_some() {
             return Err(Violation::protocol("no entities, or between the parts of one"));
         }
-        self.receive.take_items(batch.count(), encoded, batch.last_encoded_len() as u64)?;
-        self.deliver(Chunk::Items(batch));
+        at.forward(batch.count()).ok_or_else(|| Violation::protocol("entities beyond 2^63-1"))?;
+        self.receive.take_items(batch.count(), encoded, || batch.last_encoded_len() as u64)?;
+        let chunk = Chunk::Items(batch);
+        if chunk.first_over(message_bytes).is_some() {
+            return Err(too_large(message_bytes));
+        }
+        self.deliver(chunk);
         Ok(())
     }
 
@@ -287,9 +305,7 @@ impl StreamPeer {
         self.check_kind(Kind::Items)?;
         self.check_place(part.at)?;
         let total = usize::try_from(total).ok().filter(|&total| total <= message_bytes);
-        let total = total.ok_or_else(|| {
-            Violation::new(Code::TOO_LARGE, format!("an entity of more than {message_bytes} bytes"))
-        })?;
+        let total = total.ok_or_else(|| too_large(message_bytes))?;
         let mut partial = match self.partial.take() {
             Some(partial) => partial,
             None => {
@@ -311,7 +327,7 @@ impl StreamPeer {
         batch.push(&partial.bytes);
         let batch = batch.finish();
         let length = batch.encoded().len() as u64;
-        self.receive.take_items(1, length, length)?;
+        self.receive.take_items(1, length, || length)?;
         self.deliver(Chunk::Items(batch));
         Ok(())
     }
@@ -357,6 +373,7 @@ impl StreamPeer {
         if self.phase == Phase::Opening {
             return Err(Violation::protocol("news of a stream that is not open"));
         }
+        check_state(&state)?;
         self.state = state;
         Ok(())
     }
@@ -369,6 +386,7 @@ impl StreamPeer {
         if !self.take_answer(frame.epoch)? {
             return Ok(());
         }
+        check_state(&frame.state)?;
         self.state = frame.state;
         // Where a newer seek waits this one is as if it had never been, should that one fail.
         if self.seeks.waiting.is_none() {
@@ -390,6 +408,7 @@ impl StreamPeer {
         if !self.take_answer(frame.epoch)? {
             return Ok(());
         }
+        check_state(&frame.state)?;
         self.state = frame.state;
         if std::mem::take(&mut self.seeks.silent) {
             self.finish = Some(Finish::Broken(frame.fault));
@@ -608,4 +627,12 @@ impl StreamPeer {
 
 fn closed() -> Fault {
     Fault::new(Code::CLOSED, "the stream is closed")
+}
+
+fn too_large(message_bytes: usize) -> Violation {
+    Violation::new(Code::TOO_LARGE, format!("an entity of more than {message_bytes} bytes"))
+}
+
+fn check_state(state: &State) -> Result<(), Violation> {
+    state.fault().map_or(Ok(()), |what| Err(Violation::protocol(what)))
 }

@@ -100,14 +100,18 @@ impl Receive {
         Ok(())
     }
 
-    /// Takes in entities, of which the last must begin within the credit; it is `last` bytes long.
+    /// Takes in entities, of which the last must begin within the credit; it is `last`
+    /// bytes long, which only matters where the credit ends.
     pub(crate) fn take_items(
         &mut self,
         count: u64,
         encoded: u64,
-        last: u64,
+        last: impl FnOnce() -> u64,
     ) -> Result<(), Violation> {
-        self.check_item_start(encoded.saturating_sub(last))?;
+        self.check_item_start(0)?;
+        if self.received.bytes.saturating_add(encoded) > self.granted.bytes {
+            self.check_item_start(encoded.saturating_sub(last()))?;
+        }
         let elements = self.received.elements.saturating_add(count);
         if elements > self.granted.elements {
             return Err(Violation::flow("more entities than granted"));
@@ -199,6 +203,19 @@ mod tests {
         receive.take_bytes(left).unwrap();
         receive.consume(bytes(left), &mut window, &mut budget);
         assert_eq!(window.bytes, 2 * WINDOW.bytes);
+    }
+
+    #[test]
+    fn a_stream_beyond_the_budget_still_moves() {
+        let mut budget = ReceiveBudget::new(0);
+        let mut window = WINDOW;
+        let mut receive = Receive::start(window, &mut budget);
+        for _ in 0..100 {
+            let room = receive.granted.bytes - receive.received.bytes;
+            assert!(room > 0, "credit must come back");
+            receive.take_bytes(room).unwrap();
+            receive.consume(bytes(room), &mut window, &mut budget);
+        }
     }
 
     proptest! {

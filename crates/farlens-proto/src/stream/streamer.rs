@@ -55,6 +55,8 @@ pub(crate) struct Streamer {
     tail: Option<StreamControl>,
     /// Nothing more comes in this epoch.
     spent: bool,
+    /// Times in a row that the source found nothing although its end lies further on.
+    misses: u8,
     /// The shell was told of it, and not yet that it is gone.
     told: bool,
 }
@@ -94,6 +96,8 @@ enum Fetch {
 const FETCH_BYTES: u64 = 256 << 10;
 /// A stream with so many bytes queued fetches no more.
 const QUEUE_BYTES: usize = 128 << 10;
+/// A source whose state contradicts its reads is asked so many times.
+const MISSES: u8 = 3;
 
 impl Streamer {
     pub(crate) fn asked(open: Open) -> Self {
@@ -109,6 +113,7 @@ impl Streamer {
             tell_state: false,
             tail: None,
             spent: false,
+            misses: 0,
             told: false,
             phase: Phase::Asked(open),
         }
@@ -121,7 +126,7 @@ impl Streamer {
 
     /// Whether the shell must be told that it is gone; true once.
     pub(crate) fn take_farewell(&mut self) -> bool {
-        std::mem::take(&mut self.told)
+        matches!(self.phase, Phase::Gone(_)) && std::mem::take(&mut self.told)
     }
 
     /// Bytes that wait to be sent.
@@ -207,6 +212,7 @@ impl Streamer {
         self.epoch = seek.epoch;
         self.at_end = seek.at_end;
         self.send = Send::start(self.next, seek.credit);
+        self.misses = 0;
         self.tail = None;
         self.spent = true;
         if moving {
@@ -288,7 +294,8 @@ impl Streamer {
 
     fn wants_elements(&self) -> bool {
         let credit = self.fetchable();
-        !self.spent
+        matches!(&self.phase, Phase::Live(live) if live.mode.has(Flags::READABLE))
+            && !self.spent
             && self.tail.is_none()
             && credit.bytes > 0
             && credit.elements > 0
@@ -330,7 +337,12 @@ impl Streamer {
             Reply::AtEnd(_) if self.news => {}
             Reply::AtEnd(state) => {
                 self.set_state(state);
-                self.reach_end();
+                self.misses = self.misses.saturating_add(1);
+                if self.misses > MISSES {
+                    self.break_off(wrong_reply());
+                } else {
+                    self.reach_end();
+                }
             }
             Reply::Failed(fault) => self.break_off(fault),
             Reply::State(_) | Reply::Some(_) => self.fail(wrong_reply()),
@@ -339,8 +351,7 @@ impl Streamer {
 
     /// Queues elements; the first entity that the peer would not take breaks the reading off.
     fn take_chunk(&mut self, mut chunk: Chunk, message_bytes: usize) {
-        let fitting = count_fitting(&chunk, message_bytes);
-        if fitting < chunk.elements() {
+        if let Some(fitting) = chunk.first_over(message_bytes) {
             let first = chunk.split_to(fitting);
             if !first.is_empty() {
                 self.queue_chunk(first);
@@ -353,16 +364,19 @@ impl Streamer {
     }
 
     fn queue_chunk(&mut self, chunk: Chunk) {
-        let Phase::Live(live) = &self.phase else { return };
-        let after = self.next.forward(chunk.elements());
-        match after {
-            Some(after) if chunk.kind() == live.kind && !chunk.is_empty() => {
-                self.next = after;
-                self.send.push(chunk);
-                self.stop_at_known_end();
-            }
-            _ => self.break_off(wrong_reply()),
+        let Phase::Live(live) = &mut self.phase else { return };
+        let fits = chunk.kind() == live.kind && !chunk.is_empty();
+        let Some(after) = self.next.forward(chunk.elements()).filter(|_| fits) else {
+            return self.break_off(wrong_reply());
+        };
+        if live.state.bounds.end.is_some_and(|end| end < after) {
+            live.state.bounds.end = Some(after);
+            self.tell_state = true;
         }
+        self.misses = 0;
+        self.next = after;
+        self.send.push(chunk);
+        self.stop_at_known_end();
     }
 
     fn break_off(&mut self, fault: Fault) {
@@ -419,6 +433,7 @@ impl Streamer {
         let Phase::Live(live) = &self.phase else { return };
         let moved = live.state.bounds.end != Some(self.next);
         if moved || live.state.ended {
+            self.misses = 0;
             self.fetch = Fetch::None;
             self.tail = None;
         }
@@ -493,17 +508,6 @@ fn is_within(chunk: &Chunk, bytes: usize, elements: u64) -> bool {
     }
 }
 
-/// How many elements from the front on are messages of at most this length.
-fn count_fitting(chunk: &Chunk, message_bytes: usize) -> u64 {
-    match chunk {
-        Chunk::Items(batch) if batch.encoded().len() > message_bytes => (0..)
-            .zip(batch.iter())
-            .find(|(_, body)| body.len() > message_bytes)
-            .map_or_else(|| batch.count(), |(index, _)| index),
-        _ => chunk.elements(),
-    }
-}
-
 fn wrong_reply() -> Fault {
     Fault::new(Code::INTERNAL, "the source answered something else than was asked")
 }
@@ -522,12 +526,16 @@ fn judge(open: &Open, accepted: &Accepted) -> Result<Position, Fault> {
         let what = format!("the stream does not offer {missing}");
         return Err(Fault::new(Code::MODE_FORBIDS, what));
     }
+    if let Some(what) = accepted.state.fault() {
+        return Err(Fault::new(Code::INTERNAL, what));
+    }
     let bounds = accepted.state.bounds;
     let at = open
         .start
         .resolve(bounds)
         .map_err(|out| Fault::new(Code::OUT_OF_RANGE, out.to_string()))?;
-    if Some(at) != bounds.start && !accepted.mode.flags().has_any(Flags::SEEK) {
+    if bounds.start.is_some_and(|start| start != at) && !accepted.mode.flags().has_any(Flags::SEEK)
+    {
         let what = "this stream cannot seek: it begins at its start";
         return Err(Fault::new(Code::MODE_FORBIDS, what));
     }

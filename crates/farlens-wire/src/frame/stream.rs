@@ -106,6 +106,21 @@ pub struct State {
     pub ended: bool,
 }
 
+impl State {
+    /// The longest version, in bytes.
+    pub const VERSION_BYTES: usize = 64;
+
+    /// What is wrong with it, if something is.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        if self.version.len() > Self::VERSION_BYTES {
+            return Some("a version has at most 64 bytes");
+        }
+        let inverted = self.bounds.start.zip(self.bounds.end).is_some_and(|(s, e)| s > e);
+        inverted.then_some("the start lies behind the end")
+    }
+}
+
 /// Asks for a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]

@@ -1,0 +1,170 @@
+//! The shape of typed values as data, so that who lacks the Rust type can still read them.
+//!
+//! A [`SchemaDoc`] is a type and the definitions that it refers to by number. Named types are
+//! always definitions, which lets them contain themselves. The derive macro and [`SchemaBuilder`]
+//! make documents; a peer may send one, which is decoded under a budget; [`decode_with`] reads
+//! values by one.
+
+mod build;
+mod fingerprint;
+mod read;
+mod render;
+
+pub use build::{Schema, SchemaBuilder};
+pub use fingerprint::Fingerprint;
+pub use read::decode_with;
+
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+#[expect(clippy::disallowed_types, reason = "a memo: who comes first changes nothing")]
+type Documents = std::sync::RwLock<BTreeMap<TypeId, Arc<SchemaDoc>>>;
+
+/// How one value is encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a new type is a new version of the wire")]
+pub enum Type {
+    /// No bytes at all.
+    Unit,
+    /// One byte, zero or one.
+    Bool,
+    /// An unsigned integer of 8 bits, as it is.
+    U8,
+    /// An unsigned integer of 16 bits, as a varint; so are the larger ones.
+    U16,
+    /// An unsigned integer of 32 bits.
+    U32,
+    /// An unsigned integer of 64 bits. Stands for `usize` too.
+    U64,
+    /// An unsigned integer of 128 bits.
+    U128,
+    /// A signed integer of 8 bits, as it is.
+    I8,
+    /// A signed integer of 16 bits, as a zigzag varint; so are the larger ones.
+    I16,
+    /// A signed integer of 32 bits.
+    I32,
+    /// A signed integer of 64 bits. Stands for `isize` too.
+    I64,
+    /// A signed integer of 128 bits.
+    I128,
+    /// A float of 32 bits.
+    F32,
+    /// A float of 64 bits.
+    F64,
+    /// One character, as text.
+    Char,
+    /// A length and UTF-8.
+    Text,
+    /// A length and bytes.
+    Bytes,
+    /// An [`Entity`](crate::Entity) of any kind: a length and its encoding.
+    Any,
+    /// Zero, or one and a value.
+    Option(Box<Type>),
+    /// A count and so many values.
+    List(Box<Type>),
+    /// So many values.
+    Array(u32, Box<Type>),
+    /// A count and so many pairs of key and value.
+    Map(Box<Type>, Box<Type>),
+    /// One value of each type.
+    Tuple(Vec<Type>),
+    /// The definition with this index.
+    Named(u32),
+}
+
+/// The parts of a structure or variant, encoded one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "Rust has three kinds of structures")]
+pub enum Fields {
+    /// None.
+    Unit,
+    /// By position. A single one stands for itself.
+    Tuple(Vec<Type>),
+    /// By name.
+    Named(Vec<(String, Type)>),
+}
+
+/// What a definition defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a new shape is a new version of the wire")]
+pub enum Shape {
+    /// A structure.
+    Struct(Fields),
+    /// An enum: the index of a variant as a varint, then its fields.
+    Enum(Vec<(String, Fields)>),
+}
+
+/// A named type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a definition is a name and a shape")]
+pub struct Definition {
+    /// The name, which differs from those of the other definitions of its document.
+    pub name: String,
+    /// What it stands for.
+    pub shape: Shape,
+}
+
+/// A type with all definitions that it needs.
+///
+/// Two documents are equal when their fingerprints are. Names are part of them: renaming a field
+/// makes another type.
+#[derive(Clone, Debug)]
+pub struct SchemaDoc {
+    root: Type,
+    definitions: Vec<Definition>,
+    fingerprint: Fingerprint,
+}
+
+impl SchemaDoc {
+    /// The document of a Rust type. Built once per type and process, then shared.
+    #[must_use]
+    pub fn of<T: Schema>() -> Arc<Self> {
+        // One entry for each type that the program was compiled with.
+        static DOCS: Documents = Documents::new(BTreeMap::new());
+        let known = DOCS.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(doc) = known.get(&TypeId::of::<T>()) {
+            return Arc::clone(doc);
+        }
+        drop(known);
+        // An implementation may be the user's and ask for other documents: it runs unlocked.
+        let doc = Arc::new(build::document::<T>());
+        let mut docs = DOCS.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(docs.entry(TypeId::of::<T>()).or_insert(doc))
+    }
+
+    /// The type of the value itself.
+    #[must_use]
+    pub const fn root(&self) -> &Type {
+        &self.root
+    }
+
+    /// The definitions; [`Type::Named`] counts them from zero.
+    #[must_use]
+    pub fn definitions(&self) -> &[Definition] {
+        &self.definitions
+    }
+
+    /// The hash of the canonical encoding.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    fn definition(&self, index: u32) -> Option<&Definition> {
+        self.definitions.get(usize::try_from(index).ok()?)
+    }
+}
+
+impl PartialEq for SchemaDoc {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for SchemaDoc {}
+
+#[cfg(test)]
+mod tests;

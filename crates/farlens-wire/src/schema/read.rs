@@ -1,0 +1,338 @@
+//! Typed bytes to [`Entity`] by the schema alone.
+//!
+//! A structure becomes a record, one with a single unnamed field that field, other tuples lists. A
+//! unit variant becomes text, any other a tagged value of its fields. A present option is what it
+//! holds, a list of `u8` is bytes. A map whose keys cannot be keys of an entity becomes a list of
+//! pairs.
+//!
+//! Recursive, since levels are counted as the typed decoder counts them; a pair of a map and the
+//! content of a tagged value are levels of their own. Schema and bytes may both be a peer's: even
+//! what takes no bytes is charged.
+
+use super::{Fields, SchemaDoc, Shape, Type};
+use crate::entity::{decode_one, has_duplicate, is_key};
+use crate::read::Reader;
+use crate::{Budget, DecodeError, Entity};
+use std::mem::size_of;
+
+/// Wrappers within each other through which the type of a key is looked up.
+const WRAPPERS_MAX: usize = 64;
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+/// Decodes one value of the type `schema` that takes up all of `bytes`.
+///
+/// # Errors
+/// What [`DecodeError`] lists; [`DecodeError::IntTooLarge`] for a `u128` beyond 2^127-1.
+pub fn decode_with(schema: &SchemaDoc, bytes: &[u8], budget: &mut Budget) -> Result<Entity> {
+    let mut source = Source { schema, input: Reader::new(bytes), budget, done: Vec::new() };
+    source.value(&schema.root)?;
+    source.input.finish()?;
+    Ok(source.done.pop().unwrap_or_default())
+}
+
+/// The rest of the input, and the values that are read but not yet part of another one.
+///
+/// Keeping those here rather than in local variables keeps the stack of each level small.
+struct Source<'s, 'a, 'b> {
+    schema: &'s SchemaDoc,
+    input: Reader<'a>,
+    budget: &'b mut Budget,
+    done: Vec<Entity>,
+}
+
+impl<'s> Source<'s, '_, '_> {
+    /// Reads one value onto `done`.
+    fn value(&mut self, ty: &'s Type) -> Result<()> {
+        self.budget.spend_cost(size_of::<Entity>())?;
+        match ty {
+            Type::Option(inner) => self.option(inner),
+            Type::List(inner) if **inner == Type::U8 => self.leaf(&Type::Bytes),
+            Type::List(inner) => {
+                let count = self.count()?;
+                self.list(count, inner)
+            }
+            Type::Array(len, inner) => self.list(*len as usize, inner),
+            Type::Map(key, value) if self.is_key(key) => self.map(key, value),
+            Type::Map(key, value) => self.pairs(key, value),
+            Type::Tuple(types) => {
+                self.budget.enter()?;
+                self.tuple(types)?;
+                self.budget.leave();
+                Ok(())
+            }
+            Type::Named(index) => {
+                let definition = self.schema.definition(*index).ok_or(DecodeError::BadTag)?;
+                match &definition.shape {
+                    Shape::Struct(fields) => self.structure(&definition.name, fields),
+                    Shape::Enum(variants) => self.variant(variants),
+                }
+            }
+            leaf => self.leaf(leaf),
+        }
+    }
+
+    fn leaf(&mut self, leaf: &Type) -> Result<()> {
+        let value = self.leaf_value(leaf)?;
+        self.done.push(value);
+        Ok(())
+    }
+
+    fn option(&mut self, inner: &'s Type) -> Result<()> {
+        if !self.flag()? {
+            self.done.push(Entity::Null);
+            return Ok(());
+        }
+        self.budget.enter()?;
+        self.value(inner)?;
+        self.budget.leave();
+        Ok(())
+    }
+
+    fn list(&mut self, count: usize, ty: &'s Type) -> Result<()> {
+        self.budget.enter()?;
+        let start = self.done.len();
+        for _ in 0..count {
+            self.value(ty)?;
+        }
+        self.close_list(start);
+        self.budget.leave();
+        Ok(())
+    }
+
+    fn tuple(&mut self, types: &'s [Type]) -> Result<()> {
+        let start = self.done.len();
+        for ty in types {
+            self.value(ty)?;
+        }
+        self.close_list(start);
+        Ok(())
+    }
+
+    /// Makes a list of the values from `start` on.
+    fn close_list(&mut self, start: usize) {
+        let items = self.done.split_off(start);
+        self.done.push(Entity::List(items));
+    }
+
+    fn map(&mut self, key: &'s Type, value: &'s Type) -> Result<()> {
+        let count = self.count()?;
+        self.budget.enter()?;
+        let start = self.done.len();
+        for _ in 0..count {
+            self.value(key)?;
+            if !self.done.last().is_some_and(is_key) {
+                return Err(DecodeError::BadKey);
+            }
+            self.value(value)?;
+        }
+        self.budget.leave();
+        self.close_map(start)
+    }
+
+    /// Makes a map of the values from `start` on, keys and values in turn.
+    fn close_map(&mut self, start: usize) -> Result<()> {
+        let mut parts = self.done.drain(start..);
+        let mut entries = Vec::with_capacity(parts.len() / 2);
+        while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
+            entries.push((key, value));
+        }
+        drop(parts);
+        if has_duplicate(&entries) {
+            return Err(DecodeError::DuplicateKey);
+        }
+        self.done.push(Entity::Map(entries));
+        Ok(())
+    }
+
+    /// A map as a list of pairs.
+    fn pairs(&mut self, key: &'s Type, value: &'s Type) -> Result<()> {
+        let count = self.count()?;
+        self.budget.enter()?;
+        self.budget.enter()?;
+        let start = self.done.len();
+        for _ in 0..count {
+            self.budget.spend_cost(size_of::<Entity>())?;
+            let pair = self.done.len();
+            self.value(key)?;
+            self.value(value)?;
+            self.close_list(pair);
+        }
+        self.close_list(start);
+        self.budget.leave();
+        self.budget.leave();
+        Ok(())
+    }
+
+    fn structure(&mut self, name: &str, fields: &'s Fields) -> Result<()> {
+        if *fields == Fields::Unit {
+            self.done.push(Entity::Null);
+            return Ok(());
+        }
+        self.budget.enter()?;
+        self.fields(name, fields)?;
+        self.budget.leave();
+        Ok(())
+    }
+
+    fn variant(&mut self, variants: &'s [(String, Fields)]) -> Result<()> {
+        let index = usize::try_from(self.input.u64()?).map_err(|_| DecodeError::BadTag)?;
+        let (name, fields) = variants.get(index).ok_or(DecodeError::BadTag)?;
+        if *fields == Fields::Unit {
+            let word = self.name(name)?;
+            self.done.push(Entity::Text(word));
+            return Ok(());
+        }
+        self.budget.spend_cost(size_of::<Entity>())?;
+        self.budget.enter()?;
+        match fields {
+            Fields::Tuple(types) if types.len() == 1 => self.value(&types[0])?,
+            fields => self.structure(name, fields)?,
+        }
+        self.budget.leave();
+        self.close_tagged(name)
+    }
+
+    fn close_tagged(&mut self, name: &str) -> Result<()> {
+        let tag = self.name(name)?;
+        let value = Box::new(self.done.pop().unwrap_or_default());
+        self.done.push(Entity::Tagged { tag, value });
+        Ok(())
+    }
+
+    fn fields(&mut self, name: &str, fields: &'s Fields) -> Result<()> {
+        match fields {
+            Fields::Unit => Ok(()),
+            Fields::Tuple(types) if types.len() == 1 => self.value(&types[0]),
+            Fields::Tuple(types) => self.tuple(types),
+            Fields::Named(fields) => {
+                let start = self.done.len();
+                for (_, ty) in fields {
+                    self.value(ty)?;
+                }
+                self.close_record(name, fields, start)
+            }
+        }
+    }
+
+    /// Makes a record of the values from `start` on.
+    fn close_record(&mut self, name: &str, fields: &[(String, Type)], start: usize) -> Result<()> {
+        let name = self.name(name)?;
+        self.budget.spend_costs(fields.len(), size_of::<String>())?;
+        let mut read = Vec::with_capacity(fields.len());
+        for ((field, _), value) in fields.iter().zip(self.done.split_off(start)) {
+            read.push((self.name(field)?, value));
+        }
+        self.done.push(Entity::Record { name, fields: read });
+        Ok(())
+    }
+
+    /// Whether every value of this type but NaN may be the key of a map.
+    fn is_key(&self, mut ty: &'s Type) -> bool {
+        // A wrapper around itself would go round for ever, and a long chain once for each map.
+        for _ in 0..WRAPPERS_MAX {
+            ty = match ty {
+                Type::Option(inner) => inner,
+                Type::List(inner) => return **inner == Type::U8,
+                Type::Any | Type::Array(..) | Type::Map(..) | Type::Tuple(_) => return false,
+                Type::Named(index) => match self.schema.definition(*index).map(|d| &d.shape) {
+                    Some(Shape::Struct(Fields::Unit)) => return true,
+                    Some(Shape::Struct(Fields::Tuple(types))) if types.len() == 1 => &types[0],
+                    Some(Shape::Enum(variants)) => {
+                        return variants.iter().all(|(_, fields)| *fields == Fields::Unit);
+                    }
+                    _ => return false,
+                },
+                _ => return true,
+            };
+        }
+        false
+    }
+
+    fn leaf_value(&mut self, leaf: &Type) -> Result<Entity> {
+        Ok(match leaf {
+            Type::Bool => Entity::Bool(self.flag()?),
+            Type::U8 => Entity::Int(i128::from(self.input.byte()?)),
+            Type::I8 => Entity::Int(i128::from(self.input.byte()? as i8)),
+            Type::U16 => self.unsigned(u64::from(u16::MAX))?,
+            Type::U32 => self.unsigned(u64::from(u32::MAX))?,
+            Type::U64 => self.unsigned(u64::MAX)?,
+            Type::I16 => self.signed(i64::from(i16::MAX))?,
+            Type::I32 => self.signed(i64::from(i32::MAX))?,
+            Type::I64 => self.signed(i64::MAX)?,
+            Type::I128 => Entity::Int(self.input.i128()?),
+            Type::U128 => {
+                let value = self.input.u128()?;
+                Entity::Int(i128::try_from(value).map_err(|_| DecodeError::IntTooLarge)?)
+            }
+            Type::F32 => Entity::F32(f32::from_le_bytes(self.input.array()?)),
+            Type::F64 => Entity::F64(f64::from_le_bytes(self.input.array()?)),
+            Type::Char => self.character()?,
+            Type::Text => Entity::Text(self.text()?),
+            Type::Bytes => self.bytes()?,
+            Type::Any => self.any()?,
+            _ => Entity::Null,
+        })
+    }
+
+    fn any(&mut self) -> Result<Entity> {
+        let mut inner = Reader::new(self.input.bytes()?);
+        let value = decode_one(&mut inner, self.budget)?;
+        inner.finish()?;
+        Ok(value)
+    }
+
+    fn flag(&mut self) -> Result<bool> {
+        match self.input.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(DecodeError::BadBool),
+        }
+    }
+
+    fn unsigned(&mut self, max: u64) -> Result<Entity> {
+        let value = self.input.u64()?;
+        if value > max { Err(DecodeError::NotCanonical) } else { Ok(value.into()) }
+    }
+
+    fn signed(&mut self, max: i64) -> Result<Entity> {
+        let value = self.input.i64()?;
+        if value > max || value < -max - 1 {
+            return Err(DecodeError::NotCanonical);
+        }
+        Ok(value.into())
+    }
+
+    fn text(&mut self) -> Result<String> {
+        let text = self.input.text()?;
+        self.name(text)
+    }
+
+    /// A copy of text, charged, since a name in the schema may be long and occur often.
+    fn name(&mut self, text: &str) -> Result<String> {
+        self.budget.spend_cost(text.len())?;
+        Ok(text.to_owned())
+    }
+
+    fn character(&mut self) -> Result<Entity> {
+        let text = self.text()?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(_), None) => Ok(Entity::Text(text)),
+            _ => Err(DecodeError::BadChar),
+        }
+    }
+
+    fn bytes(&mut self) -> Result<Entity> {
+        let bytes = self.input.bytes()?;
+        self.budget.spend_cost(bytes.len())?;
+        // The input is borrowed, and a slice of it would keep the whole message in memory.
+        Ok(Entity::Bytes(bytes::Bytes::copy_from_slice(bytes)))
+    }
+
+    fn count(&mut self) -> Result<usize> {
+        let count = self.input.u64()?;
+        self.budget.spend_elements(count)?;
+        usize::try_from(count).map_err(|_| DecodeError::LengthBeyondInput)
+    }
+}

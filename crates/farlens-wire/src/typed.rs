@@ -1,0 +1,63 @@
+//! Rust values by serde in postcard's format, under a budget and in one form only.
+//!
+//! What is written is what the postcard crate writes. What is read is stricter: numbers must be
+//! minimal, nothing may trail, depth, elements and memory are bounded. A level is a structure, a
+//! tuple, a sequence, a map, a newtype, a variant with content or a present option.
+//!
+//! An [`Entity`](crate::Entity) inside a typed value is its canonical encoding behind a length, as
+//! postcard's bytes are.
+
+mod de;
+mod ser;
+
+use crate::read::Reader;
+use crate::{Budget, DecodeError, EncodeError, Limits};
+use serde::{Deserialize, Serialize};
+
+/// Levels that an encoder writes: the default of [`Limits::depth`], so that receivers with default
+/// limits can read what was sent.
+pub(crate) const ENCODE_DEPTH: u32 = 64;
+
+/// Appends the encoding of `value`.
+///
+/// # Errors
+/// What [`EncodeError`] lists; `out` is unchanged then.
+#[inline]
+pub fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let start = out.len();
+    let result = value.serialize(&mut ser::Encoder::new(out));
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+/// Decodes one value that takes up all of `bytes`. Text and bytes may borrow from it.
+///
+/// # Errors
+/// What [`DecodeError`] lists; trailing bytes are refused.
+#[inline]
+pub fn decode<'de, T: Deserialize<'de>>(
+    bytes: &'de [u8],
+    limits: &Limits,
+) -> Result<T, DecodeError> {
+    decode_within(bytes, &mut Budget::new(limits))
+}
+
+/// As [`decode`], under a budget that goes on to other parts of the same message.
+///
+/// # Errors
+/// As [`decode`]; the budget may be partly spent then.
+#[inline]
+pub fn decode_within<'de, T: Deserialize<'de>>(
+    bytes: &'de [u8],
+    budget: &mut Budget,
+) -> Result<T, DecodeError> {
+    let mut decoder = de::Decoder::new(Reader::new(bytes), budget);
+    let value = T::deserialize(&mut decoder)?;
+    decoder.finish()?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! `docs/protocol.md` says what the code does: its examples decode and encode as stated, its tables
+//! list every kind and every code, and its sentences have ids of their own.
+
+use bytes::Bytes;
+use farlens_wire::{
+    AtEnd, Bounds, CallId, Code, Epoch, Flags, FrameDecoder, Kind, Limits, Mode, ObjectId, Pos,
+    Position, StreamId,
+    frame::{
+        CallFrame, Fault, Frame, LinkFrame, StreamFrame,
+        call::{Call, CallFailed, Cancel, Return},
+        link::{Bye, GoAway, Hello},
+        stream::{
+            self, Broken, Close, Closed, Credit, Data, End, Failed, Limit, Open, Opened, Seek,
+            SeekFailed, Sought, State, StreamControl, Target, UpToDate,
+        },
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+const DOCUMENT: &str = include_str!("../../../docs/protocol.md");
+
+fn position(elements: u64) -> Position {
+    Position::new(elements).unwrap()
+}
+
+fn state(end: u64, ended: bool) -> State {
+    let bounds = Bounds::up_to(position(end));
+    State { bounds, version: b"v1".to_vec(), ended }
+}
+
+fn credit(bytes: u64, elements: u64) -> Credit {
+    Credit { bytes, elements }
+}
+
+fn data(epoch: u64, at: u64, payload: &'static [u8]) -> Data {
+    Data { epoch: Epoch(epoch), at: position(at), payload: Bytes::from_static(payload) }
+}
+
+fn call(id: u64, frame: impl Into<CallFrame>) -> Frame {
+    Frame::Call(CallId(id), frame.into())
+}
+
+fn control(id: u64, frame: impl Into<StreamControl>) -> Frame {
+    Frame::Stream(StreamId(id), StreamFrame::Control(frame.into()))
+}
+
+/// What each example of the document means.
+fn examples() -> Vec<(&'static str, Frame)> {
+    let hello = Hello::new(&Limits::default(), "example/1");
+    let mut invited = Hello::new(&Limits::minimum(), "");
+    invited.invite = Some((0..24).collect());
+    let mut hurried = Call::new(ObjectId::ROOT, "stat", vec![0x04, b'/', b'l', b'o', b'g']);
+    hurried.deadline_ms = Some(1_500);
+    let epoch = Epoch(1);
+    vec![
+        ("hello", Frame::Link(LinkFrame::Hello(hello))),
+        ("hello-with-invite", Frame::Link(LinkFrame::Hello(invited))),
+        ("ping", Frame::Link(LinkFrame::Ping(1))),
+        ("pong", Frame::Link(LinkFrame::Pong(1))),
+        ("go-away", {
+            let fault = Fault::new(Code::GOING_AWAY, "restart");
+            Frame::Link(LinkFrame::GoAway(GoAway::new(fault)))
+        }),
+        ("bye", Frame::Link(LinkFrame::Bye(Bye::new(Fault::new(Code::LINK_LOST, ""))))),
+        ("call", call(1, hurried)),
+        ("return", call(1, Return::new(vec![0x00]))),
+        ("call-failed", {
+            call(1, CallFailed::new(Fault::new(Code::NO_SUCH_METHOD, "no method")))
+        }),
+        ("cancel", call(1, Cancel::default())),
+        ("open", {
+            control(
+                1,
+                Open {
+                    target: Target::Path("/hello.txt".into()),
+                    flags: Flags::READABLE.bits(),
+                    kind: Some(Kind::Bytes),
+                    start: Pos::START,
+                    at_end: AtEnd::Stop,
+                    credit: credit(262_144, 65_536),
+                    fingerprint: None,
+                },
+            )
+        }),
+        ("open-at-the-end", {
+            control(
+                3,
+                Open {
+                    target: Target::Path("/log".into()),
+                    flags: (Flags::READABLE | Flags::SEEK).bits(),
+                    kind: None,
+                    start: Pos::FromEnd(-100),
+                    at_end: AtEnd::Follow,
+                    credit: credit(0, 0),
+                    fingerprint: Some(*b"0123456789abcdef"),
+                },
+            )
+        }),
+        ("opened", {
+            control(
+                1,
+                Opened {
+                    kind: Kind::Bytes,
+                    mode: Mode::READ_FILE,
+                    state: state(13, true),
+                    at: Position::ZERO,
+                    fingerprint: None,
+                    schema: None,
+                },
+            )
+        }),
+        ("data", Frame::Stream(StreamId(1), StreamFrame::Data(data(0, 0, b"Hello, world!")))),
+        ("items", {
+            Frame::Stream(StreamId(3), StreamFrame::Items(data(0, 7, b"\x02ab\x00\x01c")))
+        }),
+        ("item-part", {
+            let part = data(0, 10, b"wxy");
+            Frame::Stream(StreamId(3), StreamFrame::ItemPart { total: 5, part })
+        }),
+        ("limit", control(1, Limit { epoch: Epoch::FIRST, credit: credit(327_680, 131_072) })),
+        ("seek", {
+            control(
+                1,
+                Seek {
+                    epoch,
+                    to: Pos::Abs(position(7)),
+                    from: position(13),
+                    at_end: AtEnd::Stop,
+                    credit: credit(262_144, 65_536),
+                },
+            )
+        }),
+        ("sought", control(1, Sought { epoch, at: position(7), state: state(13, true) })),
+        ("seek-failed", {
+            let fault = Fault::new(Code::OUT_OF_RANGE, "99 of 13");
+            control(1, SeekFailed { epoch, fault, state: state(13, true) })
+        }),
+        ("state", control(1, StreamControl::State(state(300, false)))),
+        ("up-to-date", control(1, UpToDate { epoch: Epoch::FIRST, at: position(300) })),
+        ("end", control(1, End { epoch: Epoch::FIRST, at: position(13) })),
+        ("broken", {
+            let fault = Fault::new(Code::STORAGE_IO, "read");
+            control(1, Broken { epoch, at: position(8), fault })
+        }),
+        ("close", control(1, Close {})),
+        ("closed", control(1, Closed {})),
+        ("failed", control(1, Failed { fault: Fault::new(Code::NOT_FOUND, "/hello.txt") })),
+    ]
+}
+
+/// The frame as this crate sends it.
+fn encode(frame: &Frame) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut bulk = |kind, id: &StreamId, total, data: &Data| {
+        let place = (data.epoch, data.at);
+        stream::put_bulk_head(&mut out, kind, id.0, place, total, data.payload.len());
+        out.extend_from_slice(&data.payload);
+    };
+    match frame {
+        Frame::Stream(id, StreamFrame::Data(data)) => bulk(stream::DATA, id, None, data),
+        Frame::Stream(id, StreamFrame::Items(data)) => bulk(stream::ITEMS, id, None, data),
+        Frame::Stream(id, StreamFrame::ItemPart { total, part }) => {
+            bulk(stream::ITEM_PART, id, Some(*total), part);
+        }
+        Frame::Stream(id, StreamFrame::Control(control)) => control.put(&mut out, id.0),
+        Frame::Link(link) => link.put(&mut out),
+        Frame::Call(id, call) => call.put(&mut out, id.0),
+        other => panic!("nobody sends {other:?}"),
+    }
+    out
+}
+
+fn decode(bytes: &[u8]) -> Vec<Frame> {
+    let mut decoder = FrameDecoder::new(Limits::default().frame_bytes);
+    decoder.push(Bytes::copy_from_slice(bytes));
+    std::iter::from_fn(|| decoder.next().unwrap()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+}
+
+/// The lines `example NAME: hex…`, by name. A line that begins with two blanks goes on.
+fn documented() -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut lines = DOCUMENT.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((name, first)) = line.strip_prefix("example ").and_then(|l| l.split_once(": "))
+        else {
+            continue;
+        };
+        let mut bytes = unhex(first);
+        while let Some(more) = lines.next_if(|line| line.starts_with("  ")) {
+            bytes.extend(unhex(more));
+        }
+        let before = found.insert(name.to_owned(), bytes);
+        assert!(before.is_none(), "two examples are called {name}");
+    }
+    found
+}
+
+#[test]
+fn every_example_means_what_it_says() {
+    let mut documented = documented();
+    for (name, frame) in examples() {
+        let bytes = encode(&frame);
+        let shown = documented.remove(name);
+        assert_eq!(shown.as_deref().map(hex), Some(hex(&bytes)), "example {name}");
+        assert_eq!(decode(&bytes), [frame], "example {name}");
+    }
+    assert!(documented.is_empty(), "examples that nothing checks: {:?}", documented.keys());
+}
+
+#[test]
+fn every_kind_has_a_row_and_an_example() {
+    let kinds = [LinkFrame::KINDS, CallFrame::KINDS, StreamControl::KINDS, StreamFrame::BULK_KINDS]
+        .concat();
+    let shown: BTreeSet<u8> = documented().values().map(|bytes| bytes[0]).collect();
+    for &(kind, name) in &kinds {
+        let row = format!("| 0x{kind:02x} | {name} |");
+        let rows = DOCUMENT.lines().filter(|line| line.starts_with(&row)).count();
+        assert_eq!(rows, 1, "rows that begin with {row}");
+        assert!(shown.contains(&kind), "no example of {name}");
+    }
+    let rows = DOCUMENT.lines().filter(|line| line.starts_with("| 0x")).count();
+    assert_eq!(rows, kinds.len(), "rows of kinds");
+}
+
+#[test]
+fn every_code_has_a_row() {
+    for code in Code::ALL {
+        let row = format!("| {} | `{}` | {} |", code.number(), code.word(), code.meaning());
+        assert_eq!(DOCUMENT.lines().filter(|line| *line == row).count(), 1, "{row}");
+    }
+    // Rows of three cells: a number, a word, its meaning.
+    let codes = DOCUMENT.lines().filter(|line| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        matches!(cells[..], ["", number, word, _, ""]
+            if number.parse::<u16>().is_ok() && word.starts_with('`'))
+    });
+    assert_eq!(codes.count(), Code::ALL.len(), "rows of codes");
+}
+
+#[test]
+fn every_mode_flag_has_a_row_with_its_bit() {
+    for (flag, name) in Flags::ALL {
+        let row = format!("| 0x{:04x} | {name} |", flag.bits());
+        let row = row.replacen("| 0x", "| bit 0x", 1);
+        assert_eq!(DOCUMENT.lines().filter(|line| line.starts_with(&row)).count(), 1, "{row}");
+    }
+}
+
+/// The sentences, each a paragraph that begins with `**[T1]**`.
+fn sentences() -> Vec<(&'static str, &'static str)> {
+    let paragraphs = DOCUMENT.split("\n\n");
+    paragraphs
+        .filter_map(|paragraph| paragraph.trim_start().strip_prefix("**[")?.split_once("]** "))
+        .collect()
+}
+
+#[test]
+fn sentences_have_ids_of_their_own_and_can_be_tested() {
+    let mut ids = BTreeSet::new();
+    for (id, text) in sentences() {
+        let (family, number) = id.split_at(1);
+        let wellformed = family.chars().all(|c| c.is_ascii_uppercase());
+        assert!(wellformed && number.parse::<u32>().is_ok(), "[{id}]");
+        assert!(ids.insert(id), "[{id}] stands twice");
+        let norm = ["MUST", "SHOULD", "MAY"].iter().any(|word| text.contains(word));
+        assert!(norm, "[{id}] says neither MUST nor SHOULD nor MAY");
+    }
+    assert_eq!(ids.len(), DOCUMENT.matches("**[").count(), "sentences inside other paragraphs");
+    for part in DOCUMENT.split('[').skip(1) {
+        let Some((name, _)) = part.split_once(']') else { continue };
+        let mut letters = name.chars();
+        let is_reference = letters.next().is_some_and(|c| c.is_ascii_uppercase())
+            && name.len() > 1
+            && letters.all(|c| c.is_ascii_digit());
+        assert!(!is_reference || ids.contains(name), "[{name}] does not exist");
+    }
+}

@@ -1,0 +1,117 @@
+//! Who may come in and what for: keys in `authorized_clients`, and invites that add to them.
+
+use crate::{
+    AuthorizedClient, AuthorizedClients, Error, Grant, Invites, KeyId, RemotePath, Result, Verb,
+    publish::blocking,
+};
+use farlens_wire::Code;
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
+
+use parking_lot::RwLock;
+
+/// The rights of the peers of one side.
+#[derive(Default)]
+pub(crate) struct Access {
+    /// Everybody with a key may read everything.
+    pub(crate) open: bool,
+    clients: Clients,
+    pub(crate) invites: Invites,
+}
+
+/// Where the rights are kept.
+enum Clients {
+    Memory(RwLock<HashMap<KeyId, Vec<Grant>>>),
+    File(Arc<AuthorizedClients>),
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self::Memory(RwLock::default())
+    }
+}
+
+/// The length of an invite in a hello: an id of 8 bytes and a secret of 16.
+const INVITE_BYTES: usize = 24;
+
+impl Access {
+    /// Rights kept in a file, or only as long as the server lives.
+    pub(crate) fn new(file: Option<PathBuf>, open: bool) -> Result<Self> {
+        let clients = match file {
+            Some(path) => Clients::File(Arc::new(AuthorizedClients::load(path)?)),
+            None => Clients::default(),
+        };
+        Ok(Self { open, clients, invites: Invites::new() })
+    }
+
+    /// Gives a key rights for as long as the server lives, or durably where a file keeps them.
+    pub(crate) fn authorize(&self, key: KeyId, grants: Vec<Grant>) -> Result<()> {
+        match &self.clients {
+            Clients::Memory(clients) => {
+                clients.write().entry(key).or_default().extend(grants);
+                Ok(())
+            }
+            Clients::File(file) => file.add(&AuthorizedClient::new(key, grants, "")?),
+        }
+    }
+
+    fn grants(&self, key: &KeyId) -> Result<Vec<Grant>> {
+        match &self.clients {
+            Clients::Memory(clients) => Ok(clients.read().get(key).cloned().unwrap_or_default()),
+            Clients::File(file) => {
+                Ok(file.lookup(key)?.map(|client| client.grants).unwrap_or_default())
+            }
+        }
+    }
+
+    pub(crate) fn allows(&self, key: &KeyId, verb: Verb, path: &RemotePath) -> bool {
+        self.open || self.grants(key).unwrap_or_default().iter().any(|g| g.allows(verb, path))
+    }
+
+    /// Whether something beneath `path` may be read, so that the way there may be seen.
+    pub(crate) fn leads_to_any(&self, key: &KeyId, path: &RemotePath) -> bool {
+        self.grants(key).unwrap_or_default().iter().any(|grant| grant.pattern.leads_through(path))
+    }
+
+    /// Lets a peer in: a good invite enrols it, otherwise its key must be known.
+    pub(crate) async fn admit(&self, key: KeyId, invite: Option<Vec<u8>>) -> Result<()> {
+        let grants = self.grants(&key)?;
+        let known = self.open || !grants.is_empty();
+        let Some(invite) = invite else {
+            return if known { Ok(()) } else { Err(unknown(&key)) };
+        };
+        let redeemed = parse_invite(&invite)
+            .and_then(|(id, secret)| self.invites.redeem(&id, &secret, SystemTime::now()));
+        let redemption = match redeemed {
+            Ok(redemption) => redemption,
+            Err(_) if known => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let missing = |grant: &&Grant| !grants.contains(grant);
+        let new: Vec<_> = redemption.grants().iter().filter(missing).cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        match &self.clients {
+            Clients::Memory(_) => self.authorize(key, new)?,
+            Clients::File(file) => {
+                let client = AuthorizedClient::new(key, new, "by invite")?;
+                let file = Arc::clone(file);
+                blocking(move || file.add(&client)).await?;
+            }
+        }
+        redemption.confirm();
+        Ok(())
+    }
+}
+
+fn parse_invite(bytes: &[u8]) -> Result<([u8; 8], [u8; 16])> {
+    let parts = (bytes.len() == INVITE_BYTES).then(|| bytes.split_at(8));
+    parts
+        .and_then(|(id, secret)| Some((id.try_into().ok()?, secret.try_into().ok()?)))
+        .ok_or_else(|| Error::new(Code::BAD_INVITE, "the invite has the wrong length"))
+}
+
+fn unknown(key: &KeyId) -> Error {
+    Error::new(Code::NOT_AUTHORIZED, format!("the server does not know the key {}", key.grouped()))
+        .with_hint("ask for a ticket with an invite, or have the key added to authorized_clients")
+}

@@ -1,0 +1,256 @@
+//! Changes of many streams, for one task.
+
+use crate::{
+    EntryKind, Error, Link, RemotePath, Result, Stat,
+    link::{fault::to_error, shared::Watcher},
+    stream::raw::RawStream,
+};
+use farlens_proto::{Chunk, Kind, OpenRequest, ReadOutcome, StreamInfo};
+use farlens_wire::{
+    AtEnd, Budget, Entity, Flags, Limits, Pos, StreamId,
+    schema::{SchemaDoc, decode_with},
+};
+use futures::Stream;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+/// Something happened to a watched stream.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct StreamEvent {
+    /// The path that is watched.
+    pub path: RemotePath,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// The stream is open.
+    Opened {
+        /// What it carries.
+        kind: Kind,
+        /// Its length in elements, where it is known.
+        len: Option<u64>,
+    },
+    /// A new entity.
+    Item {
+        /// Its index.
+        at: u64,
+        /// The entity.
+        value: Entity,
+    },
+    /// The data has grown.
+    Grew {
+        /// Its new length in elements.
+        len: u64,
+    },
+    /// Elements that existed were skipped.
+    Gap {
+        /// How many.
+        skipped: u64,
+    },
+    /// The end is final.
+    Ended {
+        /// The final length in elements, where it is known.
+        len: Option<u64>,
+    },
+    /// The stream is over, for this reason. Nothing follows for this path.
+    Gone {
+        /// Why.
+        error: Error,
+    },
+}
+
+/// Changes of many streams. See [`Link::watch`].
+///
+/// Level-triggered: growth that happens while nobody looks is told of once, with its last state.
+/// It ends when every stream is gone.
+pub struct Events {
+    link: Link,
+    watcher: Arc<Watcher>,
+    streams: BTreeMap<StreamId, Watched>,
+    queue: VecDeque<StreamEvent>,
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events").field("streams", &self.streams.len()).finish_non_exhaustive()
+    }
+}
+
+struct Watched {
+    path: RemotePath,
+    /// Kept so that the stream stays open.
+    raw: RawStream,
+    schema: Option<SchemaDoc>,
+    opened: bool,
+    ended: bool,
+    len: Option<u64>,
+}
+
+/// What there is to tell of one stream.
+struct Look {
+    info: Option<StreamInfo>,
+    len: Option<u64>,
+    ended: bool,
+    chunk: Option<(u64, Chunk)>,
+    over: Option<Error>,
+}
+
+impl Events {
+    pub(crate) async fn open(link: &Link, paths: Vec<RemotePath>) -> Self {
+        let mut events = Self {
+            link: link.clone(),
+            watcher: Arc::default(),
+            streams: BTreeMap::new(),
+            queue: VecDeque::new(),
+        };
+        for path in paths {
+            let opened = match link.stat(path.as_str()).await {
+                Ok(stat) => events.start(&path, &stat),
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(raw) => drop(events.streams.insert(raw.id(), Watched::new(path, raw))),
+                Err(error) => {
+                    events.queue.push_back(StreamEvent { path, change: Change::Gone { error } });
+                }
+            }
+        }
+        events
+    }
+
+    /// Opens what is to be watched at its end: bytes for their bounds alone, entities to be read.
+    fn start(&self, path: &RemotePath, stat: &Stat) -> Result<RawStream> {
+        let request = OpenRequest {
+            path: path.as_str().to_owned(),
+            flags: Flags::READABLE,
+            kind: None,
+            start: if stat.bounds.end.is_some() { Pos::END } else { Pos::START },
+            at_end: AtEnd::Follow,
+            elements: stat.entry.kind == EntryKind::Items,
+            fingerprint: None,
+        };
+        RawStream::start(self.link.clone(), request, Some(Arc::clone(&self.watcher)))
+    }
+
+    /// Finds out what is new of a stream.
+    fn look(&mut self, id: StreamId) {
+        let Some(mut watched) = self.streams.remove(&id) else { return };
+        let look = watched.look();
+        let again = look.chunk.is_some();
+        let limits = self.link.limits().clone();
+        let gone = watched.tell(look, &limits, &mut self.queue);
+        if again {
+            self.watcher.look_at(id);
+        }
+        if !gone || again {
+            self.streams.insert(id, watched);
+        }
+    }
+}
+
+impl Watched {
+    const fn new(path: RemotePath, raw: RawStream) -> Self {
+        Self { path, raw, schema: None, opened: false, ended: false, len: None }
+    }
+
+    fn look(&self) -> Look {
+        let id = self.raw.id();
+        self.raw.link().shared().with(|state| {
+            let at = state.proto.stream_position(id).unwrap_or_default().get();
+            let outcome = state.proto.read(id, u64::MAX);
+            let link = &state.proto;
+            let known = link.stream_state(id);
+            let (chunk, reached) = match outcome {
+                ReadOutcome::Some(chunk) => (Some((at, chunk)), false),
+                ReadOutcome::End(_) => (None, true),
+                ReadOutcome::Failed(_) | ReadOutcome::Pending => (None, false),
+            };
+            let broken = match link.stream_over(id) {
+                Some(fault) => Some(to_error(fault)),
+                None => link.stream_fault(id).map(to_error),
+            };
+            Look {
+                info: link.stream_info(id).cloned(),
+                len: known.and_then(|state| state.bounds.len()),
+                ended: reached || known.is_some_and(|state| state.ended),
+                chunk,
+                over: broken,
+            }
+        })
+    }
+
+    /// Queues what is new; says whether the stream is gone.
+    fn tell(&mut self, look: Look, limits: &Limits, queue: &mut VecDeque<StreamEvent>) -> bool {
+        let path = self.path.clone();
+        let mut push = |change| queue.push_back(StreamEvent { path: path.clone(), change });
+        let is_bytes = look.info.as_ref().is_some_and(|info| info.kind == Kind::Bytes);
+        if let Some(info) = look.info
+            && !std::mem::replace(&mut self.opened, true)
+        {
+            self.len = look.len;
+            self.schema = info
+                .schema
+                .as_deref()
+                .and_then(|bytes| SchemaDoc::decode(bytes, &mut Budget::new(limits)).ok());
+            push(Change::Opened { kind: info.kind, len: look.len });
+        }
+        if let Some((at, Chunk::Items(batch))) = &look.chunk {
+            for (index, body) in batch.iter().enumerate() {
+                let at = at.saturating_add(index as u64);
+                match self.decode(body, limits) {
+                    Some(value) => push(Change::Item { at, value }),
+                    None => push(Change::Gap { skipped: 1 }),
+                }
+            }
+        }
+        if is_bytes && look.len > self.len {
+            push(Change::Grew { len: look.len.unwrap_or_default() });
+        }
+        self.len = look.len;
+        let all_read = is_bytes || look.chunk.is_none();
+        if look.ended && all_read && self.opened && !std::mem::replace(&mut self.ended, true) {
+            push(Change::Ended { len: look.len });
+        }
+        match look.over {
+            Some(error) if look.chunk.is_none() => {
+                push(Change::Gone { error });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn decode(&self, body: &[u8], limits: &Limits) -> Option<Entity> {
+        match &self.schema {
+            Some(schema) => decode_with(schema, body, &mut Budget::new(limits)).ok(),
+            None => Entity::decode(body, limits).ok(),
+        }
+    }
+}
+
+impl Stream for Events {
+    type Item = StreamEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(event) = this.queue.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            if this.streams.is_empty() {
+                return Poll::Ready(None);
+            }
+            let id = ready!(this.watcher.poll_dirty(cx));
+            this.look(id);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What one side offers to its peers, and who may have it: every request goes through here.
+
+use crate::data::erased::ErasedData;
+use crate::{
+    Error, RemotePath, Result, Verb,
+    access::Access,
+    link::driver::to_wire,
+    publish::{Publications, nothing_at},
+    tls::KeyId,
+};
+use farlens_proto::Accepted;
+use farlens_wire::{
+    Code, Limits, ObjectId,
+    frame::stream::{Open, Target},
+    typed,
+};
+use std::sync::Arc;
+
+/// The publications of one side and the rights to them. A client has an empty one.
+#[derive(Default)]
+pub(crate) struct Host {
+    pub(crate) publications: Publications,
+    pub(crate) access: Access,
+}
+
+/// What the peer of a link may ask for, and as whom.
+pub(crate) struct Guest {
+    host: Arc<Host>,
+    key: KeyId,
+}
+
+/// Where a listing begins.
+pub(crate) type ListArgs = (String, Option<String>);
+
+impl Guest {
+    pub(crate) const fn new(host: Arc<Host>, key: KeyId) -> Self {
+        Self { host, key }
+    }
+
+    /// Decides whether the peer may come in, and enrols it if its invite is good.
+    pub(crate) async fn admit(&self, invite: Option<Vec<u8>>) -> Result<()> {
+        self.host.access.admit(self.key, invite).await
+    }
+
+    /// Opens what an open frame asks for.
+    pub(crate) async fn open(&self, open: &Open) -> Result<(Arc<dyn ErasedData>, Accepted)> {
+        let Target::Path(path) = &open.target else {
+            return Err(Error::new(Code::UNSUPPORTED, "only paths can be opened"));
+        };
+        let path = RemotePath::new(path)?;
+        self.check(Verb::Read, &path)?;
+        let (data, mode) = self.host.publications.open(&path).await?;
+        let state = to_wire(data.state().await?);
+        let schema = data.schema();
+        let accepted = Accepted {
+            kind: data.kind(),
+            mode,
+            state,
+            fingerprint: schema.as_ref().map(|schema| schema.fingerprint().0),
+            schema: schema.map(|schema| {
+                let mut encoded = Vec::new();
+                schema.encode(&mut encoded);
+                encoded
+            }),
+        };
+        Ok((data, accepted))
+    }
+
+    /// Runs a method of an object that this side exports.
+    pub(crate) async fn call(
+        &self,
+        object: ObjectId,
+        method: &str,
+        args: &[u8],
+    ) -> Result<Vec<u8>> {
+        if object != ObjectId::ROOT {
+            return Err(Error::new(Code::NO_SUCH_OBJECT, "only the root object is exported"));
+        }
+        match method {
+            "list" => self.list(decode(args)?).await,
+            "stat" => self.stat(decode(args)?).await,
+            _ => Err(Error::new(Code::NO_SUCH_METHOD, "the root object has no such method")),
+        }
+    }
+
+    async fn list(&self, (path, after): ListArgs) -> Result<Vec<u8>> {
+        let path = RemotePath::new(&path)?;
+        let visible = |at: &RemotePath| self.host.access.allows(&self.key, Verb::Read, at);
+        let allowed = visible(&path) || self.host.access.leads_to_any(&self.key, &path);
+        if !allowed {
+            return Err(nothing_at(&path));
+        }
+        encode(&self.host.publications.list(&path, after, visible).await?)
+    }
+
+    async fn stat(&self, path: String) -> Result<Vec<u8>> {
+        let path = RemotePath::new(&path)?;
+        self.check(Verb::Read, &path)?;
+        encode(&self.host.publications.stat(&path).await?)
+    }
+
+    /// What is forbidden looks like what is absent.
+    fn check(&self, verb: Verb, path: &RemotePath) -> Result<()> {
+        if self.host.access.allows(&self.key, verb, path) {
+            return Ok(());
+        }
+        Err(nothing_at(path))
+    }
+}
+
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    typed::decode(bytes, &Limits::default())
+        .map_err(|error| Error::new(error.code(), format!("a message is malformed: {error}")))
+}
+
+pub(crate) fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    typed::encode(value, &mut out)
+        .map_err(|error| Error::new(Code::INTERNAL, format!("a message is unfit: {error}")))?;
+    Ok(out)
+}

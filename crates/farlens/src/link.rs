@@ -1,0 +1,245 @@
+//! A link with one peer: the handle, and the tasks and the lock behind it.
+
+pub(crate) mod dispatcher;
+pub(crate) mod driver;
+pub(crate) mod fault;
+pub(crate) mod shared;
+
+use crate::{
+    Entry, Error, RemotePath, Result,
+    events::Events,
+    host::{Guest, Host, ListArgs, decode, encode},
+    publish::{Listing, Stat},
+    stream::{ByteStream, EntityStream, OpenOptions, raw::RawStream},
+    tls::KeyId,
+};
+use farlens_proto::{self as proto, Config, Fault, LinkStats, PeerIdentity};
+use farlens_wire::{Code, Element, Limits, ObjectId, Side};
+use fault::to_error;
+use shared::Shared;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
+
+/// A link with one peer, cheap to clone.
+///
+/// It lives as long as a clone of it or a stream on it does; dropping the last one closes it.
+#[derive(Clone)]
+pub struct Link(Arc<Inner>);
+
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    peer: KeyId,
+    limits: Limits,
+    /// Ends when the driver has.
+    driven: watch::Receiver<()>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let fault = Fault::new(Code::CLOSED, "the link was closed");
+        self.shared.with(|state| state.proto.close(fault));
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("peer", &self.0.peer).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Starts the tasks of a link over a connection whose peer has proved its key.
+    pub(crate) fn start<IO>(
+        io: IO,
+        side: Side,
+        peer: KeyId,
+        config: Config,
+        host: Arc<Host>,
+    ) -> Self
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = config.limits.clone();
+        let identity = PeerIdentity::new(*peer.as_bytes());
+        let shared = Shared::new(|now| proto::Link::new(side, identity, config, now));
+        let stall = Duration::from_millis(limits.stall_ms);
+        let (running, driven) = watch::channel(());
+        let driver = driver::Driver::new(io, Arc::clone(&shared), stall);
+        tokio::spawn(async move {
+            driver.await;
+            drop(running);
+        });
+        tokio::spawn(dispatcher::run(Arc::clone(&shared), Guest::new(host, peer)));
+        Self(Arc::new(Inner { shared, peer, limits, driven }))
+    }
+
+    /// Waits until both sides have greeted each other.
+    pub(crate) async fn established(&self) -> Result<()> {
+        let done = |link: &proto::Link| match link.over() {
+            Some(fault) => Some(Err(to_error(fault))),
+            None => link.is_established().then_some(Ok(())),
+        };
+        self.0.shared.wait_for(done).await
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The key that the peer proved.
+    #[must_use]
+    pub fn peer(&self) -> KeyId {
+        self.0.peer
+    }
+
+    /// The peer's program, as it calls itself.
+    #[must_use]
+    pub fn peer_agent(&self) -> String {
+        self.0.shared.peek(|link| link.peer_agent().to_owned())
+    }
+
+    /// What the link holds at this moment.
+    #[must_use]
+    pub fn stats(&self) -> LinkStats {
+        self.0.shared.peek(proto::Link::stats)
+    }
+
+    /// Opens a byte stream for reading from its start to its end.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, also for what this client may not read; `WRONG_KIND` for entities; any failure
+    /// of the link.
+    pub async fn open(&self, path: &str) -> Result<ByteStream> {
+        self.open_with(path, OpenOptions::new()).await
+    }
+
+    /// Opens a byte stream.
+    ///
+    /// # Errors
+    /// As [`Link::open`]; `OUT_OF_RANGE` when the start lies outside the data; `MODE_FORBIDS` when
+    /// the stream cannot seek to it.
+    pub async fn open_with(&self, path: &str, options: OpenOptions) -> Result<ByteStream> {
+        ByteStream::open(self, &RemotePath::new(path)?, options).await
+    }
+
+    /// Opens a sequence of entities from its start to its end.
+    ///
+    /// `T` is the type that was published, or [`crate::Entity`] for any.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, also for what this client may not read; `WRONG_KIND` for bytes;
+    /// `SCHEMA_MISMATCH` when `T` is another type; any failure of the link.
+    pub async fn entities<T: Element>(&self, path: &str) -> Result<EntityStream<T>> {
+        self.entities_with(path, OpenOptions::new()).await
+    }
+
+    /// Opens a sequence of entities.
+    ///
+    /// # Errors
+    /// As [`Link::entities`] and [`Link::open_with`].
+    pub async fn entities_with<T: Element>(
+        &self,
+        path: &str,
+        options: OpenOptions,
+    ) -> Result<EntityStream<T>> {
+        EntityStream::open(self, &RemotePath::new(path)?, options).await
+    }
+
+    /// Opens one stream, of whatever kind it is.
+    pub(crate) async fn open_raw(&self, request: proto::OpenRequest) -> Result<RawStream> {
+        RawStream::open(self.clone(), request, None).await
+    }
+
+    /// What lies at a path, by name; the one entry itself where a stream lies. Costs a round trip
+    /// for every 200 entries.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, and any failure of the link.
+    pub async fn list(&self, path: &str) -> Result<Vec<Entry>> {
+        let path = RemotePath::new(path)?;
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let after = entries.last().map(|entry| entry.name.clone());
+            let args: ListArgs = (path.as_str().to_owned(), after);
+            let page: Listing = self.call_root("list", &args).await?;
+            let more = page.more && !page.entries.is_empty();
+            entries.extend(page.entries);
+            if !more {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// What is known of a path without opening it. Costs a round trip.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, and any failure of the link.
+    pub async fn stat(&self, path: &str) -> Result<Stat> {
+        self.call_root("stat", &RemotePath::new(path)?.as_str().to_owned()).await
+    }
+
+    async fn call_root<A, R>(&self, method: &str, args: &A) -> Result<R>
+    where
+        A: serde::Serialize,
+        R: serde::de::DeserializeOwned,
+    {
+        let args = encode(args)?;
+        let answer = self.0.shared.call(ObjectId::ROOT, method, args).await;
+        decode(&answer.map_err(|fault| to_error(&fault))?)
+    }
+
+    /// Watches several streams with one task: their growth, new entities, ends and failures.
+    ///
+    /// Entities are delivered from now on. A path that cannot be opened is told of as gone.
+    pub async fn watch<P: AsRef<str>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Events> {
+        let paths = paths.into_iter().map(|path| RemotePath::new(path.as_ref()));
+        Ok(Events::open(self, paths.collect::<Result<_>>()?).await)
+    }
+
+    /// Waits until the link is over and says why.
+    pub async fn closed(&self) -> Error {
+        self.0.shared.wait_for(|link| link.over().map(to_error)).await
+    }
+
+    /// Closes the link now. Streams on it fail; the peer is told.
+    pub fn close(&self) {
+        let fault = Fault::new(Code::CLOSED, "the link was closed");
+        self.0.shared.with(|state| state.proto.close(fault));
+    }
+
+    /// Takes no new work, lets what moves finish, and closes then. Before that, peers that follow
+    /// data hear of its last state.
+    pub(crate) async fn drain(&self) {
+        let followed = self.0.shared.with(|state| state.followed_sources());
+        for (stream, data) in followed {
+            if let Ok(state) = data.state().await {
+                let state = driver::to_wire(state);
+                self.0.shared.with(|inner| inner.proto.handle_state(stream, state));
+            }
+        }
+        let fault = Fault::new(Code::GOING_AWAY, "the server is shutting down");
+        self.0.shared.with(|state| {
+            state.proto.drain(&fault);
+            state.wake_driver();
+        });
+        self.closed().await;
+    }
+
+    /// Waits until nothing of the link is left, the last frame included.
+    pub(crate) async fn finished(&self) {
+        let mut driven = self.0.driven.clone();
+        while driven.changed().await.is_ok() {}
+    }
+
+    /// Closes the link with a reason, whatever moves.
+    pub(crate) fn close_with(&self, code: Code, text: &str) {
+        self.0.shared.with(|state| state.proto.close(Fault::new(code, text)));
+    }
+}

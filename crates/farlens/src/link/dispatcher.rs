@@ -1,0 +1,117 @@
+//! The one task of a link that runs what its peer asked for.
+//!
+//! It is woken once for a batch of requests and polls each handler for the first time in the order
+//! of arrival. One that is not ready then moves to a task of its own, so nobody waits behind it.
+
+use super::{
+    driver::{panicked, to_fault, to_wire},
+    shared::{Shared, Source, Work},
+};
+use crate::{data::DataState, data::erased::ErasedData, host::Guest};
+use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
+use futures::{FutureExt, future::BoxFuture};
+use std::{panic::AssertUnwindSafe, sync::Arc};
+use tokio::task::JoinSet;
+
+/// Runs the requests of a link's peer until the link is over.
+pub(crate) async fn run(shared: Arc<Shared>, guest: Guest) {
+    let guest = Arc::new(guest);
+    let mut tasks = JoinSet::new();
+    loop {
+        let batch = std::future::poll_fn(|cx| shared.poll_work(cx)).await;
+        for work in batch {
+            if matches!(work, Work::Over) {
+                return;
+            }
+            let mut handler = handle(Arc::clone(&shared), Arc::clone(&guest), work);
+            if futures::poll!(&mut handler).is_pending() {
+                tasks.spawn(handler);
+            }
+        }
+        while tasks.try_join_next().is_some() {}
+    }
+}
+
+fn handle(shared: Arc<Shared>, guest: Arc<Guest>, work: Work) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        match work {
+            Work::Admit { invite } => admit(&shared, &guest, invite).await,
+            Work::Open { stream, open } => open_stream(&shared, &guest, stream, &open).await,
+            Work::Call { call, object, method, args } => {
+                answer_call(&shared, &guest, call, object, &method, &args).await;
+            }
+            Work::Over => {}
+        }
+    })
+}
+
+async fn admit(shared: &Shared, guest: &Guest, invite: Option<Vec<u8>>) {
+    let judged = guest.admit(invite).await;
+    let now = shared.now();
+    shared.with(|state| {
+        match judged {
+            Ok(()) => state.proto.admit(now),
+            Err(error) => state.proto.refuse_peer(to_fault(&error)),
+        }
+        state.wake_driver();
+    });
+}
+
+async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open: &Open) {
+    let found = AssertUnwindSafe(guest.open(open)).catch_unwind().await;
+    let (data, accepted) = match found {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
+            return shared.with(|state| state.proto.refuse(stream, to_fault(&error)));
+        }
+        Err(_) => return shared.with(|state| state.proto.refuse(stream, panicked())),
+    };
+    let moving = accepted.mode.can_change_bounds() && !accepted.state.ended;
+    let seen = DataState {
+        bounds: accepted.state.bounds,
+        version: accepted.state.version.clone().into(),
+        ended: accepted.state.ended,
+    };
+    let source = Arc::clone(&data);
+    let wanted = shared.with(|state| {
+        let wanted = state.proto.accept(stream, accepted);
+        if wanted {
+            state.add_source(stream, Source::new(source));
+        }
+        wanted
+    });
+    if wanted && moving {
+        let task = tokio::spawn(follow(Arc::clone(shared), stream, data, seen)).abort_handle();
+        shared.with(|state| state.set_changes_task(stream, task));
+    }
+}
+
+/// Tells the peer of each change of the data until the end is final.
+async fn follow(
+    shared: Arc<Shared>,
+    stream: StreamId,
+    data: Arc<dyn ErasedData>,
+    mut seen: DataState,
+) {
+    while !seen.ended {
+        seen = data.changed(seen).await;
+        let state = to_wire(seen.clone());
+        shared.with(|inner| inner.proto.handle_state(stream, state));
+    }
+}
+
+async fn answer_call(
+    shared: &Shared,
+    guest: &Guest,
+    call: CallId,
+    object: ObjectId,
+    method: &str,
+    args: &[u8],
+) {
+    let work = AssertUnwindSafe(guest.call(object, method, args)).catch_unwind();
+    let outcome = match work.await {
+        Ok(outcome) => outcome.map_err(|error| to_fault(&error)),
+        Err(_) => Err(panicked()),
+    };
+    shared.with(|state| state.proto.answer(call, outcome));
+}

@@ -1,0 +1,357 @@
+//! The one task that owns a link's connection: reads, serves data, writes, keeps time.
+//!
+//! It never runs user code that may wait: a read that cannot be answered at once goes to a task of
+//! its own. It never stops reading because of a slow consumer; credit sees to that.
+
+use super::shared::{Shared, State};
+use crate::{
+    Error,
+    data::{DataState, Fetched, ReadBudget, erased::ErasedData},
+};
+use bytes::{Buf, BytesMut};
+use farlens_proto::{Ask, BATCH_BYTES, DataRequest, Fault, Reply};
+use farlens_wire::Code;
+use futures::FutureExt;
+use std::{
+    future::Future,
+    io,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// Input is gathered in blocks of this size, well below what allocators give back to the system.
+const BLOCK_BYTES: usize = 64 << 10;
+/// A block with less room than this is replaced.
+const BLOCK_REST: usize = 8 << 10;
+/// Rounds in one poll, of one block in and one batch out. Then the consumers that were woken have
+/// their turn, while what was read is still in the cache.
+const ROUNDS_PER_POLL: usize = 2;
+/// How long the last frame may take, and how long the peer's last bytes are awaited.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Drives one link until it is over.
+pub(crate) struct Driver<IO> {
+    io: IO,
+    shared: Arc<Shared>,
+    block: BytesMut,
+    out: BytesMut,
+    unflushed: bool,
+    requests: Vec<(DataRequest, Arc<dyn ErasedData>)>,
+    timer: Pin<Box<Sleep>>,
+    /// Since when the socket has taken no byte while some wait.
+    stalled: Option<Instant>,
+    stall: Duration,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// The link is over; the last frames go out until then.
+    Leaving(Instant),
+    /// This side has said all; what the peer still sends is dropped, so that its kernel does not
+    /// answer our last frame with a reset.
+    Lingering(Instant),
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
+    pub(crate) fn new(io: IO, shared: Arc<Shared>, stall: Duration) -> Self {
+        Self {
+            io,
+            shared,
+            block: BytesMut::new(),
+            out: BytesMut::with_capacity(BATCH_BYTES + 1024),
+            unflushed: false,
+            requests: Vec::new(),
+            timer: Box::pin(sleep_until(Instant::now())),
+            stalled: None,
+            stall,
+            phase: Phase::Running,
+        }
+    }
+
+    /// Reads what there is, up to a bound; says whether there was something.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.shared.peek(farlens_proto::Link::is_reading) {
+            return false;
+        }
+        let ended = self.fill_block(cx);
+        let any = !self.block.is_empty();
+        if any {
+            let input = self.block.split().freeze();
+            let now = self.shared.now();
+            self.shared.with_driver(|state| state.proto.handle_input(input, now));
+        }
+        match ended {
+            Poll::Pending => any,
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(why)) => {
+                self.shared.with_driver(|state| state.proto.handle_lost(&why));
+                true
+            }
+        }
+    }
+
+    /// Fills the block. Ready with nothing when it is full, with a reason when the peer is gone.
+    fn fill_block(&mut self, cx: &mut Context<'_>) -> Poll<Option<String>> {
+        if self.block.capacity() < BLOCK_REST && !self.block.try_reclaim(BLOCK_BYTES) {
+            self.block = BytesMut::with_capacity(BLOCK_BYTES);
+        }
+        while self.block.len() < self.block.capacity() {
+            let read = std::pin::pin!(self.io.read_buf(&mut self.block)).poll(cx);
+            match read {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(Some("the other side hung up".into())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(lost(&error))),
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// Answers requests for data, at once or by a task.
+    fn serve_requests(&mut self) -> bool {
+        let mut requests = std::mem::take(&mut self.requests);
+        self.shared.with_driver(|state| state.take_requests(&mut requests));
+        let any = !requests.is_empty();
+        for (request, data) in requests.drain(..) {
+            match read_now(&request, &*data) {
+                Some(reply) => self.shared.with_driver(|state| {
+                    state.proto.handle_reply(request.stream, request.serial, reply);
+                }),
+                None => self.spawn_read(request, data),
+            }
+        }
+        self.requests = requests;
+        any
+    }
+
+    fn spawn_read(&self, request: DataRequest, data: Arc<dyn ErasedData>) {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            let work = AssertUnwindSafe(answer(request, &*data)).catch_unwind();
+            let reply = work.await.unwrap_or_else(|_| Reply::Failed(panicked()));
+            shared.with(|state| {
+                state.proto.handle_reply(request.stream, request.serial, reply);
+            });
+        });
+        let task = task.abort_handle();
+        self.shared.with_driver(|state| state.set_read_task(request.stream, task));
+    }
+
+    /// Writes what there is; says whether something moved.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut moved = false;
+        if self.out.is_empty() {
+            let out = &mut self.out;
+            out.reserve(BATCH_BYTES);
+            self.shared.with_driver(|state| state.proto.poll_transmit(out));
+        }
+        while !self.out.is_empty() {
+            match Pin::new(&mut self.io).poll_write(cx, &self.out)? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(written) => {
+                    self.out.advance(written);
+                    self.unflushed = true;
+                    moved = true;
+                    self.stalled = None;
+                }
+                Poll::Pending => {
+                    self.stalled.get_or_insert_with(Instant::now);
+                    return Ok(moved);
+                }
+            }
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.io).poll_flush(cx)? {
+                Poll::Ready(()) => {
+                    self.unflushed = false;
+                    self.stalled = None;
+                }
+                Poll::Pending => {
+                    self.stalled.get_or_insert_with(Instant::now);
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Sets the timer to the next deadline, and acts on those that have passed.
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> bool {
+        let now = Instant::now();
+        if self.stalled.is_some_and(|since| now >= since + self.stall) {
+            let text = format!("the other side took no byte for {:?}", self.stall);
+            self.shared.with_driver(|state| state.proto.handle_lost(&text));
+            return true;
+        }
+        let deadline = self.shared.peek(farlens_proto::Link::poll_timeout);
+        let mut next = deadline.map(|(time, _)| self.shared.instant(time));
+        if next.is_some_and(|next| next <= now) {
+            let time = self.shared.now();
+            self.shared.with_driver(|state| state.proto.handle_timeout(time));
+            return true;
+        }
+        if let Some(stalled) = self.stalled {
+            let due = stalled + self.stall;
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+        if let Phase::Leaving(until) | Phase::Lingering(until) = self.phase {
+            next = Some(until);
+        }
+        let Some(next) = next else { return false };
+        // An alarm that is early costs one look at the clock; moving it costs more, each time.
+        if next < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(next);
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
+
+    fn poll_running(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = self.poll_input(cx);
+        moved |= self.serve_requests();
+        match self.poll_output(cx) {
+            Ok(written) => moved |= written,
+            Err(error) => {
+                let why = lost(&error);
+                self.shared.with_driver(|state| state.proto.handle_lost(&why));
+                moved = true;
+            }
+        }
+        moved |= self.poll_time(cx);
+        if self.shared.peek(|proto| proto.over().is_some()) {
+            self.shared.with_driver(State::drop_sources);
+            self.phase = Phase::Leaving(Instant::now() + FAREWELL);
+            moved = true;
+        }
+        moved
+    }
+
+    /// Sends the last frames and the farewell of the transport below.
+    fn poll_leaving(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        loop {
+            if self.poll_output(cx).is_err() {
+                return Poll::Ready(());
+            }
+            let empty = self.out.is_empty() && !self.unflushed;
+            if empty && !self.shared.peek(farlens_proto::Link::has_output) {
+                break;
+            }
+            if Instant::now() >= until {
+                return Poll::Ready(());
+            }
+            if !empty {
+                let _ = self.poll_time(cx);
+                return Poll::Pending;
+            }
+        }
+        match Pin::new(&mut self.io).poll_shutdown(cx) {
+            Poll::Pending if Instant::now() < until => {
+                let _ = self.poll_time(cx);
+                Poll::Pending
+            }
+            Poll::Ready(Ok(())) => {
+                self.phase = Phase::Lingering(Instant::now() + FAREWELL);
+                self.poll_lingering(cx, Instant::now() + FAREWELL)
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    fn poll_lingering(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        loop {
+            self.block.clear();
+            if self.block.capacity() == 0 {
+                self.block = BytesMut::with_capacity(BLOCK_REST);
+            }
+            let read = std::pin::pin!(self.io.read_buf(&mut self.block)).poll(cx);
+            match read {
+                Poll::Ready(Ok(1..)) if Instant::now() < until => {}
+                Poll::Pending if Instant::now() < until => {
+                    let _ = self.poll_time(cx);
+                    return Poll::Pending;
+                }
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.shared.with_driver(|state| state.set_driver(cx));
+        for _ in 0..ROUNDS_PER_POLL {
+            match this.phase {
+                Phase::Running => {
+                    if !this.poll_running(cx) {
+                        return Poll::Pending;
+                    }
+                }
+                Phase::Leaving(until) => return this.poll_leaving(cx, until),
+                Phase::Lingering(until) => return this.poll_lingering(cx, until),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+fn lost(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            "the connection was cut".into()
+        }
+        _ => format!("the connection failed: {error}"),
+    }
+}
+
+pub(crate) fn panicked() -> Fault {
+    Fault::new(Code::INTERNAL, "the source failed inside")
+}
+
+/// Answers a request if that takes no waiting.
+fn read_now(request: &DataRequest, data: &dyn ErasedData) -> Option<Reply> {
+    let Ask::Read { at, bytes, elements } = request.ask else { return None };
+    let budget = ReadBudget { bytes, elements };
+    let read = std::panic::catch_unwind(AssertUnwindSafe(|| data.read_now(at, budget)));
+    match read {
+        Err(_) => Some(Reply::Failed(panicked())),
+        Ok(Some(Ok(Fetched::Some(chunk)))) => Some(Reply::Some(chunk)),
+        Ok(Some(Err(error))) => Some(Reply::Failed(to_fault(&error))),
+        Ok(Some(Ok(Fetched::AtEnd)) | None) => None,
+    }
+}
+
+/// Answers a request, waiting as long as the source does.
+async fn answer(request: DataRequest, data: &dyn ErasedData) -> Reply {
+    let outcome = match request.ask {
+        Ask::State => data.state().await.map(|state| Reply::State(to_wire(state))),
+        Ask::Read { at, bytes, elements } => {
+            match data.read_at(at, ReadBudget { bytes, elements }).await {
+                Ok(Fetched::Some(chunk)) => Ok(Reply::Some(chunk)),
+                Ok(Fetched::AtEnd) => data.state().await.map(|s| Reply::AtEnd(to_wire(s))),
+                Err(error) => Err(error),
+            }
+        }
+    };
+    outcome.unwrap_or_else(|error| Reply::Failed(to_fault(&error)))
+}
+
+pub(crate) fn to_wire(state: DataState) -> farlens_proto::State {
+    let DataState { bounds, version, ended } = state;
+    farlens_proto::State { bounds, version: version.to_vec(), ended }
+}
+
+/// An error as the peer gets it: the causes stay here.
+pub(crate) fn to_fault(error: &Error) -> Fault {
+    Fault::new(error.code(), error.message())
+}

@@ -1,0 +1,36 @@
+//! From what the wire says to what the user reads.
+
+use crate::Error;
+use farlens_proto::Fault;
+use farlens_wire::Code;
+
+/// The error for a failure that a machine or the peer reported.
+pub(crate) fn to_error(fault: &Fault) -> Error {
+    let text = if fault.text.is_empty() { fault.code.meaning() } else { &fault.text };
+    // The text may be the peer's: it must not reach a terminal as it is.
+    let error = Error::new(fault.code, text.escape_debug().to_string());
+    match hint(fault.code) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn hint(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::NOT_FOUND => "list what there is, or ask for a ticket that covers it",
+        Code::NOT_AUTHORIZED | Code::BAD_INVITE => {
+            "ask the server's owner for a new ticket, or to add your key to authorized_clients"
+        }
+        Code::LINK_LOST | Code::GOING_AWAY | Code::STALLED => {
+            "what arrived is good but not all there is; connect again to go on"
+        }
+        Code::BUSY => "wait until the other reader is done",
+        Code::DATA_CHANGED | Code::TRUNCATED => {
+            "what arrived is good as far as it goes; read again"
+        }
+        Code::WRONG_KIND => "read entities as entities and bytes as bytes",
+        Code::SCHEMA_MISMATCH => "read it as `Entity`, or with the type that was published",
+        Code::TOO_MANY_STREAMS | Code::TOO_MANY_CALLS => "close some, or wait for them",
+        _ => return None,
+    })
+}

@@ -1,0 +1,397 @@
+//! The one lock of a link, and everything below it.
+//!
+//! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
+//! wakers out and calls them after the lock is gone.
+
+use crate::data::erased::ErasedData;
+use farlens_proto::{self as proto, Ask, DataRequest, Event, Fault, Time};
+use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
+use parking_lot::Mutex;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
+
+/// What the tasks and the handles of one link share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    origin: Instant,
+}
+
+/// Everything that a link is, under the lock.
+pub(crate) struct State {
+    pub(crate) proto: proto::Link,
+    driver: Option<Waker>,
+    dispatcher: Option<Waker>,
+    /// What the dispatcher has to do; bounded by the limits on streams and calls.
+    work: VecDeque<Work>,
+    /// Handles of streams that this side opened.
+    handles: HashMap<StreamId, Handle>,
+    /// Data of streams that the peer opened.
+    sources: HashMap<StreamId, Source>,
+    calls: HashMap<CallId, PendingCall>,
+    /// Tasks that wait for the link to be established or over.
+    waiters: Vec<Waker>,
+}
+
+/// Something that the peer asked for and that may take a while.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Admit { invite: Option<Vec<u8>> },
+    Open { stream: StreamId, open: Open },
+    Call { call: CallId, object: ObjectId, method: String, args: Vec<u8> },
+    Over,
+}
+
+/// Who wants to hear of a stream that this side opened.
+#[derive(Default)]
+struct Handle {
+    reader: Option<Waker>,
+    observers: Option<watch::Sender<u64>>,
+    watcher: Option<Arc<Watcher>>,
+}
+
+/// The queue of one task that watches many streams.
+#[derive(Default)]
+pub(crate) struct Watcher {
+    inner: Mutex<WatcherState>,
+}
+
+#[derive(Default)]
+struct WatcherState {
+    /// Each stream at most once.
+    dirty: VecDeque<StreamId>,
+    waker: Option<Waker>,
+}
+
+impl Watcher {
+    fn mark(&self, stream: StreamId) -> Option<Waker> {
+        let mut inner = self.inner.lock();
+        if !inner.dirty.contains(&stream) {
+            inner.dirty.push_back(stream);
+        }
+        inner.waker.take()
+    }
+
+    /// Notes that a stream must be looked at, without any news of it.
+    pub(crate) fn look_at(&self, stream: StreamId) {
+        if let Some(waker) = self.mark(stream) {
+            waker.wake();
+        }
+    }
+
+    /// The next stream with news.
+    pub(crate) fn poll_dirty(&self, cx: &Context<'_>) -> Poll<StreamId> {
+        let mut inner = self.inner.lock();
+        if let Some(stream) = inner.dirty.pop_front() {
+            return Poll::Ready(stream);
+        }
+        inner.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// The data of a stream that the peer opened. Dropping it ends what works on it.
+pub(crate) struct Source {
+    pub(crate) data: Arc<dyn ErasedData>,
+    read: Option<AbortHandle>,
+    changes: Option<AbortHandle>,
+}
+
+impl Source {
+    pub(crate) fn new(data: Arc<dyn ErasedData>) -> Self {
+        Self { data, read: None, changes: None }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        for task in [self.read.take(), self.changes.take()].into_iter().flatten() {
+            task.abort();
+        }
+    }
+}
+
+#[derive(Default)]
+struct PendingCall {
+    outcome: Option<Result<Vec<u8>, Fault>>,
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    pub(crate) fn new(make: impl FnOnce(Time) -> proto::Link) -> Arc<Self> {
+        let state = State {
+            proto: make(Time::ZERO),
+            driver: None,
+            dispatcher: None,
+            work: VecDeque::new(),
+            handles: HashMap::new(),
+            sources: HashMap::new(),
+            calls: HashMap::new(),
+            waiters: Vec::new(),
+        };
+        Arc::new(Self { state: Mutex::new(state), origin: Instant::now() })
+    }
+
+    /// The moment, as the machines count it.
+    pub(crate) fn now(&self) -> Time {
+        let micros = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Time::from_micros(micros)
+    }
+
+    /// The tokio instant of a moment of the machines.
+    pub(crate) fn instant(&self, time: Time) -> Instant {
+        self.origin + std::time::Duration::from_micros(time.micros())
+    }
+
+    /// Runs `f` under the lock, then wakes whoever has to know.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        let mut wakers = Vec::new();
+        let value = {
+            let mut state = self.state.lock();
+            let value = f(&mut state);
+            state.route_events(&mut wakers);
+            if state.proto.has_output() || state.proto.over().is_some() {
+                wakers.extend(state.driver.take());
+            }
+            value
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        value
+    }
+
+    /// Runs `f` under the lock for the driver, which sees to the output itself.
+    pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        let mut wakers = Vec::new();
+        let value = {
+            let mut state = self.state.lock();
+            let value = f(&mut state);
+            state.route_events(&mut wakers);
+            value
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        value
+    }
+
+    /// Reads something without any consequence.
+    pub(crate) fn peek<T>(&self, f: impl FnOnce(&proto::Link) -> T) -> T {
+        f(&self.state.lock().proto)
+    }
+
+    /// Work for the dispatcher, all that there is.
+    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<VecDeque<Work>> {
+        let mut state = self.state.lock();
+        if state.work.is_empty() {
+            state.dispatcher = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(std::mem::take(&mut state.work))
+    }
+
+    /// Waits until `done` has an answer; it is asked again when the link is established or over.
+    pub(crate) async fn wait_for<T>(&self, done: impl Fn(&proto::Link) -> Option<T>) -> T {
+        std::future::poll_fn(|cx| {
+            let mut state = self.state.lock();
+            match done(&state.proto) {
+                Some(value) => Poll::Ready(value),
+                None => {
+                    state.waiters.push(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Calls a method of an object of the peer. Dropping the future gives the call up.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        object: ObjectId,
+        method: &str,
+        args: Vec<u8>,
+    ) -> Result<Vec<u8>, Fault> {
+        let call = self.with(|state| {
+            let call = state.proto.call(object, method, args)?;
+            state.calls.insert(call, PendingCall::default());
+            Ok::<_, Fault>(call)
+        })?;
+        let guard = CallGuard { shared: self, call };
+        std::future::poll_fn(|cx| guard.poll_outcome(cx)).await
+    }
+}
+
+/// A call under way; dropped before its answer it cancels the call.
+struct CallGuard<'a> {
+    shared: &'a Arc<Shared>,
+    call: CallId,
+}
+
+impl CallGuard<'_> {
+    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Vec<u8>, Fault>> {
+        let mut state = self.shared.state.lock();
+        let Some(pending) = state.calls.get_mut(&self.call) else { return Poll::Pending };
+        match pending.outcome.take() {
+            Some(outcome) => {
+                state.calls.remove(&self.call);
+                Poll::Ready(outcome)
+            }
+            None => {
+                pending.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for CallGuard<'_> {
+    fn drop(&mut self) {
+        self.shared.with(|state| {
+            if state.calls.remove(&self.call).is_some() {
+                state.proto.cancel(self.call);
+            }
+        });
+    }
+}
+
+impl State {
+    /// Hands every event to whoever it is for, and collects whom to wake.
+    fn route_events(&mut self, wakers: &mut Vec<Waker>) {
+        while let Some(event) = self.proto.poll_event() {
+            match event {
+                Event::Changed { stream } => self.tell_handle(stream, wakers),
+                Event::Established => wakers.append(&mut self.waiters),
+                Event::Answered { call, outcome } => {
+                    if let Some(pending) = self.calls.get_mut(&call) {
+                        pending.outcome = Some(outcome);
+                        wakers.extend(pending.waker.take());
+                    }
+                }
+                Event::StreamGone { stream } => drop(self.sources.remove(&stream)),
+                Event::Admission { invite } => self.dispatch(Work::Admit { invite }, wakers),
+                Event::OpenRequested { stream, open } => {
+                    self.dispatch(Work::Open { stream, open }, wakers);
+                }
+                Event::Called { call, object, method, args, .. } => {
+                    self.dispatch(Work::Call { call, object, method, args }, wakers);
+                }
+                Event::Over { .. } => {
+                    self.dispatch(Work::Over, wakers);
+                    wakers.append(&mut self.waiters);
+                    wakers.extend(self.driver.take());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn dispatch(&mut self, work: Work, wakers: &mut Vec<Waker>) {
+        self.work.push_back(work);
+        wakers.extend(self.dispatcher.take());
+    }
+
+    fn tell_handle(&mut self, stream: StreamId, wakers: &mut Vec<Waker>) {
+        let Some(handle) = self.handles.get_mut(&stream) else { return };
+        wakers.extend(handle.reader.take());
+        if let Some(observers) = &handle.observers {
+            observers.send_modify(|round| *round = round.wrapping_add(1));
+        }
+        if let Some(watcher) = &handle.watcher {
+            wakers.extend(watcher.mark(stream));
+        }
+    }
+
+    /// Has the driver look again, although there may be nothing to send.
+    pub(crate) fn wake_driver(&mut self) {
+        if let Some(waker) = self.driver.take() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {
+        if !self.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.driver = Some(cx.waker().clone());
+        }
+    }
+
+    /// Registers a stream that this side opened.
+    pub(crate) fn add_handle(&mut self, stream: StreamId, watcher: Option<Arc<Watcher>>) {
+        self.handles.insert(stream, Handle { watcher, ..Handle::default() });
+    }
+
+    /// The consumer of a stream is gone.
+    pub(crate) fn drop_handle(&mut self, stream: StreamId) {
+        self.handles.remove(&stream);
+        self.proto.close_stream(stream);
+    }
+
+    /// Wakes `cx` at the next news of a stream.
+    pub(crate) fn wait_handle(&mut self, stream: StreamId, cx: &Context<'_>) {
+        if let Some(handle) = self.handles.get_mut(&stream) {
+            handle.reader = Some(cx.waker().clone());
+        }
+    }
+
+    /// A receiver that changes at each news of a stream.
+    pub(crate) fn observe_handle(&mut self, stream: StreamId) -> watch::Receiver<u64> {
+        match self.handles.get_mut(&stream) {
+            Some(handle) => handle.observers.get_or_insert_with(|| watch::channel(0).0).subscribe(),
+            None => watch::channel(0).1,
+        }
+    }
+
+    /// Keeps the data of a stream that was accepted, and the task that follows its changes.
+    pub(crate) fn add_source(&mut self, stream: StreamId, source: Source) {
+        self.sources.insert(stream, source);
+    }
+
+    pub(crate) fn set_changes_task(&mut self, stream: StreamId, task: AbortHandle) {
+        match self.sources.get_mut(&stream) {
+            Some(source) => source.changes = Some(task),
+            None => task.abort(),
+        }
+    }
+
+    /// A read that waits took the place of the one before.
+    pub(crate) fn set_read_task(&mut self, stream: StreamId, task: AbortHandle) {
+        match self.sources.get_mut(&stream) {
+            Some(source) => {
+                if let Some(before) = source.read.replace(task) {
+                    before.abort();
+                }
+            }
+            None => task.abort(),
+        }
+    }
+
+    /// The sources whose peers follow them, with their streams.
+    pub(crate) fn followed_sources(&self) -> Vec<(StreamId, Arc<dyn ErasedData>)> {
+        let followed = self.sources.iter().filter(|(_, source)| source.changes.is_some());
+        followed.map(|(&stream, source)| (stream, Arc::clone(&source.data))).collect()
+    }
+
+    /// The next pieces of work on data, with the data.
+    pub(crate) fn take_requests(&mut self, out: &mut Vec<(DataRequest, Arc<dyn ErasedData>)>) {
+        while out.len() < REQUESTS_PER_ROUND {
+            let Some(request) = self.proto.poll_request() else { return };
+            match self.sources.get(&request.stream) {
+                Some(source) => out.push((request, Arc::clone(&source.data))),
+                None => {
+                    debug_assert!(matches!(request.ask, Ask::Read { .. } | Ask::State));
+                    let fault = Fault::new(farlens_wire::Code::INTERNAL, "the source is gone");
+                    let reply = proto::Reply::Failed(fault);
+                    self.proto.handle_reply(request.stream, request.serial, reply);
+                }
+            }
+        }
+    }
+
+    /// The link is over: nothing works on data any more.
+    pub(crate) fn drop_sources(&mut self) {
+        self.sources.clear();
+    }
+}
+
+/// Data requests that the driver serves before it writes.
+const REQUESTS_PER_ROUND: usize = 64;

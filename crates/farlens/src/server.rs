@@ -1,0 +1,375 @@
+//! The side that accepts links and publishes.
+
+mod gate;
+
+use crate::{
+    Address, Error, Grant, Identity, KeyId, Link, Pattern, Publication, RemotePath, Result, Ticket,
+    Verb,
+    access::Access,
+    dirs,
+    host::Host,
+    net,
+    publish::{Publications, blocking},
+    tls::{config, handshake},
+};
+use farlens_proto::{Admission, Config};
+use farlens_wire::{Code, Limits, Side};
+use gate::Gate;
+use parking_lot::Mutex;
+use rustls::ServerConfig;
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    net::{TcpListener, TcpStream, ToSocketAddrs},
+    task::AbortHandle,
+};
+
+/// How long an invite made by [`Server::invite`] holds.
+const INVITE_TTL: Duration = Duration::from_secs(3600);
+/// How long a shutdown lets transfers finish.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long the last frames may take once a drain is over.
+const FORCED: Duration = Duration::from_secs(1);
+
+/// What a server is made of.
+#[derive(Debug, Default)]
+pub struct ServerBuilder {
+    identity: Option<Identity>,
+    authorized_clients: Option<PathBuf>,
+    authorized: Vec<(KeyId, Vec<Grant>)>,
+    open: bool,
+    limits: Option<Limits>,
+    published: Vec<(String, Publication)>,
+}
+
+impl ServerBuilder {
+    /// The key to show. Default: the user's own, from the configuration folder. A server with a key
+    /// set here remembers the clients that it enrols only while it lives, unless
+    /// [`ServerBuilder::authorized_clients`] names a file.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// The file with the clients that may come in, and what for. It may be edited at any time.
+    #[must_use]
+    pub fn authorized_clients(mut self, path: impl Into<PathBuf>) -> Self {
+        self.authorized_clients = Some(path.into());
+        self
+    }
+
+    /// Lets a client in.
+    #[must_use]
+    pub fn authorize(mut self, key: KeyId, grants: Vec<Grant>) -> Self {
+        self.authorized.push((key, grants));
+        self
+    }
+
+    /// Lets everybody read everything who has any key at all. Off by default.
+    #[must_use]
+    pub const fn open_to_all(mut self, open: bool) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// The bounds of each link.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Publishes something at a path: a file, a directory, bytes, a sequence, a [`crate::Streamer`].
+    #[must_use]
+    pub fn publish(mut self, path: &str, publication: impl Into<Publication>) -> Self {
+        self.published.push((path.to_owned(), publication.into()));
+        self
+    }
+
+    /// Listens on an address; port 0 takes a free one. Links are accepted from now on.
+    ///
+    /// # Errors
+    /// `BAD_ADDRESS` for a path that breaks a rule, `USAGE` for two things at one path or a mode
+    /// that its data cannot honour, `BAD_IDENTITY` and `BAD_CONFIG` for unusable files,
+    /// `CANNOT_LISTEN` for an address that is taken or not there.
+    pub async fn bind(self, address: impl ToSocketAddrs + std::fmt::Debug) -> Result<Server> {
+        let limits = self.limits.clone().unwrap_or_default();
+        limits.validate().map_err(|error| Error::new(Code::USAGE, error.to_string()))?;
+        let (identity, host) = blocking(move || self.load()).await?;
+        let shown = format!("{address:?}");
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Error::new(Code::CANNOT_LISTEN, format!("cannot listen on {shown}"))
+                .with_source(error)
+                .with_hint("use a free port, or port 0 for any")
+        })?;
+        let local = listener.local_addr().map_err(|error| {
+            Error::new(Code::CANNOT_LISTEN, "the socket has no address").with_source(error)
+        })?;
+        let core = Arc::new(Core {
+            tls: Arc::new(config::server_config(&identity)),
+            key: identity.key_id(),
+            host: Arc::new(host),
+            limits,
+            local,
+            gate: Gate::new(),
+            links: Links::default(),
+        });
+        let accepting = tokio::spawn(Arc::clone(&core).accept(listener)).abort_handle();
+        Ok(Server { core, accepting })
+    }
+
+    fn load(self) -> Result<(Identity, Host)> {
+        let own = self.identity.is_some();
+        let identity = match self.identity {
+            Some(identity) => identity,
+            None => Identity::load_or_create(dirs::config_dir()?.join("identity.key"))?,
+        };
+        let file = match self.authorized_clients {
+            Some(path) => Some(path),
+            None if own => None,
+            None => Some(dirs::config_dir()?.join("authorized_clients")),
+        };
+        let access = Access::new(file, self.open)?;
+        for (key, grants) in self.authorized {
+            access.authorize(key, grants)?;
+        }
+        let mut publications = Publications::default();
+        for (path, publication) in self.published {
+            publications.insert(&RemotePath::new(&path)?, publication)?;
+        }
+        Ok((identity, Host { publications, access }))
+    }
+}
+
+/// A server that accepts links. Dropping it stops accepting and closes all of them.
+pub struct Server {
+    core: Arc<Core>,
+    accepting: AbortHandle,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("local", &self.core.local).finish_non_exhaustive()
+    }
+}
+
+struct Core {
+    tls: Arc<ServerConfig>,
+    key: KeyId,
+    host: Arc<Host>,
+    limits: Limits,
+    local: SocketAddr,
+    gate: Gate,
+    links: Links,
+}
+
+/// The links that are up, for shutting down.
+#[derive(Default)]
+struct Links {
+    next: AtomicU64,
+    up: Mutex<HashMap<u64, Link>>,
+}
+
+/// The most links that a server has at a time.
+const MAX_LINKS: usize = 1024;
+
+impl Server {
+    /// Settings, all at their defaults.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.core.local
+    }
+
+    /// The key that it shows.
+    #[must_use]
+    pub fn key(&self) -> KeyId {
+        self.core.key
+    }
+
+    /// Links that are up.
+    #[must_use]
+    pub fn link_count(&self) -> usize {
+        self.core.links.up.lock().len()
+    }
+
+    /// The path of the one publication, or `/` when there are several.
+    #[must_use]
+    pub fn common_path(&self) -> RemotePath {
+        self.core.host.publications.common_path()
+    }
+
+    /// A secret ticket that leads to a path and lets one client in to read there and beneath. It
+    /// holds for an hour; a client that has used it may use it again.
+    ///
+    /// # Errors
+    /// `BAD_ADDRESS` for a path that breaks a rule, `OVERLOADED` when too many invites are open.
+    pub fn invite(&self, path: &str) -> Result<Ticket> {
+        let path = RemotePath::new(path)?;
+        let pattern = Pattern::beneath(&path);
+        let grants = vec![Grant { verb: Verb::Read, pattern }];
+        let invites = &self.core.host.access.invites;
+        let invite = invites.create(grants, NonZeroU32::MIN, INVITE_TTL, SystemTime::now())?;
+        Ok(self.ticket(path)?.with_invite(invite))
+    }
+
+    /// A public ticket that leads to a path, for clients that may read there already.
+    ///
+    /// # Errors
+    /// `BAD_ADDRESS` when the server has no address that can be given out.
+    pub fn ticket(&self, path: RemotePath) -> Result<Ticket> {
+        let addresses = reachable(self.core.local).into_iter().map(Address::from).collect();
+        Ticket::new(addresses, self.core.key, path)
+    }
+
+    /// Serves until the process is told to stop (SIGINT or SIGTERM), then drains for up to five
+    /// seconds. A second signal ends it at once.
+    ///
+    /// # Errors
+    /// `INTERNAL` when signals cannot be received.
+    pub async fn run(self) -> Result<()> {
+        let mut signals = Signals::listen()?;
+        signals.next().await;
+        tokio::select! {
+            () = self.shutdown(DRAIN) => {}
+            () = signals.next() => {}
+        }
+        Ok(())
+    }
+
+    /// Stops accepting, lets transfers finish for up to `grace`, and closes what is left. Returns
+    /// within `grace` and a second.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.accepting.abort();
+        let links: Vec<_> = self.core.links.up.lock().values().cloned().collect();
+        let drained = futures::future::join_all(links.iter().map(Link::drain));
+        if tokio::time::timeout(grace, drained).await.is_err() {
+            for link in &links {
+                link.close_with(Code::GOING_AWAY, "the server is shutting down");
+            }
+        }
+        let sent = futures::future::join_all(links.iter().map(Link::finished));
+        // What cannot be sent within a second is not worth waiting for.
+        let _ = tokio::time::timeout(FORCED, sent).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        for link in self.core.links.up.lock().values() {
+            link.close_with(Code::GOING_AWAY, "the server is gone");
+        }
+    }
+}
+
+impl Core {
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((socket, from)) => self.take_in(socket, from),
+                Err(error) => gate::back_off(&error).await,
+            }
+        }
+    }
+
+    /// Shakes hands in a task of its own, if there is room for one more.
+    fn take_in(self: &Arc<Self>, socket: TcpStream, from: SocketAddr) {
+        let full = self.links.up.lock().len() >= MAX_LINKS;
+        let Some(pass) = self.gate.enter(from.ip()).filter(|_| !full) else {
+            tracing::warn!(%from, "refused: too many connections");
+            return;
+        };
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = core.serve(socket, pass).await {
+                tracing::info!(%from, %error, "refused");
+            }
+        });
+    }
+
+    async fn serve(self: Arc<Self>, socket: TcpStream, pass: gate::Pass) -> Result<()> {
+        net::prepare(&socket).map_err(|error| {
+            Error::new(Code::CANNOT_CONNECT, "the socket is dead").with_source(error)
+        })?;
+        let tls = Arc::clone(&self.tls);
+        let (stream, key) = handshake::accept(socket, tls, handshake::TIMEOUT).await?;
+        let config = Config {
+            limits: self.limits.clone(),
+            admission: Admission::ByInvite,
+            ..Config::default()
+        };
+        let link = Link::start(stream, Side::Acceptor, key, config, Arc::clone(&self.host));
+        link.established().await?;
+        drop(pass);
+        let number = self.links.next.fetch_add(1, Ordering::Relaxed);
+        self.links.up.lock().insert(number, link.clone());
+        let why = link.closed().await;
+        self.links.up.lock().remove(&number);
+        tracing::debug!(peer = %key, %why, "link over");
+        Ok(())
+    }
+}
+
+/// The addresses under which others reach a listening socket, the best first.
+fn reachable(local: SocketAddr) -> Vec<SocketAddr> {
+    if !local.ip().is_unspecified() {
+        return vec![local];
+    }
+    let mut ips = Vec::new();
+    // Connecting a datagram socket sends nothing; it only finds the address that would be used.
+    for (from, to) in [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")] {
+        let found = UdpSocket::bind(from).and_then(|socket| {
+            socket.connect(to)?;
+            socket.local_addr()
+        });
+        ips.extend(found.ok().map(|address| address.ip()).filter(|ip| !ip.is_unspecified()));
+    }
+    if ips.is_empty() {
+        ips.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    ips.into_iter().map(|ip| SocketAddr::new(ip, local.port())).collect()
+}
+
+/// The signals that ask a process to stop.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                Error::new(Code::INTERNAL, "signals cannot be received").with_source(error)
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

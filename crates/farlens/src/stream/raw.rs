@@ -1,0 +1,145 @@
+//! A stream without a type: what byte and entity streams have in common.
+
+use crate::{
+    Link, Result,
+    link::{fault::to_error, shared::Watcher},
+};
+use farlens_proto::{self as proto, Chunk, OpenRequest, ReadOutcome, SeekStatus, StreamInfo};
+use farlens_wire::{AtEnd, Code, Flags, Pos, Position, StreamId};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tokio::sync::watch;
+
+/// A stream that this side opened. Dropping it closes the stream.
+///
+/// All that is needed to open it again is kept by the link, behind its id.
+pub(crate) struct RawStream {
+    link: Link,
+    id: StreamId,
+}
+
+impl Drop for RawStream {
+    fn drop(&mut self) {
+        self.link.shared().with(|state| state.drop_handle(self.id));
+    }
+}
+
+impl RawStream {
+    /// Asks for a stream without waiting for the answer.
+    pub(crate) fn start(
+        link: Link,
+        request: OpenRequest,
+        watcher: Option<Arc<Watcher>>,
+    ) -> Result<Self> {
+        let opened = link.shared().with(|state| {
+            let id = state.proto.open(request)?;
+            state.add_handle(id, watcher);
+            Ok::<_, proto::Fault>(id)
+        });
+        let id = opened.map_err(|fault| to_error(&fault))?;
+        Ok(Self { link, id })
+    }
+
+    /// Opens a stream.
+    pub(crate) async fn open(
+        link: Link,
+        request: OpenRequest,
+        watcher: Option<Arc<Watcher>>,
+    ) -> Result<Self> {
+        let stream = Self::start(link, request, watcher)?;
+        std::future::poll_fn(|cx| stream.poll_opened(cx)).await?;
+        Ok(stream)
+    }
+
+    fn poll_opened(&self, cx: &Context<'_>) -> Poll<Result<()>> {
+        self.link.shared().with(|state| {
+            if state.proto.stream_info(self.id).is_some() {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(fault) = state.proto.stream_over(self.id) {
+                return Poll::Ready(Err(to_error(fault)));
+            }
+            state.wait_handle(self.id, cx);
+            Poll::Pending
+        })
+    }
+
+    pub(crate) const fn id(&self) -> StreamId {
+        self.id
+    }
+
+    pub(crate) const fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What is known since it is open.
+    pub(crate) fn info(&self) -> Option<StreamInfo> {
+        self.link.shared().peek(|link| link.stream_info(self.id).cloned())
+    }
+
+    /// What the data looks like, as last told.
+    pub(crate) fn state(&self) -> proto::State {
+        self.link.shared().peek(|link| link.stream_state(self.id).cloned()).unwrap_or_default()
+    }
+
+    /// The position of the first element that has not been taken.
+    pub(crate) fn position(&self) -> Position {
+        self.link.shared().peek(|link| link.stream_position(self.id)).unwrap_or_default()
+    }
+
+    /// The next elements, at most `max`; nothing at the end.
+    pub(crate) fn poll_chunk(&self, cx: &Context<'_>, max: u64) -> Poll<Result<Option<Chunk>>> {
+        self.link.shared().with(|state| match state.proto.read(self.id, max) {
+            ReadOutcome::Some(chunk) => Poll::Ready(Ok(Some(chunk))),
+            ReadOutcome::End(_) => Poll::Ready(Ok(None)),
+            ReadOutcome::Failed(fault) => Poll::Ready(Err(to_error(&fault))),
+            ReadOutcome::Pending => {
+                state.wait_handle(self.id, cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Asks to go elsewhere, from a consumer that holds `held` elements and gives them up.
+    pub(crate) fn start_seek(&self, to: Pos, at_end: AtEnd, held: u64) -> Result<()> {
+        let started = self.link.shared().with(|state| state.proto.seek(self.id, to, at_end, held));
+        started.map_err(|fault| to_error(&fault))
+    }
+
+    /// Waits for the outcome of the last seek.
+    pub(crate) fn poll_seek(&self, cx: &Context<'_>) -> Poll<Result<Position>> {
+        self.link.shared().with(|state| match state.proto.take_seek_status(self.id) {
+            SeekStatus::Done(at) => Poll::Ready(Ok(at)),
+            SeekStatus::Failed(fault) => Poll::Ready(Err(to_error(&fault))),
+            SeekStatus::Idle => {
+                let fault = proto::Fault::new(Code::SEEKING, "a newer seek took its place");
+                Poll::Ready(Err(to_error(&fault)))
+            }
+            SeekStatus::Pending => {
+                state.wait_handle(self.id, cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// How many of `held` elements to skip for a place that lies among them.
+    pub(crate) fn skip_within(&self, to: Pos, held: u64) -> Option<u64> {
+        let Pos::Abs(to) = to else { return None };
+        let at = self.position().offset(i64::try_from(held).ok()?.checked_neg()?)?;
+        let skip = to.since(at);
+        let forward = self.info().is_some_and(|info| info.mode.has(Flags::SEEK_FWD));
+        (forward && skip > 0 && skip < held).then_some(skip)
+    }
+
+    /// A receiver that changes at each news of the stream.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.link.shared().with(|state| state.observe_handle(self.id))
+    }
+
+    /// Waits for the end of a seek.
+    pub(crate) async fn finish_seek(&self) -> Result<Position> {
+        std::future::poll_fn(|cx| Poll::Ready(ready!(self.poll_seek(cx)))).await
+    }
+}
