@@ -163,6 +163,18 @@ impl ItemBatch {
             .map_or(0, |(_, rest)| self.encoded.len().saturating_sub(rest.len()))
     }
 
+    /// The length of the last entity with its prefix, in bytes. Costs one step an entity.
+    #[must_use]
+    pub fn last_encoded_len(&self) -> usize {
+        let mut rest: &[u8] = &self.encoded;
+        let mut last = 0;
+        while let Some((_, after)) = split_item(rest) {
+            last = rest.len().saturating_sub(after.len());
+            rest = after;
+        }
+        last
+    }
+
     /// Takes the body of the first entity off.
     #[must_use]
     pub fn pop(&mut self) -> Option<Bytes> {
