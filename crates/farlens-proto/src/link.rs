@@ -49,6 +49,8 @@ use timers::{Bucket, Timers};
 pub const BATCH_BYTES: usize = 64 << 10;
 /// Opens that a peer may take back unanswered at once; ten more a second.
 const RESET_BURST: u64 = 1_000;
+/// What an open frame needs besides its path, in bytes, at most.
+const OPEN_OVERHEAD_BYTES: usize = 128;
 
 /// Both halves of the conversation with one peer.
 #[derive(Debug)]
@@ -517,8 +519,9 @@ impl Link {
     /// is reached.
     pub fn open(&mut self, request: OpenRequest) -> Result<StreamId, Fault> {
         self.shutdown.check_new_work()?;
-        if request.path.len() > Limits::PATH_BYTES {
-            let text = format!("a path has at most {} bytes", Limits::PATH_BYTES);
+        let fits = self.handshake.peer_frame_bytes().saturating_sub(OPEN_OVERHEAD_BYTES);
+        if request.path.len() > Limits::PATH_BYTES.min(fits) {
+            let text = format!("a path has at most {} bytes here", Limits::PATH_BYTES.min(fits));
             return Err(Fault::new(Code::BAD_ADDRESS, text));
         }
         let allowed = self.handshake.peer_limits().streams;

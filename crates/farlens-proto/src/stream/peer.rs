@@ -211,6 +211,7 @@ impl StreamPeer {
         if !wanted || !opened.state.bounds.contains(opened.at) {
             return Err(Violation::protocol("a stream was opened otherwise than asked"));
         }
+        let asked = self.credit();
         self.position = opened.at;
         self.state = opened.state;
         self.info = Some(StreamInfo {
@@ -221,6 +222,7 @@ impl StreamPeer {
             opened_at: opened.at,
         });
         self.phase = Phase::Open;
+        self.slots.limit = self.credit() != asked;
         Ok(())
     }
 
@@ -597,7 +599,7 @@ impl StreamPeer {
     /// Appends the frames that wait.
     pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) {
         let slots = std::mem::take(&mut self.slots);
-        let credit = self.receive.granted();
+        let credit = self.credit();
         if slots.open {
             StreamControl::Open(self.open_frame(credit)).put(out, id.0);
         }
@@ -610,6 +612,14 @@ impl StreamPeer {
         if slots.close {
             StreamControl::Close(Close {}).put(out, id.0);
         }
+    }
+
+    /// What the streamer may send. On bytes it may hold back at the elements, too: they bind no less.
+    fn credit(&self) -> Credit {
+        let Credit { bytes, elements } = self.receive.granted();
+        let kind = self.info.as_ref().map_or(self.request.kind, |info| Some(info.kind));
+        let least = if kind == Some(Kind::Bytes) { bytes } else { 0 };
+        Credit { bytes, elements: elements.max(least) }
     }
 
     fn open_frame(&self, credit: Credit) -> Open {
