@@ -1,1 +1,18 @@
-//! Test gear.
+//! The second opinion: links in memory, a reference model and a seeded world that break them.
+//!
+//! * [`pattern`]: test data as a function of its position.
+//! * [`source`]: data that lives in memory and answers like a shell would.
+//! * [`pair`]: two links and a perfect wire.
+//! * [`script`]: one link and a hand-made peer.
+//! * [`model`] and [`ops`]: what a reader must see, and what can be done to it.
+//! * [`sim`]: a world with virtual time in which the wire, the sources and the users misbehave.
+
+pub mod model;
+pub mod ops;
+pub mod pair;
+pub mod pattern;
+pub mod rng;
+pub mod script;
+pub mod sim;
+pub mod source;
+mod wire;

@@ -27,7 +27,8 @@ pub enum Event {
         /// What is wanted.
         open: stream::Open,
     },
-    /// A stream that the peer had opened is over; its data may be released.
+    /// A stream that the peer had opened is over; its data may be released. It follows each
+    /// [`Event::OpenRequested`] once.
     StreamGone {
         /// The stream.
         stream: StreamId,

@@ -165,10 +165,10 @@ impl Link {
     /// Whether anything waits to be sent or to be asked for.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        self.handshake.has_output()
-            || self.shutdown.has_output()
-            || self.handshake.may_send()
-                && (self.timers.has_output() || self.calls.has_output() || self.schedule.has_work())
+        let greets = self.handshake.has_output();
+        let speaks = greets || self.handshake.may_send();
+        let waits = self.timers.has_output() || self.calls.has_output() || self.schedule.has_work();
+        greets || self.shutdown.has_output(speaks) || speaks && (waits || self.can_drain())
     }
 
     /// What the link holds.
@@ -261,10 +261,9 @@ impl Link {
     }
 
     fn handle_frame(&mut self, frame: Frame, now: Time) -> Result<(), Violation> {
-        // A peer that turns us away says so without a greeting.
         let first = matches!(frame, Frame::Link(LinkFrame::Hello(_) | LinkFrame::Bye(_)));
-        if !self.handshake.has_heard() && !first {
-            return Err(Violation::protocol("the first frame must be a hello"));
+        if !first {
+            self.check_heard()?;
         }
         match frame {
             Frame::Link(frame) => self.handle_link_frame(frame, now),
@@ -282,6 +281,14 @@ impl Link {
             }
             _ => Err(Violation::protocol("a frame of an unknown family")),
         }
+    }
+
+    /// Only a hello may come first, or the farewell of a peer that turns this side away.
+    fn check_heard(&self) -> Result<(), Violation> {
+        if self.handshake.has_heard() {
+            return Ok(());
+        }
+        Err(Violation::protocol("the first frame must be a hello"))
     }
 
     fn handle_link_frame(&mut self, frame: LinkFrame, now: Time) -> Result<(), Violation> {
@@ -322,7 +329,7 @@ impl Link {
             return self.handle_streamer_frame(id, frame);
         }
         match frame {
-            StreamFrame::Control(StreamControl::Open(open)) => self.handle_open(id, Ok(open)),
+            StreamFrame::Control(StreamControl::Open(open)) => self.handle_open(id, open),
             StreamFrame::Control(control) if id.0 <= self.last_peer_stream => {
                 self.handle_opener_frame(id, &control, now)
             }
@@ -330,36 +337,36 @@ impl Link {
         }
     }
 
-    fn handle_open(&mut self, id: StreamId, asked: Result<Open, Fault>) -> Result<(), Violation> {
+    fn handle_open(&mut self, id: StreamId, open: Open) -> Result<(), Violation> {
         if id.0 <= self.last_peer_stream {
             return Err(Violation::protocol("a stream id was used twice"));
         }
-        self.last_peer_stream = id.0;
-        let streamer = match asked.and_then(|open| self.check_room(open)) {
-            Ok(open) => {
-                self.events.push_back(Event::OpenRequested { stream: id, open: open.clone() });
-                Streamer::asked(open)
-            }
-            Err(fault) => Streamer::refused(fault),
-        };
-        if self.streamers.len() >= (self.limits.streams as usize).saturating_mul(2) {
-            return Err(Violation::new(Code::TOO_MANY_STREAMS, "refused streams are asked on"));
+        let (held, allowed) = (self.streamers.len(), self.limits.streams as usize);
+        let mut streamer = Streamer::asked(open.clone());
+        if self.shutdown.refuses_work() {
+            streamer.fail(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
+        } else if held >= allowed {
+            let text = format!("at most {allowed} streams may be open on a link");
+            streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text));
+        } else {
+            streamer.tell();
+            self.events.push_back(Event::OpenRequested { stream: id, open });
         }
+        self.add_streamer(id, streamer)
+    }
+
+    /// Keeps a stream of the peer, if only until its refusal is sent. A peer that does not take
+    /// refusals and goes on asking is at fault.
+    fn add_streamer(&mut self, id: StreamId, streamer: Streamer) -> Result<(), Violation> {
+        let allowed = self.limits.streams as usize;
+        if self.streamers.len() >= allowed.saturating_mul(2) {
+            let text = format!("at most {allowed} streams may be open on a link");
+            return Err(Violation::new(Code::TOO_MANY_STREAMS, text));
+        }
+        self.last_peer_stream = id.0;
         self.streamers.insert(id, streamer);
         self.refresh_streamer(id);
         Ok(())
-    }
-
-    /// Whether one more stream of the peer can be served.
-    fn check_room(&self, open: Open) -> Result<Open, Fault> {
-        if self.shutdown.refuses_work() {
-            return Err(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
-        }
-        if self.streamers.len() >= self.limits.streams as usize {
-            let text = format!("at most {} streams may be open on a link", self.limits.streams);
-            return Err(Fault::new(Code::TOO_MANY_STREAMS, text));
-        }
-        Ok(open)
     }
 
     /// A frame from the opener of a stream to this side, which has the data.
@@ -369,18 +376,23 @@ impl Link {
         control: &StreamControl,
         now: Time,
     ) -> Result<(), Violation> {
+        if !matches!(
+            control,
+            StreamControl::Limit(_) | StreamControl::Seek(_) | StreamControl::Close(_)
+        ) {
+            return Err(Violation::protocol("a frame that only a streamer sends"));
+        }
         let Some(streamer) = self.streamers.get_mut(&id) else { return Ok(()) };
         match control {
             StreamControl::Limit(limit) => streamer.handle_limit(*limit)?,
             StreamControl::Seek(seek) => streamer.handle_seek(*seek)?,
-            StreamControl::Close(_) => {
+            _ => {
                 if streamer.is_asked() && !self.resets.take(now) {
                     let text = "too many streams were taken back unanswered";
                     return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
                 }
                 streamer.handle_close();
             }
-            _ => return Err(Violation::protocol("a frame that only a streamer sends")),
         }
         self.refresh_streamer(id);
         Ok(())
@@ -388,6 +400,15 @@ impl Link {
 
     /// A frame from the streamer to this side, which opened the stream.
     fn handle_streamer_frame(&mut self, id: StreamId, frame: StreamFrame) -> Result<(), Violation> {
+        if let StreamFrame::Control(
+            StreamControl::Open(_)
+            | StreamControl::Limit(_)
+            | StreamControl::Seek(_)
+            | StreamControl::Close(_),
+        ) = frame
+        {
+            return Err(Violation::protocol("a frame that only an opener sends"));
+        }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         let budget = &mut self.budget;
         match frame {
@@ -412,7 +433,7 @@ impl Link {
                     let fault = Fault::new(Code::CLOSED, "the stream was closed");
                     self.end_peer(id, fault);
                 }
-                _ => return Err(Violation::protocol("a frame that only an opener sends")),
+                _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
             },
             _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
         }
@@ -435,11 +456,15 @@ impl Link {
     }
 
     fn refuse_extension(&mut self, kind: u8, id: u64, tag: u64) -> Result<(), Violation> {
+        self.check_heard()?;
         let fault = Fault::new(Code::UNSUPPORTED, format!("extension {tag} is not known here"));
         match kind {
-            _ if !self.handshake.has_heard() => Err(Violation(fault)),
-            Call::KIND => self.calls.refuse_unread(CallId(id), fault),
-            Open::KIND if !self.side.owns(id) => self.handle_open(StreamId(id), Err(fault)),
+            Call::KIND => self.calls.refuse_unread(CallId(id), fault, &self.limits),
+            Open::KIND if !self.side.owns(id) && id > self.last_peer_stream => {
+                let mut streamer = Streamer::asked(crate::stream::unread_open());
+                streamer.fail(fault);
+                self.add_streamer(StreamId(id), streamer)
+            }
             _ => Err(Violation(fault)),
         }
     }
@@ -447,7 +472,7 @@ impl Link {
     /// The answer to a [`DataRequest`].
     pub fn handle_reply(&mut self, stream: StreamId, serial: u64, reply: Reply) {
         if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.handle_reply(serial, reply);
+            streamer.handle_reply(serial, reply, self.handshake.peer_message_bytes());
             self.refresh_streamer(stream);
         }
     }
@@ -484,7 +509,6 @@ impl Link {
 
     /// Turns the peer away.
     pub fn refuse_peer(&mut self, fault: Fault) {
-        self.handshake.refuse();
         self.close(fault);
     }
 
@@ -561,14 +585,15 @@ impl Link {
 
     /// Gives the peer the stream that it asked for. Says whether it still wants it.
     pub fn accept(&mut self, stream: StreamId, accepted: Accepted) -> bool {
-        let Some(streamer) = self.streamers.get_mut(&stream) else { return false };
+        let Some(streamer) = self.streamers.get_mut(&stream).filter(|s| s.is_asked()) else {
+            return false;
+        };
         let schema = accepted.schema.as_ref().map_or(0, Vec::len);
         if schema.saturating_add(Limits::CONTROL_BYTES / 2) > self.handshake.peer_frame_bytes() {
             let text = format!("the schema of {schema} bytes does not fit into a frame");
             streamer.fail(Fault::new(Code::TOO_LARGE, text));
         } else {
-            let message = usize::try_from(self.handshake.peer_limits().message_bytes);
-            streamer.accept(accepted, message.unwrap_or(usize::MAX));
+            streamer.accept(accepted);
         }
         self.refresh_streamer(stream);
         true
@@ -635,7 +660,7 @@ impl Link {
         self.schedule.clear();
         for (stream, mut streamer) in std::mem::take(&mut self.streamers) {
             streamer.fail(outcome.clone());
-            if streamer.take_gone() {
+            if streamer.take_farewell() {
                 self.events.push_back(Event::StreamGone { stream });
             }
         }
@@ -681,7 +706,7 @@ impl Link {
             self.calls.put(out, BATCH_BYTES);
             self.put_stream_control(out);
             self.put_data(out);
-            self.finish_drain();
+            self.go_on_draining(out);
         }
         self.shutdown.put_last(out);
     }
@@ -714,16 +739,30 @@ impl Link {
         }
     }
 
-    fn finish_drain(&mut self) {
+    fn go_on_draining(&mut self, out: &mut BytesMut) {
         if !self.shutdown.is_draining() {
             return;
         }
         let fault = self.shutdown.drain_reason();
-        if self.streamers.is_empty() && self.calls.running() == 0 && !self.calls.has_output() {
+        self.end_idle_streams(&fault);
+        self.put_stream_control(out);
+        if self.is_drained() {
             self.end(fault, true);
-        } else {
-            self.end_idle_streams(&fault);
         }
+    }
+
+    /// Whether this side drains and owes the peer nothing more.
+    fn is_drained(&self) -> bool {
+        self.shutdown.is_draining()
+            && self.streamers.is_empty()
+            && self.calls.running() == 0
+            && !self.calls.has_output()
+    }
+
+    /// Whether a drain can go on: with its end, or with that of a stream.
+    fn can_drain(&self) -> bool {
+        self.shutdown.is_draining()
+            && (self.is_drained() || self.streamers.values().any(Streamer::is_idle))
     }
 
     fn forget_streamer(&mut self, id: StreamId) {
@@ -743,7 +782,7 @@ impl Link {
     /// Tells the scheduler what a stream of the peer has to send and to ask for.
     fn refresh_streamer(&mut self, id: StreamId) {
         if let Some(streamer) = self.streamers.get_mut(&id) {
-            if streamer.take_gone() {
+            if streamer.take_farewell() {
                 self.events.push_back(Event::StreamGone { stream: id });
             }
             self.schedule.set(
@@ -753,6 +792,7 @@ impl Link {
                     data: streamer.has_data(),
                     hungry: streamer.wants_request(),
                     queued: streamer.queued(),
+                    reserved: streamer.reserved(),
                 },
             );
         }

@@ -26,3 +26,21 @@ pub(crate) mod recv;
 pub(crate) mod seek;
 pub(crate) mod send;
 pub(crate) mod streamer;
+
+use farlens_wire::{
+    AtEnd, Pos,
+    frame::stream::{Credit, Open, Target},
+};
+
+/// What stands for an open frame that could not be read, until its refusal is sent.
+pub(crate) const fn unread_open() -> Open {
+    Open {
+        target: Target::Path(String::new()),
+        flags: 0,
+        kind: None,
+        start: Pos::START,
+        at_end: AtEnd::Stop,
+        credit: Credit { bytes: 0, elements: 0 },
+        fingerprint: None,
+    }
+}

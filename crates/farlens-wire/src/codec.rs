@@ -19,6 +19,8 @@ const HEAD_MAX: usize = 1 + 4 * varint::MAX_LEN;
 #[derive(Debug)]
 pub struct FrameDecoder {
     max_payload: usize,
+    /// The same for frames that are neither calls, results nor elements.
+    max_control: usize,
     input: Bytes,
     /// The front of something that crosses the edge of a block.
     carry: Vec<u8>,
@@ -36,12 +38,22 @@ impl FrameDecoder {
     /// A decoder that accepts payloads of up to `max_payload` bytes.
     #[must_use]
     pub const fn new(max_payload: usize) -> Self {
-        Self { max_payload, input: Bytes::new(), carry: Vec::new(), state: State::Head }
+        let max_control =
+            if max_payload < Limits::CONTROL_BYTES { max_payload } else { Limits::CONTROL_BYTES };
+        Self {
+            max_payload,
+            max_control,
+            input: Bytes::new(),
+            carry: Vec::new(),
+            state: State::Head,
+        }
     }
 
-    /// Changes the largest payload, from the next header on.
+    /// Changes the largest payload, from the next header on. Control frames may have
+    /// [`Limits::CONTROL_BYTES`] from then on, even where that is more: a whole path must fit.
     pub fn set_max_payload(&mut self, bytes: usize) {
         self.max_payload = bytes;
+        self.max_control = Limits::CONTROL_BYTES;
     }
 
     /// Adds a block of input. The one before must have been used up by [`FrameDecoder::next`].
@@ -133,7 +145,7 @@ impl FrameDecoder {
         let limit = match kind {
             0x01 => Limits::HELLO_BYTES,
             0x10 | 0x11 | 0x21..=0x24 | frame::FIRST_IGNORABLE.. => self.max_payload,
-            _ => Limits::CONTROL_BYTES.min(self.max_payload),
+            _ => self.max_control,
         };
         usize::try_from(length).ok().filter(|&length| length <= limit).ok_or(FrameError::TooLarge {
             kind,

@@ -7,6 +7,8 @@
 
 pub mod data;
 pub mod dirs;
+#[doc(hidden)]
+pub mod raw;
 
 mod access;
 mod address;

@@ -163,6 +163,18 @@ impl ItemBatch {
             .map_or(0, |(_, rest)| self.encoded.len().saturating_sub(rest.len()))
     }
 
+    /// The length of the last entity with its prefix, in bytes. Costs one step an entity.
+    #[must_use]
+    pub fn last_encoded_len(&self) -> usize {
+        let mut rest: &[u8] = &self.encoded;
+        let mut last = 0;
+        while let Some((_, after)) = split_item(rest) {
+            last = rest.len().saturating_sub(after.len());
+            rest = after;
+        }
+        last
+    }
+
     /// Takes the body of the first entity off.
     #[must_use]
     pub fn pop(&mut self) -> Option<Bytes> {
@@ -174,6 +186,14 @@ impl ItemBatch {
         self.encoded.advance(prefix);
         self.count = self.count.saturating_sub(1);
         Some(self.encoded.split_to(length))
+    }
+
+    /// The body that begins at an offset into [`ItemBatch::encoded`], and the offset of the next.
+    #[inline]
+    #[must_use]
+    pub fn body_at(&self, offset: usize) -> Option<(&[u8], usize)> {
+        let (body, rest) = split_item(self.encoded.get(offset..)?)?;
+        Some((body, self.encoded.len().saturating_sub(rest.len())))
     }
 
     /// The bodies, without taking them off.
@@ -188,6 +208,7 @@ impl ItemBatch {
 }
 
 /// The first body of a batch and what follows it.
+#[inline]
 fn split_item(batch: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, prefix) = varint::peek(batch).ok()?;
     batch.get(prefix..)?.split_at_checked(usize::try_from(length).ok()?)

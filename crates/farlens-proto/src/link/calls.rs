@@ -14,8 +14,6 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// What a call frame needs besides its arguments or its result, in bytes, at most.
 const OVERHEAD_BYTES: usize = 1 << 10;
-/// Frames that may wait for a peer that goes on calling without reading the answers.
-const OWED_ANSWERS: usize = 4096;
 
 /// The calls of one link, in both directions.
 #[derive(Debug)]
@@ -28,6 +26,8 @@ pub(super) struct Calls {
     /// Calls of the peer that have no answer.
     incoming: BTreeSet<CallId>,
     queue: VecDeque<(CallId, CallFrame)>,
+    /// Answers in the queue. Their calls still count as running: the peer counts them, too.
+    owed: usize,
 }
 
 impl Calls {
@@ -39,6 +39,7 @@ impl Calls {
             last_incoming: 0,
             incoming: BTreeSet::new(),
             queue: VecDeque::new(),
+            owed: 0,
         }
     }
 
@@ -95,7 +96,12 @@ impl Calls {
             Ok(value) => Return::new(value).into(),
             Err(fault) => CallFailed::new(fault).into(),
         };
-        self.queue.push_back((id, frame));
+        self.owe(id, frame);
+    }
+
+    fn owe(&mut self, id: CallId, answer: CallFrame) {
+        self.owed = self.owed.saturating_add(1);
+        self.queue.push_back((id, answer));
     }
 
     pub(super) fn handle(
@@ -108,14 +114,9 @@ impl Calls {
     ) -> Result<(), Violation> {
         match frame {
             CallFrame::Call(call) => {
-                self.check_new(id)?;
+                self.check_new(id, limits)?;
                 if refuse {
                     self.fail(id, Fault::new(Code::GOING_AWAY, "this side is shutting down"));
-                } else if self.incoming.len() >= limits.calls as usize {
-                    return Err(Violation::new(
-                        Code::TOO_MANY_CALLS,
-                        format!("more than {} calls at a time", limits.calls),
-                    ));
                 } else {
                     self.incoming.insert(id);
                     let Call { object, method, deadline_ms, args, .. } = call;
@@ -127,6 +128,10 @@ impl Calls {
                 self.check_known(id, self.side.other(), self.last_incoming)?;
                 if self.incoming.remove(&id) {
                     events.push_back(Event::Cancelled { call: id });
+                } else if let Some(unsent) = self.queue.iter().position(|(queued, _)| *queued == id)
+                {
+                    self.queue.remove(unsent);
+                    self.owed = self.owed.saturating_sub(1);
                 }
                 Ok(())
             }
@@ -137,22 +142,28 @@ impl Calls {
     }
 
     /// A call whose frame could not be read whole is refused by its id.
-    pub(super) fn refuse_unread(&mut self, id: CallId, fault: Fault) -> Result<(), Violation> {
-        self.check_new(id)?;
+    pub(super) fn refuse_unread(
+        &mut self,
+        id: CallId,
+        fault: Fault,
+        limits: &Limits,
+    ) -> Result<(), Violation> {
+        self.check_new(id, limits)?;
         self.fail(id, fault);
         Ok(())
     }
 
     fn fail(&mut self, id: CallId, fault: Fault) {
-        self.queue.push_back((id, CallFailed::new(fault).into()));
+        self.owe(id, CallFailed::new(fault).into());
     }
 
-    fn check_new(&mut self, id: CallId) -> Result<(), Violation> {
+    fn check_new(&mut self, id: CallId, limits: &Limits) -> Result<(), Violation> {
         if self.side.owns(id.0) || id.0 <= self.last_incoming {
             return Err(Violation::protocol("a call id was used twice or is of the wrong side"));
         }
-        if self.queue.len() >= OWED_ANSWERS {
-            return Err(Violation::new(Code::EXCESSIVE_LOAD, "answers are not taken"));
+        if self.incoming.len().saturating_add(self.owed) >= limits.calls as usize {
+            let text = format!("more than {} calls at a time", limits.calls);
+            return Err(Violation::new(Code::TOO_MANY_CALLS, text));
         }
         self.last_incoming = id.0;
         Ok(())
@@ -181,6 +192,7 @@ impl Calls {
     /// The link is over: what has no answer gets none.
     pub(super) fn end(&mut self, fault: &Fault, events: &mut VecDeque<Event>) {
         self.queue.clear();
+        self.owed = 0;
         for call in std::mem::take(&mut self.outgoing) {
             events.push_back(Event::Answered { call, outcome: Err(fault.clone()) });
         }
@@ -193,6 +205,9 @@ impl Calls {
     pub(super) fn put(&mut self, out: &mut BytesMut, limit: usize) {
         while out.len() < limit {
             let Some((id, frame)) = self.queue.pop_front() else { return };
+            if matches!(frame, CallFrame::Return(_) | CallFrame::CallFailed(_)) {
+                self.owed = self.owed.saturating_sub(1);
+            }
             frame.put(out, id.0);
         }
     }

@@ -4,7 +4,7 @@
 //! ```text
 //!  known peer:    AwaitHello ──hello──▶ Done
 //!  by invite:     AwaitHello ──hello──▶ Deciding ──admit──▶ Done
-//!                                          └── refuse ──▶ over
+//!                                          └── refuse ──▶ over (Bye without a hello)
 //! ```
 
 use crate::{error::Violation, event::Event};
@@ -112,6 +112,10 @@ impl Handshake {
         usize::try_from(self.peer_limits.frame_bytes).unwrap_or(usize::MAX)
     }
 
+    pub(super) fn peer_message_bytes(&self) -> usize {
+        usize::try_from(self.peer_limits.message_bytes).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn handle_hello(&mut self, hello: Hello) -> Result<Event, Violation> {
         if self.has_heard() {
             return Err(Violation::protocol("a second hello"));
@@ -145,11 +149,8 @@ impl Handshake {
         asked
     }
 
-    pub(super) fn refuse(&mut self) {
-        self.phase = Phase::Over;
-    }
-
     pub(super) fn end(&mut self) {
+        self.phase = Phase::Over;
         self.hello = None;
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Needs {
     pub(super) hungry: bool,
     /// Encoded bytes that wait.
     pub(super) queued: usize,
+    /// Encoded bytes that were asked for and have not come.
+    pub(super) reserved: usize,
 }
 
 /// A queue in which each stream stands at most once.
@@ -44,6 +46,7 @@ pub(super) struct Schedule {
     data: Turn,
     hungry: Turn,
     queued: usize,
+    reserved: usize,
     budget: usize,
 }
 
@@ -64,6 +67,7 @@ impl Schedule {
             data: Turn::default(),
             hungry: Turn::default(),
             queued: 0,
+            reserved: 0,
             budget,
         }
     }
@@ -75,7 +79,7 @@ impl Schedule {
 
     /// What may still be fetched before the queue is full.
     pub(super) const fn room(&self) -> usize {
-        self.budget.saturating_sub(self.queued)
+        self.budget.saturating_sub(self.queued.saturating_add(self.reserved))
     }
 
     pub(super) fn has_work(&self) -> bool {
@@ -85,8 +89,10 @@ impl Schedule {
     /// Notes what a stream needs.
     pub(super) fn set(&mut self, id: StreamId, needs: Needs) {
         let entry = self.entries.entry(id).or_default();
-        self.queued = self.queued.saturating_sub(entry.needs.queued).saturating_add(needs.queued);
-        entry.needs = needs;
+        let before = std::mem::replace(&mut entry.needs, needs);
+        self.queued = self.queued.saturating_sub(before.queued).saturating_add(needs.queued);
+        self.reserved =
+            self.reserved.saturating_sub(before.reserved).saturating_add(needs.reserved);
         self.control.join(id, needs.control, &mut entry.in_control);
         self.data.join(id, needs.data, &mut entry.in_data);
         self.hungry.join(id, needs.hungry, &mut entry.in_hungry);
@@ -96,6 +102,7 @@ impl Schedule {
     pub(super) fn forget(&mut self, id: StreamId) {
         if let Some(entry) = self.entries.remove(&id) {
             self.queued = self.queued.saturating_sub(entry.needs.queued);
+            self.reserved = self.reserved.saturating_sub(entry.needs.reserved);
             for turn in [&mut self.control, &mut self.data, &mut self.hungry] {
                 turn.0.retain(|&other| other != id);
             }

@@ -79,8 +79,9 @@ impl Shutdown {
         true
     }
 
-    pub(super) const fn has_output(&self) -> bool {
-        self.notice || self.farewell
+    /// Whether something waits; a notice only goes out on a link that `speaks`.
+    pub(super) const fn has_output(&self, speaks: bool) -> bool {
+        self.notice && speaks || self.farewell
     }
 
     /// Appends the notice that this side is about to leave.

@@ -18,8 +18,9 @@ pub enum TimeoutReason {
 
 /// Pings that a peer may send at once.
 const PING_BURST: u64 = 20;
-/// Pings that it may send in the long run, twice what the shortest interval needs.
-const PINGS_PER_SECOND: u64 = 10;
+/// Pings that a peer may send in a second: one every 200 ms is the most that [`Limits`] allow an
+/// idle link, and the moments at which they arrive spread.
+const PINGS_A_SECOND: u64 = 10;
 
 /// An allowance that refills with time.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Timers {
             next_token: 0,
             ping: None,
             pong: None,
-            pings: Bucket::new(PING_BURST, PINGS_PER_SECOND, now),
+            pings: Bucket::new(PING_BURST, PINGS_A_SECOND, now),
             over: false,
         }
     }

@@ -211,6 +211,7 @@ impl StreamPeer {
         if !wanted || !opened.state.bounds.contains(opened.at) {
             return Err(Violation::protocol("a stream was opened otherwise than asked"));
         }
+        let asked = self.credit();
         self.position = opened.at;
         self.state = opened.state;
         self.info = Some(StreamInfo {
@@ -221,6 +222,7 @@ impl StreamPeer {
             opened_at: opened.at,
         });
         self.phase = Phase::Open;
+        self.slots.limit = self.credit() != asked;
         Ok(())
     }
 
@@ -244,14 +246,6 @@ impl StreamPeer {
             return Ok(());
         }
         Err(Violation::protocol("elements that do not follow the ones before"))
-    }
-
-    /// The same where no entity may be under way.
-    fn check_whole(&self, at: Position) -> Result<(), Violation> {
-        if self.partial.is_some() {
-            return Err(Violation::protocol("the end comes between the parts of an entity"));
-        }
-        self.check_place(at)
     }
 
     fn check_kind(&self, kind: Kind) -> Result<(), Violation> {
@@ -292,7 +286,7 @@ impl StreamPeer {
             return Err(Violation::protocol("no entities, or between the parts of one"));
         }
         at.forward(batch.count()).ok_or_else(|| Violation::protocol("entities beyond 2^63-1"))?;
-        self.receive.take_items(batch.count(), encoded)?;
+        self.receive.take_items(batch.count(), encoded, || batch.last_encoded_len() as u64)?;
         let chunk = Chunk::Items(batch);
         if chunk.first_over(message_bytes).is_some() {
             return Err(too_large(message_bytes));
@@ -317,7 +311,7 @@ impl StreamPeer {
         let mut partial = match self.partial.take() {
             Some(partial) => partial,
             None => {
-                self.receive.check_item_start()?;
+                self.receive.check_item_start(0)?;
                 Partial { total, bytes: BytesMut::new() }
             }
         };
@@ -334,7 +328,8 @@ impl StreamPeer {
         let mut batch = BatchBuilder::default();
         batch.push(&partial.bytes);
         let batch = batch.finish();
-        self.receive.take_items(1, batch.encoded().len() as u64)?;
+        let length = batch.encoded().len() as u64;
+        self.receive.take_items(1, length, || length)?;
         self.deliver(Chunk::Items(batch));
         Ok(())
     }
@@ -344,9 +339,17 @@ impl StreamPeer {
         self.buffer.push(chunk);
     }
 
+    /// What follows elements follows the last of them, and no part of one.
+    fn check_tail(&self, at: Position) -> Result<(), Violation> {
+        if self.partial.is_some() {
+            return Err(Violation::protocol("an entity was not sent to its end"));
+        }
+        self.check_place(at)
+    }
+
     pub(crate) fn handle_up_to_date(&mut self, frame: UpToDate) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_whole(frame.at)?;
+            self.check_tail(frame.at)?;
             self.finish = Some(Finish::UpToDate);
         }
         Ok(())
@@ -354,7 +357,7 @@ impl StreamPeer {
 
     pub(crate) fn handle_end(&mut self, frame: End) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_whole(frame.at)?;
+            self.check_tail(frame.at)?;
             self.finish = Some(Finish::End(frame.at));
         }
         Ok(())
@@ -362,7 +365,7 @@ impl StreamPeer {
 
     pub(crate) fn handle_broken(&mut self, frame: Broken) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
-            self.check_whole(frame.at)?;
+            self.check_tail(frame.at)?;
             self.finish = Some(Finish::Broken(frame.fault));
         }
         Ok(())
@@ -387,7 +390,11 @@ impl StreamPeer {
         }
         check_state(&frame.state)?;
         self.state = frame.state;
-        self.position = frame.at;
+        // Where a newer seek waits this one is as if it had never been, should that one fail.
+        if self.seeks.waiting.is_none() {
+            self.position = frame.at;
+            self.at_end = self.seeks.at_end;
+        }
         if !std::mem::take(&mut self.seeks.silent) {
             self.seeks.outcome = Some(Ok(frame.at));
         }
@@ -464,8 +471,8 @@ impl StreamPeer {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             if self.phase == Phase::Open && !self.seeks.under_way {
-                let counted = if chunk.kind() == Kind::Items { elements } else { 0 };
-                let taken = Credit { bytes: chunk.encoded_len() as u64, elements: counted };
+                let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
+                let taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
                 self.slots.limit |= self.receive.consume(taken, &mut self.window, budget);
             }
             return ReadOutcome::Some(chunk);
@@ -474,6 +481,7 @@ impl StreamPeer {
             return ReadOutcome::Pending;
         }
         match (&self.finish, &self.phase) {
+            (_, Phase::Closing) => ReadOutcome::Failed(closed()),
             (Some(Finish::End(at)), _) => ReadOutcome::End(*at),
             (Some(Finish::Broken(fault)), _) | (_, Phase::Over(fault)) => {
                 ReadOutcome::Failed(fault.clone())
@@ -493,8 +501,10 @@ impl StreamPeer {
         held: u64,
         budget: &mut ReceiveBudget,
     ) -> Result<(), Fault> {
-        if let Phase::Over(fault) = &self.phase {
-            return Err(fault.clone());
+        match &self.phase {
+            Phase::Over(fault) => return Err(fault.clone()),
+            Phase::Closing => return Err(closed()),
+            Phase::Opening | Phase::Open => {}
         }
         let back = i64::try_from(held).unwrap_or(i64::MAX).saturating_neg();
         let from = self.position.offset(back).unwrap_or(self.position);
@@ -530,7 +540,7 @@ impl StreamPeer {
 
     fn send_seek(&mut self, wish: Wish, budget: &mut ReceiveBudget) {
         self.epoch = self.epoch.next();
-        self.at_end = wish.at_end;
+        self.seeks.at_end = wish.at_end;
         self.buffer.clear();
         self.partial = None;
         self.finish = None;
@@ -563,9 +573,14 @@ impl StreamPeer {
 
     /// The consumer is gone. Says whether the stream can be forgotten at once.
     pub(crate) fn close(&mut self, budget: &mut ReceiveBudget) -> bool {
+        if self.is_closing() {
+            return false;
+        }
         self.buffer.clear();
         self.partial = None;
         self.receive.release(budget);
+        let sought = self.seeks.take_status() == SeekStatus::Pending;
+        self.seeks = Seeks { outcome: sought.then(|| Err(closed())), ..Seeks::default() };
         if self.over().is_some() {
             return true;
         }
@@ -584,7 +599,7 @@ impl StreamPeer {
     /// Appends the frames that wait.
     pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) {
         let slots = std::mem::take(&mut self.slots);
-        let credit = self.receive.granted();
+        let credit = self.credit();
         if slots.open {
             StreamControl::Open(self.open_frame(credit)).put(out, id.0);
         }
@@ -599,6 +614,14 @@ impl StreamPeer {
         }
     }
 
+    /// What the streamer may send. On bytes it may hold back at the elements, too: they bind no less.
+    fn credit(&self) -> Credit {
+        let Credit { bytes, elements } = self.receive.granted();
+        let kind = self.info.as_ref().map_or(self.request.kind, |info| Some(info.kind));
+        let least = if kind == Some(Kind::Bytes) { bytes } else { 0 };
+        Credit { bytes, elements: elements.max(least) }
+    }
+
     fn open_frame(&self, credit: Credit) -> Open {
         Open {
             target: Target::Path(self.request.path.clone()),
@@ -610,6 +633,10 @@ impl StreamPeer {
             fingerprint: self.request.fingerprint,
         }
     }
+}
+
+fn closed() -> Fault {
+    Fault::new(Code::CLOSED, "the stream is closed")
 }
 
 fn too_large(message_bytes: usize) -> Violation {

@@ -59,7 +59,8 @@ impl Window {
     }
 }
 
-/// What happened to the credit of one epoch.
+/// What happened to the credit of one epoch. Elements are counted where they are entities; bytes
+/// are bounded as bytes alone.
 #[derive(Debug, Default)]
 pub(crate) struct Receive {
     granted: Credit,
@@ -99,9 +100,18 @@ impl Receive {
         Ok(())
     }
 
-    /// Takes in entities, which must begin within the credit.
-    pub(crate) fn take_items(&mut self, count: u64, encoded: u64) -> Result<(), Violation> {
-        self.check_item_start()?;
+    /// Takes in entities, of which the last must begin within the credit; it is `last`
+    /// bytes long, which only matters where the credit ends.
+    pub(crate) fn take_items(
+        &mut self,
+        count: u64,
+        encoded: u64,
+        last: impl FnOnce() -> u64,
+    ) -> Result<(), Violation> {
+        self.check_item_start(0)?;
+        if self.received.bytes.saturating_add(encoded) > self.granted.bytes {
+            self.check_item_start(encoded.saturating_sub(last()))?;
+        }
         let elements = self.received.elements.saturating_add(count);
         if elements > self.granted.elements {
             return Err(Violation::flow("more entities than granted"));
@@ -111,9 +121,9 @@ impl Receive {
         Ok(())
     }
 
-    /// Whether an entity may begin here.
-    pub(crate) fn check_item_start(&self) -> Result<(), Violation> {
-        if self.received.bytes >= self.granted.bytes {
+    /// Whether an entity may begin `behind` so many bytes from here.
+    pub(crate) fn check_item_start(&self, behind: u64) -> Result<(), Violation> {
+        if self.received.bytes.saturating_add(behind) >= self.granted.bytes {
             return Err(Violation::flow("an entity begins beyond the granted credit"));
         }
         Ok(())
@@ -131,23 +141,24 @@ impl Receive {
         self.consumed.bytes = self.consumed.bytes.saturating_add(taken.bytes);
         self.consumed.elements = self.consumed.elements.saturating_add(taken.elements);
         budget.replace(before, self.outstanding());
-        let step = step_of(window.bytes);
+        let step = (window.bytes / 8).clamp(64 << 10, 512 << 10).min(window.bytes / 2).max(1);
         let drained = self.consumed.bytes >= self.received.bytes;
         let blocked = self.granted.bytes.saturating_sub(self.received.bytes) < step;
         if drained && blocked {
             window.bytes = window.bytes.saturating_mul(2).min(window.max_bytes);
         }
-        self.grant(*window, budget)
+        self.grant(*window, step, budget)
     }
 
-    fn grant(&mut self, window: Window, budget: &mut ReceiveBudget) -> bool {
+    fn grant(&mut self, window: Window, step: u64, budget: &mut ReceiveBudget) -> bool {
         if window.bytes == 0 {
             return false;
         }
         let own = self.outstanding();
         let allowed = budget.allow(window.bytes, own);
-        let step = step_of(allowed);
         let bytes = self.consumed.bytes.saturating_add(allowed);
+        // Where the budget allows little, little is worth a frame: the sender may have nothing.
+        let step = step.min(allowed / 2).max(1);
         let elements = self.consumed.elements.saturating_add(window.elements);
         let item_step = (window.elements / 8).max(1);
         let worth = bytes >= self.granted.bytes.saturating_add(step)
@@ -159,11 +170,6 @@ impl Receive {
         }
         worth
     }
-}
-
-/// How much more credit is worth a frame, for a window of this size.
-fn step_of(window: u64) -> u64 {
-    (window / 8).clamp(64 << 10, 512 << 10).min(window / 2).max(1)
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub(crate) struct Seeks {
     pub(crate) under_way: bool,
     /// The answer is owed to nobody: it only finds the way back after a seek that failed.
     pub(crate) silent: bool,
+    /// What holds at the end once the seek under way has succeeded.
+    pub(crate) at_end: AtEnd,
     pub(crate) waiting: Option<Wish>,
     pub(crate) outcome: Option<Result<Position, Fault>>,
 }

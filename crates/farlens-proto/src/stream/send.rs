@@ -33,9 +33,8 @@ impl Send {
         Self { limit, at, ..Self::default() }
     }
 
-    /// The same credit from another place on.
-    pub(crate) fn restart(&mut self, at: Position) {
-        *self = Self::start(at, self.limit);
+    pub(crate) const fn limit(&self) -> Credit {
+        self.limit
     }
 
     /// Raises the limit, which must not fall.
@@ -59,15 +58,16 @@ impl Send {
 
     /// Credit beyond what is sent and queued; a fetch may ask for that much.
     pub(crate) fn fetchable(&self, kind: Kind) -> Credit {
-        let bytes = self.limit.bytes.saturating_sub(self.sent.bytes);
-        let bytes = bytes.saturating_sub(self.queue.encoded_len() as u64);
-        let started = u64::from(self.part.is_some());
-        let elements = self.limit.elements.saturating_sub(self.sent.elements);
-        let elements = elements.saturating_sub(self.queue.elements()).saturating_sub(started);
-        match kind {
-            Kind::Bytes => Credit { bytes, elements: bytes },
-            Kind::Items => Credit { bytes, elements },
+        // An entity that is going out in parts is counted in bytes, but not yet as an element.
+        let bytes = self.sent.bytes.saturating_add(self.queue.encoded_len() as u64);
+        let bytes = self.limit.bytes.saturating_sub(bytes);
+        if kind == Kind::Bytes {
+            return Credit { bytes, elements: bytes };
         }
+        let part = u64::from(self.part.is_some());
+        let elements = self.sent.elements.saturating_add(self.queue.elements());
+        let elements = self.limit.elements.saturating_sub(elements.saturating_add(part));
+        Credit { bytes, elements }
     }
 
     /// Whether the peer wants no elements at all.

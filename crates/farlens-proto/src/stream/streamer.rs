@@ -8,15 +8,16 @@ use crate::{
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Code, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
+    AtEnd, Bounds, Code, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
     frame::{
         Fault,
         stream::{
             Broken, Closed, Credit, End, Failed, Limit, Open, Opened, Seek, SeekFailed, Sought,
-            State, StreamControl, Target, UpToDate,
+            State, StreamControl, UpToDate,
         },
     },
 };
+use std::cmp::Ordering;
 
 /// What the shell found for a stream that the peer asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) struct Streamer {
     next: Position,
     send: Send,
     fetch: Fetch,
+    /// The state was told while a request was under way, whose answer may be older.
+    news: bool,
     serial: u64,
     /// Control frames that wait, one of each sort at the most.
     answer: Option<StreamControl>,
@@ -54,6 +57,8 @@ pub(crate) struct Streamer {
     spent: bool,
     /// Times in a row that the source found nothing although its end lies further on.
     misses: u8,
+    /// The shell was told of it, and not yet that it is gone.
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -61,11 +66,8 @@ enum Phase {
     /// The shell is looking for the data.
     Asked(Open),
     Live(Live),
-    /// Only the last frame is left to send, and perhaps to tell the shell.
-    Gone {
-        last: StreamControl,
-        told: bool,
-    },
+    /// Only the last frame is left to send.
+    Gone(StreamControl),
 }
 
 #[derive(Debug)]
@@ -73,8 +75,6 @@ struct Live {
     kind: Kind,
     mode: Mode,
     state: State,
-    /// The largest entity that the peer accepts, in bytes.
-    message_bytes: usize,
 }
 
 /// What is asked of the shell.
@@ -82,8 +82,8 @@ struct Live {
 enum Fetch {
     /// Nothing.
     None,
-    /// So many elements have been asked for.
-    Reading(u64),
+    /// Elements have been asked for, no more than this.
+    Reading { bytes: usize, elements: u64 },
     /// At the end as it was last seen; a state that differs goes on.
     Waiting,
     /// The state must be known before this seek is resolved; not asked for yet.
@@ -107,30 +107,26 @@ impl Streamer {
             next: Position::ZERO,
             send: Send::start(Position::ZERO, open.credit),
             fetch: Fetch::None,
+            news: false,
             serial: 0,
             answer: None,
             tell_state: false,
             tail: None,
             spent: false,
             misses: 0,
+            told: false,
             phase: Phase::Asked(open),
         }
     }
 
-    /// A stream that is refused before anybody looked for its data.
-    pub(crate) fn refused(fault: Fault) -> Self {
-        let nothing = Open {
-            target: Target::Path(String::new()),
-            flags: 0,
-            kind: None,
-            start: Pos::START,
-            at_end: AtEnd::Stop,
-            credit: Credit::default(),
-            fingerprint: None,
-        };
-        let mut streamer = Self::asked(nothing);
-        streamer.fail(fault);
-        streamer
+    /// Notes that the shell was told of it.
+    pub(crate) fn tell(&mut self) {
+        self.told = true;
+    }
+
+    /// Whether the shell must be told that it is gone; true once.
+    pub(crate) fn take_farewell(&mut self) -> bool {
+        matches!(self.phase, Phase::Gone(_)) && std::mem::take(&mut self.told)
     }
 
     /// Bytes that wait to be sent.
@@ -151,17 +147,17 @@ impl Streamer {
     }
 
     /// The shell found the data.
-    pub(crate) fn accept(&mut self, accepted: Accepted, message_bytes: usize) {
+    pub(crate) fn accept(&mut self, accepted: Accepted) {
         let Phase::Asked(open) = &self.phase else { return };
         match judge(open, &accepted) {
             Err(fault) => self.fail(fault),
             Ok(at) => {
                 self.next = at;
-                self.send.restart(at);
+                self.send = Send::start(at, self.send.limit());
                 let Accepted { kind, mode, state, fingerprint, schema } = accepted;
                 let opened = Opened { kind, mode, state: state.clone(), at, fingerprint, schema };
                 self.answer = Some(opened.into());
-                self.phase = Phase::Live(Live { kind, mode, state, message_bytes });
+                self.phase = Phase::Live(Live { kind, mode, state });
                 self.stop_at_known_end();
             }
         }
@@ -178,25 +174,20 @@ impl Streamer {
     }
 
     fn end(&mut self, last: StreamControl) {
-        if !matches!(self.phase, Phase::Gone { .. }) {
+        if !matches!(self.phase, Phase::Gone(_)) {
             self.send = Send::default();
             self.fetch = Fetch::None;
             self.answer = None;
             self.tell_state = false;
             self.tail = None;
-            self.phase = Phase::Gone { last, told: false };
-        }
-    }
-
-    /// Whether the data can be released, told once.
-    pub(crate) fn take_gone(&mut self) -> bool {
-        match &mut self.phase {
-            Phase::Gone { told, .. } => !std::mem::replace(told, true),
-            _ => false,
+            self.phase = Phase::Gone(last);
         }
     }
 
     pub(crate) fn handle_limit(&mut self, limit: Limit) -> Result<(), Violation> {
+        if matches!(self.phase, Phase::Gone(_)) {
+            return Ok(());
+        }
         if limit.epoch != self.epoch {
             return Err(Violation::protocol("credit for another epoch than the current one"));
         }
@@ -206,7 +197,7 @@ impl Streamer {
     pub(crate) fn handle_seek(&mut self, seek: Seek) -> Result<(), Violation> {
         let live = match &self.phase {
             Phase::Asked(_) => return Err(Violation::protocol("a seek before the stream is open")),
-            Phase::Gone { .. } => return Ok(()),
+            Phase::Gone(_) => return Ok(()),
             Phase::Live(live) => live,
         };
         let owed = matches!(self.fetch, Fetch::Resolve(_) | Fetch::Resolving(_));
@@ -220,7 +211,8 @@ impl Streamer {
         let moving = live.mode.can_change_bounds();
         self.epoch = seek.epoch;
         self.at_end = seek.at_end;
-        self.send = Send::start(self.next, Credit::default());
+        self.send = Send::start(self.next, seek.credit);
+        self.misses = 0;
         self.tail = None;
         self.spent = true;
         if moving {
@@ -239,7 +231,7 @@ impl Streamer {
         match judge_seek(live.mode, seek, &state) {
             Ok(at) => {
                 self.next = at;
-                self.send = Send::start(at, seek.credit);
+                self.send = Send::start(at, self.send.limit());
                 self.spent = false;
                 self.answer = Some(Sought { epoch: seek.epoch, at, state }.into());
                 self.stop_at_known_end();
@@ -252,24 +244,25 @@ impl Streamer {
 
     /// What the shell should do next, within `room` bytes of send budget.
     pub(crate) fn poll_request(&mut self, stream: StreamId, room: usize) -> Option<DataRequest> {
-        let Phase::Live(live) = &self.phase else { return None };
+        if !matches!(self.phase, Phase::Live(_)) {
+            return None;
+        }
         let ask = match self.fetch {
             Fetch::Resolve(seek) => {
                 self.fetch = Fetch::Resolving(seek);
                 Ask::State
             }
             Fetch::None if self.wants_elements() && room > 0 => {
-                let credit = self.send.fetchable(live.kind);
-                self.fetch = Fetch::Reading(credit.elements);
+                let credit = self.fetchable();
                 let bytes = credit.bytes.min(FETCH_BYTES).min(room as u64);
-                Ask::Read {
-                    at: self.next,
-                    bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
-                    elements: credit.elements,
-                }
+                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                let elements = credit.elements;
+                self.fetch = Fetch::Reading { bytes, elements };
+                Ask::Read { at: self.next, bytes, elements }
             }
             _ => return None,
         };
+        self.news = false;
         self.serial = self.serial.saturating_add(1);
         Some(DataRequest { stream, serial: self.serial, ask })
     }
@@ -284,27 +277,47 @@ impl Streamer {
             }
     }
 
+    /// Bytes that are asked for and have not come.
+    pub(crate) const fn reserved(&self) -> usize {
+        match self.fetch {
+            Fetch::Reading { bytes, .. } => bytes,
+            _ => 0,
+        }
+    }
+
+    fn fetchable(&self) -> Credit {
+        match &self.phase {
+            Phase::Live(live) => self.send.fetchable(live.kind),
+            _ => Credit::default(),
+        }
+    }
+
     fn wants_elements(&self) -> bool {
-        let Phase::Live(live) = &self.phase else { return false };
-        let credit = self.send.fetchable(live.kind);
-        !self.spent
+        let credit = self.fetchable();
+        matches!(&self.phase, Phase::Live(live) if live.mode.has(Flags::READABLE))
+            && !self.spent
             && self.tail.is_none()
-            && live.mode.has(Flags::READABLE)
             && credit.bytes > 0
             && credit.elements > 0
             && self.send.queued() < QUEUE_BYTES
     }
 
     /// The shell's answer to a request.
-    pub(crate) fn handle_reply(&mut self, serial: u64, reply: Reply) {
+    pub(crate) fn handle_reply(&mut self, serial: u64, reply: Reply, message_bytes: usize) {
         if serial != self.serial {
             return;
         }
         match std::mem::replace(&mut self.fetch, Fetch::None) {
-            Fetch::Reading(asked) => self.handle_read(reply, asked),
+            Fetch::Reading { bytes, elements } => match reply {
+                Reply::Some(chunk) if is_within(&chunk, bytes, elements) => {
+                    self.take_chunk(chunk, message_bytes);
+                }
+                Reply::Some(_) => self.break_off(wrong_reply()),
+                other => self.handle_no_elements(other),
+            },
             Fetch::Resolving(seek) => match reply {
                 Reply::State(state) | Reply::AtEnd(state) => {
-                    self.set_state(state);
+                    self.learn(state);
                     self.resolve(seek);
                 }
                 Reply::Failed(fault) => {
@@ -318,9 +331,10 @@ impl Streamer {
         }
     }
 
-    fn handle_read(&mut self, reply: Reply, asked: u64) {
+    fn handle_no_elements(&mut self, reply: Reply) {
         match reply {
-            Reply::Some(chunk) => self.take_chunk(chunk, asked),
+            // An end that was met before the news may be none any more: the next read tells.
+            Reply::AtEnd(_) if self.news => {}
             Reply::AtEnd(state) => {
                 self.set_state(state);
                 self.misses = self.misses.saturating_add(1);
@@ -331,35 +345,38 @@ impl Streamer {
                 }
             }
             Reply::Failed(fault) => self.break_off(fault),
-            Reply::State(_) => self.fail(wrong_reply()),
+            Reply::State(_) | Reply::Some(_) => self.fail(wrong_reply()),
         }
     }
 
-    fn take_chunk(&mut self, mut chunk: Chunk, asked: u64) {
-        let Phase::Live(live) = &mut self.phase else { return };
-        let asked_for = chunk.kind() == live.kind && (1..=asked).contains(&chunk.elements());
-        let too_large = chunk.first_over(live.message_bytes);
-        if let Some(index) = too_large {
-            chunk = chunk.split_to(index);
+    /// Queues elements; the first entity that the peer would not take breaks the reading off.
+    fn take_chunk(&mut self, mut chunk: Chunk, message_bytes: usize) {
+        if let Some(fitting) = chunk.first_over(message_bytes) {
+            let first = chunk.split_to(fitting);
+            if !first.is_empty() {
+                self.queue_chunk(first);
+            }
+            let text = format!("an entity of more than the reader's {message_bytes} bytes");
+            self.break_off(Fault::new(Code::TOO_LARGE, text));
+        } else {
+            self.queue_chunk(chunk);
         }
-        let Some(after) = self.next.forward(chunk.elements()).filter(|_| asked_for) else {
+    }
+
+    fn queue_chunk(&mut self, chunk: Chunk) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let fits = chunk.kind() == live.kind && !chunk.is_empty();
+        let Some(after) = self.next.forward(chunk.elements()).filter(|_| fits) else {
             return self.break_off(wrong_reply());
         };
         if live.state.bounds.end.is_some_and(|end| end < after) {
             live.state.bounds.end = Some(after);
             self.tell_state = true;
         }
-        let allowed = live.message_bytes;
         self.misses = 0;
         self.next = after;
         self.send.push(chunk);
-        match too_large {
-            None => self.stop_at_known_end(),
-            Some(_) => {
-                let text = format!("entity {after} exceeds the reader's limit of {allowed} bytes");
-                self.break_off(Fault::new(Code::TOO_LARGE, text));
-            }
-        }
+        self.stop_at_known_end();
     }
 
     fn break_off(&mut self, fault: Fault) {
@@ -379,13 +396,19 @@ impl Streamer {
     fn reach_end(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         let (epoch, at) = (self.epoch, self.next);
-        match live.state.bounds.end {
-            Some(end) if end > at => return,
-            Some(end) if end < at => {
-                let text = format!("the data ends at {end}, before position {at}");
-                return self.break_off(Fault::new(Code::TRUNCATED, text));
+        let Bounds { start, end } = live.state.bounds;
+        if start.is_some_and(|start| start > at) {
+            self.break_off(Fault::new(Code::EVICTED, format!("the data begins behind {at}")));
+            return;
+        }
+        match end.map(|end| end.cmp(&at)) {
+            Some(Ordering::Greater) => return,
+            Some(Ordering::Less) => {
+                let text = format!("the data ends before {at}");
+                self.break_off(Fault::new(Code::TRUNCATED, text));
+                return;
             }
-            _ => {}
+            Some(Ordering::Equal) | None => {}
         }
         if live.state.ended || self.at_end == AtEnd::Stop {
             self.spent = true;
@@ -398,6 +421,7 @@ impl Streamer {
 
     /// The data looks different.
     pub(crate) fn handle_state(&mut self, state: State) {
+        self.news = true;
         self.set_state(state);
         if self.fetch == Fetch::Waiting {
             self.reconsider_end();
@@ -407,15 +431,21 @@ impl Streamer {
     /// Waits on where nothing came, reads on where something did.
     fn reconsider_end(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
-        let unmoved = live.state.bounds.end == Some(self.next);
-        if unmoved && !live.state.ended {
-            return;
+        let moved = live.state.bounds.end != Some(self.next);
+        if moved || live.state.ended {
+            self.misses = 0;
+            self.fetch = Fetch::None;
+            self.tail = None;
         }
-        self.fetch = Fetch::None;
-        self.misses = 0;
-        self.tail = None;
-        if unmoved {
+        if live.state.ended && !moved {
             self.reach_end();
+        }
+    }
+
+    /// Takes over the state of an answer unless something newer was told since it was asked for.
+    fn learn(&mut self, state: State) {
+        if !self.news {
+            self.set_state(state);
         }
     }
 
@@ -430,7 +460,7 @@ impl Streamer {
 
     /// Whether a control frame waits that may overtake elements.
     pub(crate) fn has_control(&self) -> bool {
-        self.answer.is_some() || self.tell_state || matches!(self.phase, Phase::Gone { .. })
+        self.answer.is_some() || self.tell_state || matches!(self.phase, Phase::Gone(_))
     }
 
     /// Whether elements, or what follows them, may go out.
@@ -440,7 +470,7 @@ impl Streamer {
 
     /// Appends the control frames that wait; says whether the stream is over.
     pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) -> bool {
-        if let Phase::Gone { last, .. } = &self.phase {
+        if let Phase::Gone(last) = &self.phase {
             last.put(out, id.0);
             return true;
         }
@@ -467,6 +497,14 @@ impl Streamer {
             }
             None => false,
         }
+    }
+}
+
+/// Whether a source kept to what it was asked for. A single entity may be of any size.
+fn is_within(chunk: &Chunk, bytes: usize, elements: u64) -> bool {
+    match chunk {
+        Chunk::Bytes(found) => found.len() <= bytes,
+        Chunk::Items(batch) => batch.count() <= elements,
     }
 }
 
@@ -517,9 +555,9 @@ fn judge_seek(mode: Mode, seek: Seek, state: &State) -> Result<Position, Fault> 
 /// Whether `mode` allows going from one place to another.
 pub(crate) fn direction_allowed(mode: Mode, from: Position, to: Position) -> Result<(), Fault> {
     let (allowed, way) = match to.cmp(&from) {
-        std::cmp::Ordering::Less => (mode.has(Flags::SEEK_REW), "backward"),
-        std::cmp::Ordering::Greater => (mode.has(Flags::SEEK_FWD), "forward"),
-        std::cmp::Ordering::Equal => (mode.flags().has_any(Flags::SEEK), "at all"),
+        Ordering::Less => (mode.has(Flags::SEEK_REW), "backward"),
+        Ordering::Greater => (mode.has(Flags::SEEK_FWD), "forward"),
+        Ordering::Equal => (mode.flags().has_any(Flags::SEEK), "at all"),
     };
     if allowed {
         return Ok(());

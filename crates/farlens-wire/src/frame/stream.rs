@@ -90,7 +90,7 @@ pub enum Target {
 pub struct Credit {
     /// Encoded bytes. Bytes end at or before it; an entity may begin below it and end beyond.
     pub bytes: u64,
-    /// Elements.
+    /// Entities; of no meaning where a stream carries bytes.
     pub elements: u64,
 }
 

@@ -21,11 +21,17 @@ use parking_lot::{Mutex, MutexGuard};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 use tokio::{runtime::Handle, sync::Notify};
 
 /// Appends the next entity, encoded; nothing when there is no further one.
 type Source = Box<dyn FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send>;
+
+/// A chunk of so many bytes is worth sending at once while more is being made.
+const WORTHWHILE_BYTES: usize = 16 << 10;
+/// How long a smaller one waits for more.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// An iterator to publish. The first stream that opens it takes it.
 pub struct IterData {
@@ -109,7 +115,7 @@ pub struct OpenIter {
 
 struct Shared {
     store: Mutex<Store>,
-    /// Told of every entity and of the end.
+    /// Told when a read that waits should look again.
     news: Notify,
 }
 
@@ -123,6 +129,8 @@ struct Store {
     source: Option<Source>,
     end: Option<Ended>,
     abandoned: bool,
+    /// Encoded bytes for which a read waits.
+    wanted: Option<usize>,
 }
 
 /// How an iterator ended.
@@ -141,6 +149,7 @@ impl Shared {
             source: None,
             end: None,
             abandoned: false,
+            wanted: None,
         };
         Self { store: Mutex::new(store), news: Notify::new() }
     }
@@ -160,8 +169,12 @@ impl Shared {
                 bytes += body.len();
                 elements += 1;
                 store.fresh.push(&body);
+                let enough = store.fresh.encoded_len() + store.ready.encoded().len();
+                let awaited = store.wanted.take_if(|wanted| *wanted <= enough).is_some();
                 drop(store);
-                self.news.notify_waiters();
+                if awaited {
+                    self.news.notify_waiters();
+                }
             }
         }
         self.finish_job(source, end);
@@ -207,6 +220,17 @@ fn discard(source: Option<Source>) {
 }
 
 impl Store {
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.fresh.count() == 0
+    }
+
+    /// Whether a little is there and more is being made, so that waiting a moment pays.
+    fn grows(&self) -> bool {
+        let encoded = self.fresh.encoded_len() + self.ready.encoded().len();
+        let running = self.source.is_none() && self.end.is_none();
+        running && !self.is_empty() && encoded < WORTHWHILE_BYTES
+    }
+
     /// What is there for a request; `None` when the iterator has to be asked.
     fn answer(&mut self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
         if at != self.next {
@@ -273,22 +297,34 @@ impl StreamerData for OpenIter {
     }
 
     async fn read_at(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
+        let mut patient = true;
         loop {
             let mut news = std::pin::pin!(self.shared.news.notified());
             news.as_mut().enable();
-            {
+            let started = {
                 let mut store = self.shared.store.lock();
-                if let Some(answer) = store.answer(at, budget) {
+                if !(patient && store.grows())
+                    && let Some(answer) = store.answer(at, budget)
+                {
                     return answer;
                 }
+                let started = !store.is_empty();
+                store.wanted = Some(if started { WORTHWHILE_BYTES } else { 0 });
                 self.start_job(store, budget);
+                started
+            };
+            if started {
+                patient = tokio::time::timeout(PATIENCE, news).await.is_ok();
+            } else {
+                news.await;
+                patient = false;
             }
-            news.await;
         }
     }
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
-        self.shared.store.lock().answer(at, budget)
+        let mut store = self.shared.store.lock();
+        if store.grows() { None } else { store.answer(at, budget) }
     }
 
     async fn changed(&self, seen: DataState) -> DataState {

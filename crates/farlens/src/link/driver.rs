@@ -8,7 +8,7 @@ use crate::{
     Error,
     data::{DataState, Fetched, ReadBudget, erased::ErasedData},
 };
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use farlens_proto::{Ask, BATCH_BYTES, DataRequest, Fault, Reply};
 use farlens_wire::Code;
 use futures::FutureExt;
@@ -30,10 +30,9 @@ use tokio::{
 const BLOCK_BYTES: usize = 64 << 10;
 /// A block with less room than this is replaced.
 const BLOCK_REST: usize = 8 << 10;
-/// Blocks that are read in one round before output has its turn.
-const BLOCKS_PER_ROUND: usize = 2;
-/// Rounds in one poll before other tasks of the runtime have their turn.
-const ROUNDS_PER_POLL: usize = 16;
+/// Rounds in one poll, of one block in and one batch out. Then the consumers that were woken have
+/// their turn, while what was read is still in the cache.
+const ROUNDS_PER_POLL: usize = 2;
 /// How long the last frame may take, and how long the peer's last bytes are awaited.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -80,28 +79,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
 
     /// Reads what there is, up to a bound; says whether there was something.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut any = false;
-        for _ in 0..BLOCKS_PER_ROUND {
-            if !self.shared.peek(farlens_proto::Link::is_reading) {
-                return any;
-            }
-            let ended = self.fill_block(cx);
-            if !self.block.is_empty() {
-                any = true;
-                let input = self.block.split().freeze();
-                let now = self.shared.now();
-                self.shared.with_driver(|state| state.proto.handle_input(input, now));
-            }
-            match ended {
-                Poll::Pending => return any,
-                Poll::Ready(Some(why)) => {
-                    self.shared.with_driver(|state| state.proto.handle_lost(&why));
-                    return true;
-                }
-                Poll::Ready(None) => {}
+        if !self.shared.peek(farlens_proto::Link::is_reading) {
+            return false;
+        }
+        let ended = self.fill_block(cx);
+        let any = !self.block.is_empty();
+        if any {
+            let input = self.block.split().freeze();
+            let now = self.shared.now();
+            self.shared.with_driver(|state| state.proto.handle_input(input, now));
+        }
+        match ended {
+            Poll::Pending => any,
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(why)) => {
+                self.shared.with_driver(|state| state.proto.handle_lost(&why));
+                true
             }
         }
-        any
     }
 
     /// Fills the block. Ready with nothing when it is full, with a reason when the peer is gone.
@@ -156,13 +151,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         let mut moved = false;
         if self.out.is_empty() {
             let out = &mut self.out;
+            out.reserve(BATCH_BYTES);
             self.shared.with_driver(|state| state.proto.poll_transmit(out));
         }
         while !self.out.is_empty() {
             match Pin::new(&mut self.io).poll_write(cx, &self.out)? {
                 Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(written) => {
-                    let _ = self.out.split_to(written);
+                    self.out.advance(written);
                     self.unflushed = true;
                     moved = true;
                     self.stalled = None;
@@ -172,9 +168,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                     return Ok(moved);
                 }
             }
-        }
-        if !self.out.is_empty() || moved {
-            self.out.reserve(BATCH_BYTES);
         }
         if self.unflushed {
             match Pin::new(&mut self.io).poll_flush(cx)? {

@@ -32,8 +32,8 @@ pub(crate) struct State {
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
     calls: HashMap<CallId, PendingCall>,
-    /// Tasks that wait for the link to be established or over.
-    waiters: Vec<Waker>,
+    /// Changes when the link is established and when it is over.
+    milestone: watch::Sender<u8>,
 }
 
 /// Something that the peer asked for and that may take a while.
@@ -130,7 +130,7 @@ impl Shared {
             handles: HashMap::new(),
             sources: HashMap::new(),
             calls: HashMap::new(),
-            waiters: Vec::new(),
+            milestone: watch::channel(0).0,
         };
         Arc::new(Self { state: Mutex::new(state), origin: Instant::now() })
     }
@@ -192,17 +192,14 @@ impl Shared {
 
     /// Waits until `done` has an answer; it is asked again when the link is established or over.
     pub(crate) async fn wait_for<T>(&self, done: impl Fn(&proto::Link) -> Option<T>) -> T {
-        std::future::poll_fn(|cx| {
-            let mut state = self.state.lock();
-            match done(&state.proto) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    state.waiters.push(cx.waker().clone());
-                    Poll::Pending
-                }
+        let mut milestone = self.state.lock().milestone.subscribe();
+        loop {
+            if let Some(value) = self.peek(&done) {
+                return value;
             }
-        })
-        .await
+            // The sender lives as long as this.
+            let _ = milestone.changed().await;
+        }
     }
 
     /// Calls a method of an object of the peer. Dropping the future gives the call up.
@@ -261,7 +258,7 @@ impl State {
         while let Some(event) = self.proto.poll_event() {
             match event {
                 Event::Changed { stream } => self.tell_handle(stream, wakers),
-                Event::Established => wakers.append(&mut self.waiters),
+                Event::Established => self.milestone.send_modify(|passed| *passed += 1),
                 Event::Answered { call, outcome } => {
                     if let Some(pending) = self.calls.get_mut(&call) {
                         pending.outcome = Some(outcome);
@@ -278,7 +275,7 @@ impl State {
                 }
                 Event::Over { .. } => {
                     self.dispatch(Work::Over, wakers);
-                    wakers.append(&mut self.waiters);
+                    self.milestone.send_modify(|passed| *passed += 1);
                     wakers.extend(self.driver.take());
                 }
                 _ => {}

@@ -25,12 +25,41 @@ use std::{
 /// link is an error and never the end.
 pub struct EntityStream<T> {
     raw: RawStream,
-    held: ItemBatch,
+    held: Held,
     decoder: Decoder,
     limits: Limits,
     at_end: AtEnd,
     over: bool,
     element: PhantomData<fn() -> T>,
+}
+
+/// A batch that is being gone through.
+#[derive(Default)]
+struct Held {
+    batch: ItemBatch,
+    /// Where the next element begins.
+    offset: usize,
+    /// Elements from there on.
+    left: u64,
+}
+
+impl Held {
+    fn new(batch: ItemBatch) -> Self {
+        Self { offset: 0, left: batch.count(), batch }
+    }
+
+    /// The next body; the batch is let go of behind its last one.
+    #[inline]
+    fn next<R>(&mut self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let (body, next) = self.batch.body_at(self.offset)?;
+        let value = read(body);
+        self.offset = next;
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            *self = Self::default();
+        }
+        Some(value)
+    }
 }
 
 /// How elements are read.
@@ -63,7 +92,7 @@ impl<T> EntityStream<T> {
     /// The index of the next element.
     #[must_use]
     pub fn position(&self) -> Position {
-        let held = i64::try_from(self.held.count()).unwrap_or(i64::MAX);
+        let held = i64::try_from(self.held.left).unwrap_or(i64::MAX);
         let taken = self.raw.position();
         taken.offset(held.saturating_neg()).unwrap_or(taken)
     }
@@ -75,13 +104,15 @@ impl<T> EntityStream<T> {
     /// what it was then.
     pub async fn seek(&mut self, to: impl Into<Pos>) -> Result<Position> {
         let to = to.into();
-        let held = self.held.count();
+        let held = self.held.left;
         if let Some(skip) = self.raw.skip_within(to, held) {
-            drop(self.held.split_to(skip));
+            for _ in 0..skip {
+                let _ = self.held.next(|_| ());
+            }
             return Ok(self.position());
         }
         self.raw.start_seek(to, self.at_end, held)?;
-        self.held = ItemBatch::default();
+        self.held = Held::default();
         self.over = false;
         self.raw.finish_seek().await
     }
@@ -102,14 +133,17 @@ impl<T: Element> EntityStream<T> {
             decoder_for(T::schema().as_deref(), &info, &limits)
         })?;
         let at_end = options.end_policy();
-        let held = ItemBatch::default();
+        let held = Held::default();
         Ok(Self { raw, held, decoder, limits, at_end, over: false, element: PhantomData })
     }
+}
 
-    fn decode(&self, body: &[u8]) -> Result<T> {
-        let decoded = match &self.decoder {
-            Decoder::Straight => T::decode(body, &self.limits),
-            Decoder::BySchema(schema) => decode_with(schema, body, &mut Budget::new(&self.limits))
+impl Decoder {
+    #[inline]
+    fn decode<T: Element>(&self, body: &[u8], limits: &Limits) -> Result<T> {
+        let decoded = match self {
+            Self::Straight => T::decode(body, limits),
+            Self::BySchema(schema) => decode_with(schema, body, &mut Budget::new(limits))
                 .and_then(|entity| T::from_untyped(entity).ok_or(DecodeError::BadTag)),
         };
         decoded.map_err(|error| malformed(&error))
@@ -125,11 +159,12 @@ impl<T: Element> Stream for EntityStream<T> {
             return Poll::Ready(None);
         }
         loop {
-            if let Some(body) = this.held.pop() {
-                return Poll::Ready(Some(this.decode(&body)));
+            let (decoder, limits) = (&this.decoder, &this.limits);
+            if let Some(element) = this.held.next(|body| decoder.decode(body, limits)) {
+                return Poll::Ready(Some(element));
             }
             match ready!(this.raw.poll_chunk(cx, u64::MAX)) {
-                Ok(Some(Chunk::Items(batch))) => this.held = batch,
+                Ok(Some(Chunk::Items(batch))) => this.held = Held::new(batch),
                 Ok(Some(Chunk::Bytes(_))) => return Poll::Ready(Some(Err(not_entities()))),
                 Ok(None) => return Poll::Ready(None),
                 Err(error) => {

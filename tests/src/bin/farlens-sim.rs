@@ -1,0 +1,92 @@
+//! Runs seeds of the simulated world and says where the machines differ from the model.
+
+use farlens_tests::{rng, sim};
+use std::{
+    panic,
+    process::ExitCode,
+    time::{Instant, SystemTime},
+};
+
+const USAGE: &str = "usage: farlens-sim [--seeds N] [--first S|fresh] [--trace]";
+/// One in so many seeds is run twice when there are many.
+const TWICE: u64 = 50;
+
+struct Options {
+    seeds: u64,
+    first: u64,
+    trace: bool,
+}
+
+fn options() -> Option<Options> {
+    let mut options = Options { seeds: 1_000, first: 0, trace: false };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--seeds" => options.seeds = args.next()?.parse().ok()?,
+            "--first" => {
+                let first = args.next()?;
+                options.first = if first == "fresh" { fresh() } else { first.parse().ok()? };
+            }
+            "--trace" => options.trace = true,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+/// A seed that no run before has begun with.
+fn fresh() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64
+}
+
+/// The outcome of a seed; a panic is one, too.
+fn run(seed: u64, record: bool) -> Result<sim::Outcome, String> {
+    panic::catch_unwind(|| sim::run(seed, record)).map_err(|_| "a panic, see above".into())
+}
+
+fn main() -> ExitCode {
+    let Some(Options { seeds, first, trace }) = options() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let began = Instant::now();
+    let record = trace && seeds == 1;
+    let (mut hash, mut steps, mut different) = (0, 0, 0u64);
+    for seed in first..first.saturating_add(seeds) {
+        let outcome = run(seed, record);
+        let mut reason = None;
+        match &outcome {
+            Err(panic) => reason = Some(panic.clone()),
+            Ok(outcome) => {
+                for line in &outcome.trace {
+                    println!("{line}");
+                }
+                hash = rng::mix(hash ^ outcome.hash);
+                steps += outcome.steps;
+                reason = reason.or(outcome.failure.clone());
+                let twice = seeds <= 100 || seed % TWICE == 0;
+                if twice && run(seed, false).is_ok_and(|again| again.hash != outcome.hash) {
+                    reason = reason.or(Some("two runs have different traces".into()));
+                }
+            }
+        }
+        if let Some(reason) = reason {
+            different += 1;
+            println!("seed {seed}: {reason}");
+            println!("  again: farlens-sim --first {seed} --seeds 1 --trace");
+            if different == 20 {
+                println!("that is enough");
+                break;
+            }
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("{steps} steps, {:.0} seeds a second", seeds as f64 / seconds.max(1e-9));
+    if different > 0 {
+        println!("{different} of {seeds} seeds, first {first}, differ from the model");
+        return ExitCode::FAILURE;
+    }
+    println!("{seeds} seeds, first {first}: no difference from the model (trace hash {hash:016x})");
+    ExitCode::SUCCESS
+}

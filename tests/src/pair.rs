@@ -1,0 +1,285 @@
+//! Two links and a perfect wire between them: what one sends is what the other gets, at once.
+
+use crate::source::Source;
+use bytes::BytesMut;
+use farlens_proto::{
+    Config, Event, Link, LinkStats, OpenRequest, PeerIdentity, ReadOutcome, SeekStatus, Time,
+};
+use farlens_wire::{AtEnd, Code, Flags, Kind, Limits, Pos, Side, StreamId, frame::Fault};
+use std::collections::BTreeMap;
+
+/// One end of the pair and what its shell would hold.
+#[derive(Debug)]
+pub struct End {
+    /// The link.
+    pub link: Link,
+    /// What happened and was not looked at.
+    pub events: Vec<Event>,
+    /// Which source serves which stream of the peer.
+    pub serving: BTreeMap<StreamId, usize>,
+    /// Published sources; the path of each is its index.
+    pub sources: Vec<Source>,
+    /// Requests for data that were answered.
+    pub reads: usize,
+}
+
+/// Two ends.
+#[derive(Debug)]
+pub struct Pair {
+    /// The end that opened the connection.
+    pub client: End,
+    /// The end that accepted it.
+    pub server: End,
+    /// The time that both are told.
+    pub now: Time,
+    /// Whether open requests and requests for data are served by [`Pair::step`].
+    pub serves: bool,
+}
+
+/// Steps after which [`Pair::drive`] gives up: no test needs so many.
+const LIVELOCK: usize = 100_000;
+
+/// What a stream on a path is opened with: any kind, from the start, until the end.
+#[must_use]
+pub fn request(path: &str) -> OpenRequest {
+    OpenRequest {
+        path: path.into(),
+        flags: Flags::READABLE,
+        kind: None,
+        start: Pos::START,
+        at_end: AtEnd::Stop,
+        elements: true,
+        fingerprint: None,
+    }
+}
+
+/// A configuration with these limits for a peer that is known.
+#[must_use]
+pub fn config(limits: Limits) -> Config {
+    Config { limits, ..Config::default() }
+}
+
+impl End {
+    fn new(side: Side, config: Config) -> Self {
+        let peer = PeerIdentity::new([side.first_id() as u8; 32]);
+        Self {
+            link: Link::new(side, peer, config, Time::ZERO),
+            events: Vec::new(),
+            serving: BTreeMap::new(),
+            sources: Vec::new(),
+            reads: 0,
+        }
+    }
+
+    /// Serves one request of the link with what is published; says whether there was one.
+    fn serve(&mut self) -> bool {
+        let Some(request) = self.link.poll_request() else { return false };
+        self.reads += 1;
+        if let Some(&source) = self.serving.get(&request.stream) {
+            let reply = self.sources[source].answer(request.ask);
+            self.link.handle_reply(request.stream, request.serial, reply);
+        }
+        true
+    }
+
+    fn take_event(&mut self, serves: bool) -> bool {
+        let Some(event) = self.link.poll_event() else { return false };
+        match &event {
+            Event::OpenRequested { stream, open } if serves => {
+                let farlens_wire::frame::stream::Target::Path(path) = &open.target else {
+                    return true;
+                };
+                match path.parse().ok().filter(|&index: &usize| index < self.sources.len()) {
+                    Some(index) => {
+                        self.serving.insert(*stream, index);
+                        self.link.accept(*stream, self.sources[index].accepted());
+                    }
+                    None => self.link.refuse(*stream, Fault::new(Code::NOT_FOUND, path.as_str())),
+                }
+            }
+            Event::StreamGone { stream } => drop(self.serving.remove(stream)),
+            _ => {}
+        }
+        self.events.push(event);
+        true
+    }
+
+    /// Tells the link that a source looks different.
+    pub fn notify(&mut self, source: usize) {
+        let state = self.sources[source].state();
+        let streams: Vec<_> =
+            self.serving.iter().filter(|&(_, &s)| s == source).map(|(&id, _)| id).collect();
+        for stream in streams {
+            self.link.handle_state(stream, state.clone());
+        }
+    }
+
+    /// The only stream that this end serves.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn only_stream(&self) -> StreamId {
+        *self.serving.keys().next().expect("a stream is served")
+    }
+
+    /// How often an event of this shape has come.
+    #[must_use]
+    pub fn count(&self, shape: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|event| shape(event)).count()
+    }
+
+    /// The reason for which the link is over.
+    #[must_use]
+    pub fn over(&self) -> Option<Code> {
+        self.link.over().map(|fault| fault.code)
+    }
+}
+
+impl Pair {
+    /// Two links with these limits that have not spoken yet.
+    #[must_use]
+    pub fn new(client: Limits, server: Limits) -> Self {
+        Self::with(config(client), config(server))
+    }
+
+    /// Two links with these configurations that have not spoken yet.
+    #[must_use]
+    pub fn with(client: Config, server: Config) -> Self {
+        Self {
+            client: End::new(Side::Initiator, client),
+            server: End::new(Side::Acceptor, server),
+            now: Time::ZERO,
+            serves: true,
+        }
+    }
+
+    /// Two links with default limits; the server publishes `sources`, and the hellos are exchanged.
+    #[must_use]
+    pub fn serving(sources: Vec<Source>) -> Self {
+        Self::serving_with(Limits::default(), sources)
+    }
+
+    /// The same with these limits on both sides.
+    #[must_use]
+    pub fn serving_with(limits: Limits, sources: Vec<Source>) -> Self {
+        let mut pair = Self::new(limits.clone(), limits);
+        pair.server.sources = sources;
+        pair.drive();
+        pair
+    }
+
+    /// Moves one thing of each sort; says whether anything moved.
+    pub fn step(&mut self) -> bool {
+        let mut moved = false;
+        for from_client in [true, false] {
+            let (from, to) = if from_client {
+                (&mut self.client, &mut self.server)
+            } else {
+                (&mut self.server, &mut self.client)
+            };
+            moved |= from.take_event(self.serves);
+            moved |= self.serves && from.serve();
+            let mut out = BytesMut::new();
+            from.link.poll_transmit(&mut out);
+            if !out.is_empty() && to.link.is_reading() {
+                to.link.handle_input(out.freeze(), self.now);
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    /// Moves everything until nothing moves.
+    ///
+    /// # Panics
+    /// When that does not come to an end.
+    pub fn drive(&mut self) {
+        for _ in 0..LIVELOCK {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("the links never come to rest");
+    }
+
+    /// Goes to `now`, and lets the links know where they asked for it.
+    pub fn pass(&mut self, now: Time) {
+        self.now = now;
+        for end in [&mut self.client, &mut self.server] {
+            if end.link.poll_timeout().is_some_and(|(due, _)| due <= now) {
+                end.link.handle_timeout(now);
+            }
+        }
+        self.drive();
+    }
+
+    /// Opens a stream of the client and waits for the answer.
+    ///
+    /// # Panics
+    /// When the link does not even ask.
+    pub fn open(&mut self, request: OpenRequest) -> StreamId {
+        let stream = self.client.link.open(request).expect("the link asks");
+        self.drive();
+        stream
+    }
+
+    /// Opens the source with this index from its start.
+    pub fn open_source(&mut self, index: usize) -> StreamId {
+        self.open(request(&index.to_string()))
+    }
+
+    /// Takes up to `max` elements on the client.
+    pub fn read(&mut self, stream: StreamId, max: u64) -> ReadOutcome {
+        let outcome = self.client.link.read(stream, max);
+        self.drive();
+        outcome
+    }
+
+    /// Reads until nothing comes; how many elements came, and what came last.
+    ///
+    /// # Panics
+    /// When an element is not the one that the source has at its position.
+    pub fn read_all(&mut self, stream: StreamId, source: &Source) -> (u64, ReadOutcome) {
+        let mut count = 0;
+        loop {
+            let at =
+                self.client.link.stream_position(stream).map_or(0, farlens_wire::Position::get);
+            match self.read(stream, u64::MAX) {
+                ReadOutcome::Some(chunk) => {
+                    let wrong = crate::model::first_wrong(source.seed, source.sizes, at, &chunk);
+                    assert_eq!(wrong, None, "at {at}");
+                    count += chunk.elements();
+                }
+                other => return (count, other),
+            }
+        }
+    }
+
+    /// Seeks on the client and waits for the outcome.
+    pub fn seek(&mut self, stream: StreamId, to: Pos) -> SeekStatus {
+        match self.client.link.seek(stream, to, AtEnd::Stop, 0) {
+            Ok(()) => {
+                self.drive();
+                self.client.link.take_seek_status(stream)
+            }
+            Err(fault) => SeekStatus::Failed(fault),
+        }
+    }
+
+    /// Asserts that neither link holds anything.
+    ///
+    /// # Panics
+    /// When one does.
+    pub fn assert_at_rest(&self) {
+        for end in [&self.client, &self.server] {
+            assert_eq!(end.link.stats(), LinkStats::default(), "{:?}", end.link.side());
+        }
+    }
+}
+
+/// Whether a stream carries this kind.
+#[must_use]
+pub fn kind_of(link: &Link, stream: StreamId) -> Option<Kind> {
+    Some(link.stream_info(stream)?.kind)
+}

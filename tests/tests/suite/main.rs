@@ -1,0 +1,9 @@
+//! What a link does, one small story each: alone with a hand-made peer, or with another link.
+
+mod calls;
+mod closing;
+mod faults;
+mod framing;
+mod reading;
+mod schedule;
+mod seeking;
