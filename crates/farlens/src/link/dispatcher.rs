@@ -76,7 +76,7 @@ async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open
     let wanted = shared.with(|state| {
         let wanted = state.proto.accept(stream, accepted);
         if wanted {
-            state.add_source(stream, Source::new(source));
+            state.add_source(stream, Source::new(source, moving));
         }
         wanted
     });

@@ -96,13 +96,15 @@ impl Watcher {
 /// The data of a stream that the peer opened. Dropping it ends what works on it.
 pub(crate) struct Source {
     pub(crate) data: Arc<dyn ErasedData>,
+    /// Whether the peer is to hear of changes, also before the task that waits for them runs.
+    moving: bool,
     read: Option<AbortHandle>,
     changes: Option<AbortHandle>,
 }
 
 impl Source {
-    pub(crate) fn new(data: Arc<dyn ErasedData>) -> Self {
-        Self { data, read: None, changes: None }
+    pub(crate) fn new(data: Arc<dyn ErasedData>, moving: bool) -> Self {
+        Self { data, moving, read: None, changes: None }
     }
 }
 
@@ -364,7 +366,7 @@ impl State {
 
     /// The sources whose peers follow them, with their streams.
     pub(crate) fn followed_sources(&self) -> Vec<(StreamId, Arc<dyn ErasedData>)> {
-        let followed = self.sources.iter().filter(|(_, source)| source.changes.is_some());
+        let followed = self.sources.iter().filter(|(_, source)| source.moving);
         followed.map(|(&stream, source)| (stream, Arc::clone(&source.data))).collect()
     }
 
