@@ -105,3 +105,16 @@ fn what_is_not_there_is_gone() {
     until(&mut watch, "gone", "/a");
     assert_eq!(watch.end().0, 3, "the failure is told when all is over");
 }
+
+#[test]
+fn a_followed_file_that_is_cut_is_gone() {
+    let home = Home::new();
+    let grow = home.write("grow.log", "one\n");
+    let served = home.serve(["--follow".as_ref(), grow.as_os_str()]);
+    let mut watch = home.start(["watch", "--json", &served.ticket]);
+    assert_eq!(watch.json()["event"], "opened");
+    File::options().write(true).open(&grow).and_then(|log| log.set_len(1)).unwrap();
+    let gone = watch.json();
+    assert_eq!((&gone["event"], &gone["code"]), (&json!("gone"), &json!("E0704")));
+    assert_eq!(watch.end().0, 1);
+}

@@ -86,7 +86,7 @@ async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open
     }
 }
 
-/// Tells the peer of each change of the data until the end is final.
+/// Tells the peer of each change of the data until the end is final or the data has failed.
 async fn follow(
     shared: Arc<Shared>,
     stream: StreamId,
@@ -95,6 +95,10 @@ async fn follow(
 ) {
     while !seen.ended {
         seen = data.changed(seen).await;
+        // A change for the worse, as when a file was cut, is no state but a failure.
+        if let Err(error) = data.state().await {
+            return shared.with(|inner| inner.proto.refuse(stream, to_fault(&error)));
+        }
         let state = to_wire(seen.clone());
         shared.with(|inner| inner.proto.handle_state(stream, state));
     }
