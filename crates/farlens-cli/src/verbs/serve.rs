@@ -97,6 +97,7 @@ pub(crate) async fn run(global: &Global, args: &Serve) -> Result<Exit> {
     };
     announce(global, args, &server, &ticket, &plan.shown);
 
+    let taps: Vec<_> = plan.feeds.iter().map(|feed| feed.tap.clone()).collect();
     let (told, mut fed) = mpsc::channel(plan.feeds.len().max(1));
     for feed in plan.feeds {
         feed.start(args.skip_bad, report_bad(global), told.clone())?;
@@ -114,6 +115,8 @@ pub(crate) async fn run(global: &Global, args: &Serve) -> Result<Exit> {
             },
         }
     };
+    // A reader that waits for more input would hold up the drain for nothing.
+    taps.iter().for_each(feed::Tap::close);
     tokio::select! {
         biased;
         again = signals.next() => Ok(again),

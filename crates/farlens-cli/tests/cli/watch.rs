@@ -118,3 +118,22 @@ fn a_followed_file_that_is_cut_is_gone() {
     assert_eq!((&gone["event"], &gone["code"]), (&json!("gone"), &json!("E0704")));
     assert_eq!(watch.end().0, 1);
 }
+
+#[test]
+fn an_input_that_goes_on_does_not_look_ended_at_the_shutdown() {
+    let home = Home::new();
+    let mut served = home.serve(["-", "--jsonl"]);
+    served.process.write(b"1\n");
+    let mut watch = home.start(["watch", "--json", &served.ticket]);
+    assert_eq!(watch.json()["event"], "opened");
+    let mut iter = home.start(["iter", "--json", &served.ticket]);
+    assert_eq!(iter.line(), "1\n");
+    served.process.terminate();
+    let gone = until(&mut watch, "gone", "/stdin");
+    assert!(gone.iter().all(|event| event["event"] != "ended"), "{gone:?}");
+    assert_eq!(gone.last().map(|event| &event["code"]), Some(&json!("E0604")));
+    assert_eq!(watch.end(), (0, String::new()));
+    let (exit, text) = iter.end();
+    assert!(exit == 6 && text.contains("E0604") && text.contains("1 entities arrived"), "{text}");
+    assert_eq!(served.process.end().0, 0);
+}

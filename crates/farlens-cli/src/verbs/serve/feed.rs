@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::mpsc;
 
@@ -29,7 +30,39 @@ pub(super) struct Feed {
     pub(super) input: Input,
     /// Whether lines of JSON become entities.
     pub(super) lines: bool,
-    pub(super) writer: SpoolWriter,
+    pub(super) tap: Tap,
+}
+
+/// The way into a spool, which a shutdown closes while its feed waits for more input.
+#[derive(Clone)]
+pub(super) struct Tap(Arc<Mutex<Option<SpoolWriter>>>);
+
+impl Tap {
+    pub(super) fn new(writer: SpoolWriter) -> Self {
+        Self(Arc::new(Mutex::new(Some(writer))))
+    }
+
+    fn push(&self, element: &[u8]) -> Result<()> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(writer) => writer.push(element),
+            None => Err(going_away()),
+        }
+    }
+
+    fn take(&self) -> Option<SpoolWriter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Nothing more comes in: readers who wait for more hear of the shutdown.
+    pub(super) fn close(&self) {
+        if let Some(writer) = self.take() {
+            writer.fail_with(&going_away());
+        }
+    }
+}
+
+fn going_away() -> Error {
+    Error::new(Code::GOING_AWAY, "the server is shutting down")
 }
 
 /// How a feed ended.
@@ -66,7 +99,7 @@ impl Feed {
     }
 
     fn run(self, skip_bad: bool, skip: &impl Fn(&Error)) -> Result<Done> {
-        let Self { input, lines, mut writer, .. } = self;
+        let Self { input, lines, tap, .. } = self;
         let name = match &input {
             Input::Stdin => "standard input".to_owned(),
             Input::File(path) => path.display().to_string(),
@@ -76,19 +109,15 @@ impl Feed {
             Input::File(path) => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
         };
         let fed = opened.map_err(|error| unreadable(&name, error)).and_then(|reader| match lines {
-            true => feed_lines(BufReader::new(reader), &name, skip_bad, skip, &mut writer),
-            false => feed_bytes(reader, &name, &mut writer),
+            true => feed_lines(BufReader::new(reader), &name, skip_bad, skip, &tap),
+            false => feed_bytes(reader, &name, &tap),
         });
-        match fed {
-            Ok(done) => {
-                writer.finish();
-                Ok(done)
-            }
-            Err(error) => {
-                writer.fail(error.message());
-                Err(error)
-            }
+        match (tap.take(), &fed) {
+            (Some(writer), Ok(_)) => writer.finish(),
+            (Some(writer), Err(error)) => writer.fail(error.message()),
+            (None, _) => {}
         }
+        fed
     }
 }
 
@@ -96,14 +125,14 @@ fn unreadable(name: &str, error: io::Error) -> Error {
     Error::new(Code::STORAGE_IO, format!("{name} cannot be read")).with_source(error)
 }
 
-fn feed_bytes(mut reader: impl Read, name: &str, writer: &mut SpoolWriter) -> Result<Done> {
+fn feed_bytes(mut reader: impl Read, name: &str, tap: &Tap) -> Result<Done> {
     let mut block = vec![0; BLOCK_BYTES];
     let mut len = 0;
     loop {
         match reader.read(&mut block) {
             Ok(0) => return Ok(Done { len, skipped: 0, unit: "bytes" }),
             Ok(count) => {
-                writer.push(&block[..count])?;
+                tap.push(&block[..count])?;
                 len += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -117,7 +146,7 @@ fn feed_lines(
     name: &str,
     skip_bad: bool,
     skip: &impl Fn(&Error),
-    writer: &mut SpoolWriter,
+    tap: &Tap,
 ) -> Result<Done> {
     let mut done = Done { len: 0, skipped: 0, unit: "entities" };
     let (mut line, mut body) = (Vec::new(), Vec::new());
@@ -128,7 +157,7 @@ fn feed_lines(
             Ok(Line::Whole) if line.trim_ascii().is_empty() => continue,
             Ok(Line::Whole) => match encode(&line, &mut body) {
                 Ok(()) => {
-                    writer.push(&body)?;
+                    tap.push(&body)?;
                     done.len += 1;
                     continue;
                 }

@@ -2,7 +2,7 @@
 
 use super::{
     Serve,
-    feed::{Feed, Input},
+    feed::{Feed, Input, Tap},
 };
 use farlens::{Code, Directory, Error, FileData, RemotePath, Result, Server, ServerBuilder, Spool};
 use std::{
@@ -182,7 +182,7 @@ impl Plan {
         lines: bool,
     ) -> ServerBuilder {
         let (writer, data) = if lines { Spool::items() } else { Spool::bytes() };
-        self.feeds.push(Feed { path: at.to_owned(), input, lines, writer });
+        self.feeds.push(Feed { path: at.to_owned(), input, lines, tap: Tap::new(writer) });
         builder.publish(at, data)
     }
 }
