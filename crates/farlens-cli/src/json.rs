@@ -20,7 +20,7 @@
 mod read;
 mod write;
 
-pub(crate) use read::{JsonError, parse_line};
+pub(crate) use read::parse_line;
 pub(crate) use write::write;
 
 #[cfg(test)]
