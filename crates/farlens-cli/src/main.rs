@@ -4,6 +4,7 @@
 //! know goes to standard error, and `exit` says which number a failure leaves behind.
 
 mod args;
+mod bench;
 mod connect;
 mod exit;
 mod json;
