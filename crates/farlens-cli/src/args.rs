@@ -3,7 +3,7 @@
 use crate::{
     exit::{Exit, TABLE},
     output,
-    verbs::{cat, demo, id, iter, ls, serve, stat, ticket, watch},
+    verbs::{bench, cat, demo, id, iter, ls, serve, stat, ticket, watch},
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use farlens::{Code, Error};
@@ -74,6 +74,8 @@ pub(crate) enum Verb {
     Ticket(ticket::Ticket),
     /// Show the whole at work: one process, two identities, a real link between them.
     Demo(demo::Demo),
+    /// Measure how fast a link is here.
+    Bench(bench::Bench),
     /// The numbers that failures leave behind.
     #[command(hide = true, name = "exit-codes", after_help = TABLE)]
     ExitCodes,

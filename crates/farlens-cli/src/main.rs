@@ -4,7 +4,6 @@
 //! know goes to standard error, and `exit` says which number a failure leaves behind.
 
 mod args;
-#[expect(dead_code, reason = "measured by a verb of its own, which is not among these yet")]
 mod bench;
 mod connect;
 mod exit;

@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+pub(crate) mod bench;
 pub(crate) mod cat;
 pub(crate) mod demo;
 pub(crate) mod id;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<Exit> {
         Verb::Watch(args) => watch::run(global, args).await,
         Verb::Id(args) => id::run(global, args).await,
         Verb::Ticket(args) => ticket::run(global, args),
+        Verb::Bench(args) => bench::run(global, args).await,
         Verb::Demo(args) => demo::run(global, args).await,
         Verb::ExitCodes => Ok(output::lines([TABLE.to_owned()])),
     }
