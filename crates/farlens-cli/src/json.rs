@@ -1,4 +1,4 @@
-//! Between lines of JSON and [`Entity`].
+//! Between lines of JSON and [`farlens_wire::Entity`].
 //!
 //! A reader of its own rather than serde_json's: what serde_json shows of a number without losing
 //! digits is an object with a private key, which an honest document may contain as well, and its
