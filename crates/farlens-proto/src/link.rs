@@ -31,6 +31,7 @@ use farlens_wire::{
     frame::{
         Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
         call::Call,
+        link::Hello,
         stream::{Open, StreamControl},
     },
 };
@@ -285,8 +286,10 @@ impl Link {
     }
 
     fn refuse_extension(&mut self, kind: u8, id: u64, tag: u64) -> Result<(), Violation> {
-        self.check_heard()?;
         let fault = Fault::new(Code::UNSUPPORTED, format!("extension {tag} is not known here"));
+        if kind != Hello::KIND {
+            self.check_heard()?;
+        }
         match kind {
             Call::KIND => self.calls.refuse_unread(CallId(id), fault, &self.limits),
             Open::KIND if !self.side.owns(id) && id > self.last_peer_stream => {

@@ -248,7 +248,7 @@ fn values_and_schemas_are_laid_out_as_shown() {
     // A variant without fields is its number.
     let (bytes, directory) = (0u32, 2u32);
     let file = ("a.txt", bytes, Some(5u64));
-    let listing = (vec![file, ("logs", directory, None)], false);
+    let listing = (vec![file, ("logs", directory, None)], None::<&str>);
     let stat = (file, Mode::READ_FILE.flags().bits(), Bounds::up_to(position(5)), None::<&str>);
     let mut documented = lines_of("vector ");
     for (name, expected) in [

@@ -85,9 +85,8 @@ impl Guest {
 
     async fn list(&self, (path, after): ListArgs) -> Result<Vec<u8>> {
         let path = RemotePath::new(&path)?;
-        let visible = |at: &RemotePath| self.host.access.allows(&self.key, Verb::Read, at);
-        let allowed = visible(&path) || self.host.access.leads_to_any(&self.key, &path);
-        if !allowed {
+        let visible = |at: &RemotePath| self.host.access.shows(&self.key, at);
+        if !visible(&path) {
             return Err(nothing_at(&path));
         }
         encode(&self.host.publications.list(&path, after, visible).await?)

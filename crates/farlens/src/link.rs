@@ -164,16 +164,17 @@ impl Link {
     /// `NOT_FOUND`, and any failure of the link.
     pub async fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let path = RemotePath::new(path)?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries = Vec::new();
+        let mut after = None;
         loop {
-            let after = entries.last().map(|entry| entry.name.clone());
-            let args: ListArgs = (path.as_str().to_owned(), after);
+            let args: ListArgs = (path.as_str().to_owned(), after.clone());
             let page: Listing = self.call_root("list", &args).await?;
-            let more = page.more && !page.entries.is_empty();
             entries.extend(page.entries);
-            if !more {
+            // A page that leads no further would be asked for again for ever.
+            if page.next <= after {
                 return Ok(entries);
             }
+            after = page.next;
         }
     }
 

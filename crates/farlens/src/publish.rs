@@ -192,8 +192,8 @@ impl Stat {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listing {
     pub(crate) entries: Vec<Entry>,
-    /// Whether entries with greater names follow.
-    pub(crate) more: bool,
+    /// Where the next page begins: behind this name. Nothing behind the last page.
+    pub(crate) next: Option<String>,
 }
 
 /// Entries of one page: with the longest names they fit into one frame.
@@ -304,22 +304,26 @@ impl Publications {
                     if directory.stat(&components)?.kind != EntryKind::Directory {
                         return Ok(single(directory.stat(&components)?));
                     }
-                    let (entries, more) = directory.list(&components, after.as_deref(), PAGE)?;
-                    Ok(Listing { entries, more })
+                    let (entries, next) = directory.list(&components, after.as_deref(), PAGE)?;
+                    Ok(Listing { entries, next })
                 });
                 page.await.map_err(|error| name_path(error, path))?
             }
             Place::Way => Listing::default(),
         };
+        found.entries.retain(|entry| path.join(&entry.name).is_ok_and(|at| visible(&at)));
         for entry in self.published_beneath(path, &visible).await {
-            if after.as_ref().is_none_or(|after| entry.name > *after) {
+            let before = found.next.as_ref().is_none_or(|next| entry.name <= *next);
+            if before && after.as_ref().is_none_or(|after| entry.name > *after) {
                 found.entries.retain(|other| other.name != entry.name);
                 found.entries.push(entry);
             }
         }
         found.entries.sort_by(|a, b| a.name.cmp(&b.name));
-        found.more |= found.entries.len() > PAGE;
-        found.entries.truncate(PAGE);
+        if found.entries.len() > PAGE {
+            found.entries.truncate(PAGE);
+            found.next = found.entries.last().map(|entry| entry.name.clone());
+        }
         Ok(found)
     }
 
@@ -347,7 +351,7 @@ impl Publications {
 }
 
 fn single(entry: Entry) -> Listing {
-    Listing { entries: vec![entry], more: false }
+    Listing { entries: vec![entry], next: None }
 }
 
 fn file_stat(entry: Entry) -> Stat {

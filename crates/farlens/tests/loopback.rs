@@ -196,3 +196,49 @@ async fn who_is_not_known_is_refused() {
     let client = Client::builder().identity(Identity::generate().unwrap());
     assert_eq!(client.connect(&none).await.unwrap_err().code(), Code::UNKNOWN_SERVER);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_lead_nowhere_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let client = Identity::generate().unwrap();
+    let server = Server::builder()
+        .identity(Identity::generate().unwrap())
+        .authorize(client.key_id(), vec!["read /dir/b".parse().unwrap()])
+        .publish("/dir", Directory::read_only(folder.path()).unwrap())
+        .publish("/other", FixedData::bytes("x"))
+        .bind("127.0.0.1:0")
+        .await
+        .unwrap();
+    let url = format!("farlens://{}/#{}", server.local_addr(), server.key());
+    let link = Client::builder().identity(client).connect(&url).await.unwrap();
+    let names = |entries: Vec<farlens::Entry>| -> Vec<String> {
+        entries.into_iter().map(|entry| entry.name).collect()
+    };
+    assert_eq!(names(link.list("/").await.unwrap()), ["dir"]);
+    assert_eq!(names(link.list("/dir").await.unwrap()), ["b"]);
+    assert!(link.open("/dir/b").await.is_ok());
+    for path in ["/dir/a", "/other", "/none"] {
+        assert_eq!(link.open(path).await.unwrap_err().code(), Code::NOT_FOUND);
+        assert_eq!(link.stat(path).await.unwrap_err().code(), Code::NOT_FOUND);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_listing_comes_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = vec!["0450x".to_owned()];
+    for n in 0..1_000 {
+        std::fs::write(folder.path().join(format!("{n:04}")), "").unwrap();
+        expected.push(format!("{n:04}"));
+    }
+    expected.sort();
+    let builder = Server::builder()
+        .publish("/", Directory::read_only(folder.path()).unwrap())
+        .publish("/0450x", FixedData::bytes("x"));
+    let (_server, link) = start(builder).await;
+    let entries = link.list("/").await.unwrap();
+    assert_eq!(entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>(), expected);
+}

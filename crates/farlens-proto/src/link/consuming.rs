@@ -130,7 +130,7 @@ impl Link {
         }
     }
 
-    /// Asks the peer for a stream. [`Event::Changed`] tells when it is open, or why not.
+    /// Asks the peer for a stream. [`crate::Event::Changed`] tells when it is open, or why not.
     ///
     /// # Errors
     /// The link is over or the peer is leaving; the path is too long; the peer's limit on streams

@@ -9,12 +9,15 @@ use crate::{
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    Code, Limits, StreamId,
+    Code, StreamId,
     frame::{
         Fault,
         stream::{Open, State, StreamControl},
     },
 };
+
+/// What an opened frame needs besides its schema, in bytes, at most.
+const OPENED_OVERHEAD_BYTES: usize = 256;
 
 impl Link {
     pub(super) fn handle_open(&mut self, id: StreamId, open: Open) -> Result<(), Violation> {
@@ -104,7 +107,7 @@ impl Link {
             return false;
         };
         let schema = accepted.schema.as_ref().map_or(0, Vec::len);
-        if schema.saturating_add(Limits::CONTROL_BYTES / 2) > self.handshake.peer_frame_bytes() {
+        if schema.saturating_add(OPENED_OVERHEAD_BYTES) > self.handshake.peer_frame_bytes() {
             let text = format!("the schema of {schema} bytes does not fit into a frame");
             streamer.fail(Fault::new(Code::TOO_LARGE, text));
         } else {

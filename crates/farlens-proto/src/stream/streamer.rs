@@ -450,6 +450,9 @@ impl Streamer {
     }
 
     fn set_state(&mut self, state: State) {
+        if let Some(what) = state.fault() {
+            return self.fail(Fault::new(Code::INTERNAL, what));
+        }
         if let Phase::Live(live) = &mut self.phase
             && live.state != state
         {

@@ -152,6 +152,9 @@ impl Announced {
 }
 
 impl Hello {
+    /// The kind of its frame.
+    pub const KIND: u8 = HELLO;
+
     /// A greeting with the versions of this crate.
     pub fn new(limits: &Limits, agent: impl Into<String>) -> Self {
         Self {

@@ -63,8 +63,8 @@ impl Directory {
     }
 
     /// Lists the directory at `components`, sorted by the bytes of the names: the first `max`
-    /// entries after the name `after`, and whether more follow. Costs a look at every name in it,
-    /// and memory for `max` of them.
+    /// entries after the name `after`, and, if more follow, the name to go on behind. Costs a look at
+    /// every name in it, and memory for `max` of them. A file that vanishes meanwhile is left out.
     ///
     /// # Errors
     /// As [`Directory::open`].
@@ -73,11 +73,12 @@ impl Directory {
         components: &[&str],
         after: Option<&str>,
         max: usize,
-    ) -> Result<(Vec<Entry>, bool)> {
+    ) -> Result<(Vec<Entry>, Option<String>)> {
         let dir = self.lookup(components, OPEN_FLAGS.union(OFlags::DIRECTORY))?;
         let (names, more) = smallest_names(&dir, after, max).map_err(lookup_failed)?;
+        let next = names.last().filter(|_| more).cloned();
         let entries = names.into_iter().filter_map(|name| entry_at(&dir, &name)).collect();
-        Ok((entries, more))
+        Ok((entries, next))
     }
 
     /// What lies at `components`; the root itself when there are none, under an empty name.

@@ -188,7 +188,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         let now = Instant::now();
         if self.stalled.is_some_and(|since| now >= since + self.stall) {
             let text = format!("the other side took no byte for {:?}", self.stall);
-            self.shared.with_driver(|state| state.proto.handle_lost(&text));
+            let fault = Fault::new(Code::STALLED, text);
+            self.shared.with_driver(|state| state.proto.close(fault));
+            self.stalled = None;
             return true;
         }
         let deadline = self.shared.peek(farlens_proto::Link::poll_timeout);

@@ -9,6 +9,7 @@ use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -31,6 +32,8 @@ pub(crate) struct State {
     handles: HashMap<StreamId, Handle>,
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
+    /// Data of streams that are over. Dropping it may be the user's code, so the lock goes first.
+    spent: Vec<Source>,
     calls: HashMap<CallId, PendingCall>,
     /// Changes when the link is established and when it is over.
     milestone: watch::Sender<u8>,
@@ -131,6 +134,7 @@ impl Shared {
             work: VecDeque::new(),
             handles: HashMap::new(),
             sources: HashMap::new(),
+            spent: Vec::new(),
             calls: HashMap::new(),
             milestone: watch::channel(0).0,
         };
@@ -150,30 +154,38 @@ impl Shared {
 
     /// Runs `f` under the lock, then wakes whoever has to know.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        let mut wakers = Vec::new();
-        let value = {
-            let mut state = self.state.lock();
-            let value = f(&mut state);
-            state.route_events(&mut wakers);
+        self.run(|state, wakers| {
+            let value = f(state);
+            state.route_events(wakers);
             if state.proto.has_output() || state.proto.over().is_some() {
                 wakers.extend(state.driver.take());
             }
             value
-        };
-        wakers.into_iter().for_each(Waker::wake);
-        value
+        })
     }
 
     /// Runs `f` under the lock for the driver, which sees to the output itself.
     pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        let mut wakers = Vec::new();
-        let value = {
-            let mut state = self.state.lock();
-            let value = f(&mut state);
-            state.route_events(&mut wakers);
+        self.run(|state, wakers| {
+            let value = f(state);
+            state.route_events(wakers);
             value
+        })
+    }
+
+    /// Runs `f` under the lock; wakes and drops what it leaves behind when the lock is gone.
+    fn run<T>(&self, f: impl FnOnce(&mut State, &mut Vec<Waker>) -> T) -> T {
+        let mut wakers = Vec::new();
+        let (value, spent) = {
+            let mut state = self.state.lock();
+            let value = f(&mut state, &mut wakers);
+            (value, std::mem::take(&mut state.spent))
         };
         wakers.into_iter().for_each(Waker::wake);
+        for source in spent {
+            // Whose data panics when it is dropped loses that data and nothing else.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
+        }
         value
     }
 
@@ -267,7 +279,7 @@ impl State {
                         wakers.extend(pending.waker.take());
                     }
                 }
-                Event::StreamGone { stream } => drop(self.sources.remove(&stream)),
+                Event::StreamGone { stream } => self.spent.extend(self.sources.remove(&stream)),
                 Event::Admission { invite } => self.dispatch(Work::Admit { invite }, wakers),
                 Event::OpenRequested { stream, open } => {
                     self.dispatch(Work::Open { stream, open }, wakers);
@@ -388,7 +400,7 @@ impl State {
 
     /// The link is over: nothing works on data any more.
     pub(crate) fn drop_sources(&mut self) {
-        self.sources.clear();
+        self.spent.extend(self.sources.drain().map(|(_, source)| source));
     }
 }
 

@@ -205,6 +205,9 @@ impl StreamPeer {
             return Ok(());
         }
         check_state(&frame.state)?;
+        if !frame.state.bounds.contains(frame.at) {
+            return Err(Violation::protocol("a seek led out of the bounds"));
+        }
         self.state = frame.state;
         // Where a newer seek waits this one is as if it had never been, should that one fail.
         if self.seeks.waiting.is_none() {
