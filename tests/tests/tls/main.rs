@@ -6,6 +6,7 @@
 mod cuts;
 mod handshake;
 mod hostile_client;
+mod observers;
 
 use farlens::{
     ByteStream, Client, Code, FixedData, Grant, Identity, Limits, Link, Pattern, RemotePath,
