@@ -7,6 +7,7 @@ mod cuts;
 mod handshake;
 mod hostile_client;
 mod observers;
+mod shutdown;
 
 use farlens::{
     ByteStream, Client, Code, FixedData, Grant, Identity, Limits, Link, Pattern, RemotePath,
