@@ -16,12 +16,16 @@ use crate::{
 use farlens_proto::{self as proto, Config, Fault, LinkStats, PeerIdentity};
 use farlens_wire::{Code, Element, Limits, ObjectId, Side};
 use fault::to_error;
+use futures::FutureExt;
 use shared::Shared;
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
 };
+
+/// Entries of one listing that this side keeps: what a peer sends must have a bound.
+const MAX_LISTED: usize = 1_000_000;
 
 /// A link with one peer, cheap to clone.
 ///
@@ -161,7 +165,7 @@ impl Link {
     /// for every 200 entries.
     ///
     /// # Errors
-    /// `NOT_FOUND`, and any failure of the link.
+    /// `NOT_FOUND`; `TOO_LARGE` beyond 1,000,000 entries; any failure of the link.
     pub async fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let path = RemotePath::new(path)?;
         let mut entries: Vec<Entry> = Vec::new();
@@ -170,6 +174,15 @@ impl Link {
             let args: ListArgs = (path.as_str().to_owned(), after);
             let page: Listing = self.call_root("list", &args).await?;
             let more = page.more && !page.entries.is_empty();
+            let (known, before) = (entries.len(), args.1.as_ref());
+            if before.is_some_and(|before| page.entries.iter().any(|new| new.name <= *before)) {
+                let text = "the other side lists the same names again";
+                return Err(Error::new(Code::PROTOCOL_VIOLATION, text));
+            }
+            if known.saturating_add(page.entries.len()) > MAX_LISTED {
+                let text = format!("more than {MAX_LISTED} entries are listed at {path}");
+                return Err(Error::new(Code::TOO_LARGE, text));
+            }
             entries.extend(page.entries);
             if !more {
                 return Ok(entries);
@@ -219,7 +232,8 @@ impl Link {
     pub(crate) async fn drain(&self) {
         let followed = self.0.shared.with(|state| state.followed_sources());
         for (stream, data) in followed {
-            if let Ok(state) = data.state().await {
+            let state = AssertUnwindSafe(async { data.state().await }).catch_unwind();
+            if let Ok(Ok(state)) = state.await {
                 let state = driver::to_wire(state);
                 self.0.shared.with(|inner| inner.proto.handle_state(stream, state));
             }

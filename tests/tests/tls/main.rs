@@ -6,11 +6,12 @@
 mod cuts;
 mod handshake;
 mod hostile_client;
+mod hostile_server;
 mod observers;
 mod shutdown;
 
 use farlens::{
-    ByteStream, Client, Code, FixedData, Grant, Identity, Limits, Link, Pattern, RemotePath,
+    ByteStream, Client, Code, Error, FixedData, Grant, Identity, Limits, Link, Pattern, RemotePath,
     Server, ServerBuilder, Verb,
 };
 use farlens_tests::{
@@ -125,6 +126,14 @@ async fn drain(stream: &mut ByteStream) -> (Vec<u8>, farlens::Result<()>) {
             Err(error) => return (all, Err(error)),
         }
     }
+}
+
+/// The error of the library inside one of `tokio::io`.
+fn inner(error: &std::io::Error) -> &Error {
+    error
+        .get_ref()
+        .and_then(|error| error.downcast_ref())
+        .expect("it holds an error of the library")
 }
 
 /// The code of a failure.
