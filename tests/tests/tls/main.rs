@@ -9,6 +9,7 @@ mod hostile_client;
 mod hostile_server;
 mod observers;
 mod shutdown;
+mod silence;
 
 use farlens::{
     ByteStream, Client, Code, Error, FixedData, Grant, Identity, Limits, Link, Pattern, RemotePath,

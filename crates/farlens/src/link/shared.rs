@@ -9,14 +9,21 @@ use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use tokio::{sync::watch, task::AbortHandle, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::Instant,
+};
 
 /// What the tasks and the handles of one link share.
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Told when the link is established and when it is over.
+    news: Notify,
     origin: Instant,
 }
 
@@ -32,8 +39,33 @@ pub(crate) struct State {
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
     calls: HashMap<CallId, PendingCall>,
-    /// Tasks that wait for the link to be established or over.
-    waiters: Vec<Waker>,
+}
+
+/// What follows from a change, once the lock is gone: it runs code of others.
+#[derive(Default)]
+struct Aftermath {
+    wakers: Vec<Waker>,
+    /// Whether the link was established or is over.
+    news: bool,
+    /// Data that nobody reads any more.
+    sources: Vec<Source>,
+}
+
+impl Aftermath {
+    fn happen(self, news: &Notify) {
+        self.wakers.into_iter().for_each(Waker::wake);
+        if self.news {
+            news.notify_waiters();
+        }
+        for source in self.sources {
+            discard(source);
+        }
+    }
+}
+
+/// Drops what may be user code, which may panic.
+pub(crate) fn discard<T>(value: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 
 /// Something that the peer asked for and that may take a while.
@@ -42,6 +74,7 @@ pub(crate) enum Work {
     Admit { invite: Option<Vec<u8>> },
     Open { stream: StreamId, open: Open },
     Call { call: CallId, object: ObjectId, method: String, args: Vec<u8> },
+    Cancel { call: CallId },
     Over,
 }
 
@@ -130,9 +163,8 @@ impl Shared {
             handles: HashMap::new(),
             sources: HashMap::new(),
             calls: HashMap::new(),
-            waiters: Vec::new(),
         };
-        Arc::new(Self { state: Mutex::new(state), origin: Instant::now() })
+        Arc::new(Self { state: Mutex::new(state), news: Notify::new(), origin: Instant::now() })
     }
 
     /// The moment, as the machines count it.
@@ -148,30 +180,30 @@ impl Shared {
 
     /// Runs `f` under the lock, then wakes whoever has to know.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        let mut wakers = Vec::new();
+        let mut after = Aftermath::default();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
-            state.route_events(&mut wakers);
+            state.route_events(&mut after);
             if state.proto.has_output() || state.proto.over().is_some() {
-                wakers.extend(state.driver.take());
+                after.wakers.extend(state.driver.take());
             }
             value
         };
-        wakers.into_iter().for_each(Waker::wake);
+        after.happen(&self.news);
         value
     }
 
     /// Runs `f` under the lock for the driver, which sees to the output itself.
     pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        let mut wakers = Vec::new();
+        let mut after = Aftermath::default();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
-            state.route_events(&mut wakers);
+            state.route_events(&mut after);
             value
         };
-        wakers.into_iter().for_each(Waker::wake);
+        after.happen(&self.news);
         value
     }
 
@@ -192,17 +224,14 @@ impl Shared {
 
     /// Waits until `done` has an answer; it is asked again when the link is established or over.
     pub(crate) async fn wait_for<T>(&self, done: impl Fn(&proto::Link) -> Option<T>) -> T {
-        std::future::poll_fn(|cx| {
-            let mut state = self.state.lock();
-            match done(&state.proto) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    state.waiters.push(cx.waker().clone());
-                    Poll::Pending
-                }
+        loop {
+            let mut news = std::pin::pin!(self.news.notified());
+            news.as_mut().enable();
+            if let Some(value) = self.peek(&done) {
+                return value;
             }
-        })
-        .await
+            news.await;
+        }
     }
 
     /// Calls a method of an object of the peer. Dropping the future gives the call up.
@@ -257,18 +286,19 @@ impl Drop for CallGuard<'_> {
 
 impl State {
     /// Hands every event to whoever it is for, and collects whom to wake.
-    fn route_events(&mut self, wakers: &mut Vec<Waker>) {
+    fn route_events(&mut self, after: &mut Aftermath) {
+        let wakers = &mut after.wakers;
         while let Some(event) = self.proto.poll_event() {
             match event {
                 Event::Changed { stream } => self.tell_handle(stream, wakers),
-                Event::Established => wakers.append(&mut self.waiters),
+                Event::Established => after.news = true,
                 Event::Answered { call, outcome } => {
                     if let Some(pending) = self.calls.get_mut(&call) {
                         pending.outcome = Some(outcome);
                         wakers.extend(pending.waker.take());
                     }
                 }
-                Event::StreamGone { stream } => drop(self.sources.remove(&stream)),
+                Event::StreamGone { stream } => after.sources.extend(self.sources.remove(&stream)),
                 Event::Admission { invite } => self.dispatch(Work::Admit { invite }, wakers),
                 Event::OpenRequested { stream, open } => {
                     self.dispatch(Work::Open { stream, open }, wakers);
@@ -276,9 +306,10 @@ impl State {
                 Event::Called { call, object, method, args, .. } => {
                     self.dispatch(Work::Call { call, object, method, args }, wakers);
                 }
+                Event::Cancelled { call } => self.dispatch(Work::Cancel { call }, wakers),
                 Event::Over { .. } => {
                     self.dispatch(Work::Over, wakers);
-                    wakers.append(&mut self.waiters);
+                    after.news = true;
                     wakers.extend(self.driver.take());
                 }
                 _ => {}
@@ -388,8 +419,8 @@ impl State {
     }
 
     /// The link is over: nothing works on data any more.
-    pub(crate) fn drop_sources(&mut self) {
-        self.sources.clear();
+    pub(crate) fn take_sources(&mut self) -> Vec<Source> {
+        self.sources.drain().map(|(_, source)| source).collect()
     }
 }
 
