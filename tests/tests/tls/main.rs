@@ -10,6 +10,8 @@ mod hostile_server;
 mod observers;
 mod shutdown;
 mod silence;
+mod sources;
+mod streams;
 
 use farlens::{
     ByteStream, Client, Code, Error, FixedData, Grant, Identity, Limits, Link, Pattern, RemotePath,
