@@ -42,6 +42,9 @@ pub(crate) const TEST: &[Step] = &[
         ..step("doc --workspace --no-deps", Shown)
     },
     step("test --workspace", Counted),
+    step("run --release -p farlens-tests --bin farlens-sim -- --seeds 5000", Shown),
+    step("run --release -p farlens-tests --bin farlens-sim -- --seeds 5000 --first fresh", Shown),
+    step("run --release -p farlens-cli -- demo", Shown),
 ];
 
 #[cfg(test)]

@@ -35,12 +35,6 @@ pub(crate) struct Plan {
     pub(crate) entities: u64,
 }
 
-impl Default for Plan {
-    fn default() -> Self {
-        Self { rounds: 5, bytes: 2 << 30, entities: 1_000_000 }
-    }
-}
-
 /// Measures everything and hands over each result as soon as it is there.
 pub(crate) async fn loopback(plan: Plan, mut show: impl FnMut(Cell)) -> Result<()> {
     let peak = if std::env::var_os("SKIPMEM").is_some() {

@@ -1,4 +1,4 @@
-//! Between lines of JSON and [`Entity`].
+//! Between lines of JSON and [`farlens_wire::Entity`].
 //!
 //! A reader of its own rather than serde_json's: what serde_json shows of a number without losing
 //! digits is an object with a private key, which an honest document may contain as well, and its
@@ -20,7 +20,7 @@
 mod read;
 mod write;
 
-pub(crate) use read::{JsonError, parse_line};
+pub(crate) use read::parse_line;
 pub(crate) use write::write;
 
 #[cfg(test)]

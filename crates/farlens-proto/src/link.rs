@@ -10,31 +10,28 @@
 //! outputs.
 
 mod calls;
+mod consuming;
 mod handshake;
 mod schedule;
+mod serving;
 mod shutdown;
 mod timers;
 
 use crate::{
     error::Violation,
-    event::{DataRequest, Event, Reply},
+    event::Event,
     identity::PeerIdentity,
-    stream::{
-        peer::{OpenRequest, ReadOutcome, StreamInfo, StreamPeer},
-        recv::{ReceiveBudget, Window},
-        seek::SeekStatus,
-        streamer::{Accepted, Streamer},
-    },
+    stream::{peer::StreamPeer, recv::ReceiveBudget, streamer::Streamer},
     time::Time,
 };
 use bytes::{Bytes, BytesMut};
 use calls::Calls;
 use farlens_wire::{
-    AtEnd, CallId, Code, FrameDecoder, Limits, ObjectId, Pos, Position, Side, StreamId,
+    CallId, Code, FrameDecoder, Limits, ObjectId, Side, StreamId,
     frame::{
         Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
         call::Call,
-        stream::{Failed, Open, State, StreamControl},
+        stream::{Open, StreamControl},
     },
 };
 use handshake::Handshake;
@@ -188,54 +185,6 @@ impl Link {
         }
     }
 
-    /// What is known of a stream that this side opened, once it is open.
-    #[must_use]
-    pub fn stream_info(&self, stream: StreamId) -> Option<&StreamInfo> {
-        self.peers.get(&stream)?.info()
-    }
-
-    /// What a stream was opened with.
-    #[must_use]
-    pub fn stream_request(&self, stream: StreamId) -> Option<&OpenRequest> {
-        Some(self.peers.get(&stream)?.request())
-    }
-
-    /// What the data of a stream looks like, as last told.
-    #[must_use]
-    pub fn stream_state(&self, stream: StreamId) -> Option<&State> {
-        Some(self.peers.get(&stream)?.state())
-    }
-
-    /// The position of the next element that a read gives.
-    #[must_use]
-    pub fn stream_position(&self, stream: StreamId) -> Option<Position> {
-        Some(self.peers.get(&stream)?.position())
-    }
-
-    /// Why a stream that this side opened is over, if it is.
-    #[must_use]
-    pub fn stream_over(&self, stream: StreamId) -> Option<&Fault> {
-        self.peers.get(&stream)?.over()
-    }
-
-    /// Why reading failed at the present position, if it did; a seek may help.
-    #[must_use]
-    pub fn stream_fault(&self, stream: StreamId) -> Option<&Fault> {
-        self.peers.get(&stream)?.broken()
-    }
-
-    /// Whether a read would give elements.
-    #[must_use]
-    pub fn is_readable(&self, stream: StreamId) -> bool {
-        self.peers.get(&stream).is_some_and(StreamPeer::is_readable)
-    }
-
-    /// Whether everything that the streamer has was consumed.
-    #[must_use]
-    pub fn is_up_to_date(&self, stream: StreamId) -> bool {
-        self.peers.get(&stream).is_some_and(StreamPeer::is_up_to_date)
-    }
-
     // --- inputs ------------------------------------------------------------------------------
 
     /// Bytes from the peer. What they break ends the link with [`Event::Over`].
@@ -347,124 +296,6 @@ impl Link {
         }
     }
 
-    fn handle_open(&mut self, id: StreamId, open: Open) -> Result<(), Violation> {
-        if id.0 <= self.last_peer_stream {
-            return Err(Violation::protocol("a stream id was used twice"));
-        }
-        let (held, allowed) = (self.streamers.len(), self.limits.streams as usize);
-        let mut streamer = Streamer::asked(open.clone());
-        if self.shutdown.refuses_work() {
-            streamer.fail(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
-        } else if held >= allowed {
-            let text = format!("at most {allowed} streams may be open on a link");
-            streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text));
-        } else {
-            streamer.tell();
-            self.events.push_back(Event::OpenRequested { stream: id, open });
-        }
-        self.add_streamer(id, streamer)
-    }
-
-    /// Keeps a stream of the peer, if only until its refusal is sent. A peer that does not take
-    /// refusals and goes on asking is at fault.
-    fn add_streamer(&mut self, id: StreamId, streamer: Streamer) -> Result<(), Violation> {
-        let allowed = self.limits.streams as usize;
-        if self.streamers.len() >= allowed.saturating_mul(2) {
-            let text = format!("at most {allowed} streams may be open on a link");
-            return Err(Violation::new(Code::TOO_MANY_STREAMS, text));
-        }
-        self.last_peer_stream = id.0;
-        self.streamers.insert(id, streamer);
-        self.refresh_streamer(id);
-        Ok(())
-    }
-
-    /// A frame from the opener of a stream to this side, which has the data.
-    fn handle_opener_frame(
-        &mut self,
-        id: StreamId,
-        control: &StreamControl,
-        now: Time,
-    ) -> Result<(), Violation> {
-        if !matches!(
-            control,
-            StreamControl::Limit(_) | StreamControl::Seek(_) | StreamControl::Close(_)
-        ) {
-            return Err(Violation::protocol("a frame that only a streamer sends"));
-        }
-        let Some(streamer) = self.streamers.get_mut(&id) else { return Ok(()) };
-        match control {
-            StreamControl::Limit(limit) => streamer.handle_limit(*limit)?,
-            StreamControl::Seek(seek) => streamer.handle_seek(*seek)?,
-            _ => {
-                if streamer.is_asked() && !self.resets.take(now) {
-                    let text = "too many streams were taken back unanswered";
-                    return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
-                }
-                streamer.handle_close();
-            }
-        }
-        self.refresh_streamer(id);
-        Ok(())
-    }
-
-    /// A frame from the streamer to this side, which opened the stream.
-    fn handle_streamer_frame(&mut self, id: StreamId, frame: StreamFrame) -> Result<(), Violation> {
-        if let StreamFrame::Control(
-            StreamControl::Open(_)
-            | StreamControl::Limit(_)
-            | StreamControl::Seek(_)
-            | StreamControl::Close(_),
-        ) = frame
-        {
-            return Err(Violation::protocol("a frame that only an opener sends"));
-        }
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        let budget = &mut self.budget;
-        match frame {
-            StreamFrame::Data(data) => peer.handle_data(data)?,
-            StreamFrame::Items(data) => peer.handle_items(data, self.limits.message_bytes)?,
-            StreamFrame::ItemPart { total, part } => {
-                peer.handle_part(total, &part, self.limits.message_bytes)?;
-            }
-            StreamFrame::Control(control) => match control {
-                StreamControl::Opened(opened) => {
-                    peer.handle_opened(opened)?;
-                    peer.start_delayed_seek(budget);
-                }
-                StreamControl::Sought(frame) => peer.handle_sought(frame, budget)?,
-                StreamControl::SeekFailed(frame) => peer.handle_seek_failed(frame, budget)?,
-                StreamControl::State(state) => peer.handle_state(state)?,
-                StreamControl::UpToDate(frame) => peer.handle_up_to_date(frame)?,
-                StreamControl::End(frame) => peer.handle_end(frame)?,
-                StreamControl::Broken(frame) => peer.handle_broken(frame)?,
-                StreamControl::Failed(Failed { fault }) => self.end_peer(id, fault),
-                StreamControl::Closed(_) => {
-                    let fault = Fault::new(Code::CLOSED, "the stream was closed");
-                    self.end_peer(id, fault);
-                }
-                _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
-            },
-            _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
-        }
-        self.refresh_peer(id);
-        self.changed.insert(id);
-        Ok(())
-    }
-
-    /// A stream that this side opened is over; it is forgotten once its consumer is gone, too.
-    fn end_peer(&mut self, id: StreamId, fault: Fault) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        if peer.is_closing() {
-            self.peers.remove(&id);
-            self.schedule.forget(id);
-        } else {
-            peer.handle_over(fault, &mut self.budget);
-            self.refresh_peer(id);
-            self.changed.insert(id);
-        }
-    }
-
     fn refuse_extension(&mut self, kind: u8, id: u64, tag: u64) -> Result<(), Violation> {
         self.check_heard()?;
         let fault = Fault::new(Code::UNSUPPORTED, format!("extension {tag} is not known here"));
@@ -476,22 +307,6 @@ impl Link {
                 self.add_streamer(StreamId(id), streamer)
             }
             _ => Err(Violation(fault)),
-        }
-    }
-
-    /// The answer to a [`DataRequest`].
-    pub fn handle_reply(&mut self, stream: StreamId, serial: u64, reply: Reply) {
-        if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.handle_reply(serial, reply, self.handshake.peer_message_bytes());
-            self.refresh_streamer(stream);
-        }
-    }
-
-    /// The data below a stream looks different.
-    pub fn handle_state(&mut self, stream: StreamId, state: State) {
-        if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.handle_state(state);
-            self.refresh_streamer(stream);
         }
     }
 
@@ -522,100 +337,6 @@ impl Link {
         self.close(fault);
     }
 
-    /// Asks the peer for a stream. [`Event::Changed`] tells when it is open, or why not.
-    ///
-    /// # Errors
-    /// The link is over or the peer is leaving; the path is too long; the peer's limit on streams
-    /// is reached.
-    pub fn open(&mut self, request: OpenRequest) -> Result<StreamId, Fault> {
-        self.shutdown.check_new_work()?;
-        if request.path.len() > Limits::PATH_BYTES {
-            let text = format!("a path has at most {} bytes", Limits::PATH_BYTES);
-            return Err(Fault::new(Code::BAD_ADDRESS, text));
-        }
-        let allowed = self.handshake.peer_limits().streams;
-        if self.peers.len() as u64 >= allowed {
-            let text = format!("the other side allows {allowed} streams on a link");
-            return Err(Fault::new(Code::TOO_MANY_STREAMS, text));
-        }
-        let id = StreamId(self.next_stream);
-        self.next_stream = self.next_stream.saturating_add(2);
-        let window = Window::from_limits(&self.limits);
-        self.peers.insert(id, StreamPeer::open(request, window, &mut self.budget));
-        self.refresh_peer(id);
-        Ok(id)
-    }
-
-    /// Takes up to `max` elements of a stream.
-    pub fn read(&mut self, stream: StreamId, max: u64) -> ReadOutcome {
-        let Some(peer) = self.peers.get_mut(&stream) else {
-            return ReadOutcome::Failed(Fault::new(Code::CLOSED, "the stream is closed"));
-        };
-        let outcome = peer.read(max, &mut self.budget);
-        self.refresh_peer(stream);
-        outcome
-    }
-
-    /// Goes elsewhere in a stream whose consumer holds `held` elements that it has not used.
-    /// [`Link::take_seek_status`] tells how it went.
-    ///
-    /// # Errors
-    /// What is known to be impossible without asking: the stream is over, or its mode forbids it.
-    pub fn seek(
-        &mut self,
-        stream: StreamId,
-        to: Pos,
-        at_end: AtEnd,
-        held: u64,
-    ) -> Result<(), Fault> {
-        let Some(peer) = self.peers.get_mut(&stream) else {
-            return Err(Fault::new(Code::CLOSED, "the stream is closed"));
-        };
-        let outcome = peer.seek(to, at_end, held, &mut self.budget);
-        self.refresh_peer(stream);
-        outcome
-    }
-
-    /// What became of the last seek; success and failure are told once.
-    pub fn take_seek_status(&mut self, stream: StreamId) -> SeekStatus {
-        self.peers.get_mut(&stream).map_or(SeekStatus::Idle, StreamPeer::take_seek_status)
-    }
-
-    /// The consumer of a stream is gone.
-    pub fn close_stream(&mut self, stream: StreamId) {
-        let Some(peer) = self.peers.get_mut(&stream) else { return };
-        if peer.close(&mut self.budget) {
-            self.peers.remove(&stream);
-            self.schedule.forget(stream);
-        } else {
-            self.refresh_peer(stream);
-        }
-    }
-
-    /// Gives the peer the stream that it asked for. Says whether it still wants it.
-    pub fn accept(&mut self, stream: StreamId, accepted: Accepted) -> bool {
-        let Some(streamer) = self.streamers.get_mut(&stream).filter(|s| s.is_asked()) else {
-            return false;
-        };
-        let schema = accepted.schema.as_ref().map_or(0, Vec::len);
-        if schema.saturating_add(Limits::CONTROL_BYTES / 2) > self.handshake.peer_frame_bytes() {
-            let text = format!("the schema of {schema} bytes does not fit into a frame");
-            streamer.fail(Fault::new(Code::TOO_LARGE, text));
-        } else {
-            streamer.accept(accepted);
-        }
-        self.refresh_streamer(stream);
-        true
-    }
-
-    /// Refuses the stream that the peer asked for, or ends one that it has.
-    pub fn refuse(&mut self, stream: StreamId, fault: Fault) {
-        if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.fail(fault);
-            self.refresh_streamer(stream);
-        }
-    }
-
     /// Calls a method of an object that the peer exports. [`Event::Answered`] brings the outcome.
     ///
     /// # Errors
@@ -643,14 +364,6 @@ impl Link {
             return;
         }
         self.end_idle_streams(fault);
-    }
-
-    fn end_idle_streams(&mut self, fault: &Fault) {
-        let idle = |(&id, streamer): (&StreamId, &Streamer)| streamer.is_idle().then_some(id);
-        let ids: Vec<_> = self.streamers.iter().filter_map(idle).collect();
-        for id in ids {
-            self.refuse(id, fault.clone());
-        }
     }
 
     /// Ends the link now: the reason is the last frame that the peer gets.
@@ -691,21 +404,6 @@ impl Link {
         self.events.pop_front()
     }
 
-    /// The next piece of work on data.
-    pub fn poll_request(&mut self) -> Option<DataRequest> {
-        for _ in 0..self.schedule.hungry_len() {
-            let id = self.schedule.next_hungry()?;
-            let room = self.schedule.room();
-            let Some(streamer) = self.streamers.get_mut(&id) else { continue };
-            let request = streamer.poll_request(id, room);
-            self.refresh_streamer(id);
-            if request.is_some() {
-                return request;
-            }
-        }
-        None
-    }
-
     /// Appends frames to `out` until it has [`BATCH_BYTES`] or nothing more may go.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) {
         self.handshake.put(out);
@@ -731,19 +429,6 @@ impl Link {
                 } else {
                     self.refresh_streamer(id);
                 }
-            }
-        }
-    }
-
-    fn put_data(&mut self, out: &mut BytesMut) {
-        while let Some((id, room)) = self.schedule.next_data(BATCH_BYTES.saturating_sub(out.len()))
-        {
-            let room = room.min(self.handshake.peer_frame_bytes());
-            let Some(streamer) = self.streamers.get_mut(&id) else { continue };
-            let sent = streamer.put_data(out, id, room);
-            self.refresh_streamer(id);
-            if !sent {
-                return;
             }
         }
     }
@@ -774,43 +459,9 @@ impl Link {
             && (self.is_drained() || self.streamers.values().any(Streamer::is_idle))
     }
 
-    fn forget_streamer(&mut self, id: StreamId) {
-        if self.streamers.remove(&id).is_some() {
-            self.schedule.forget(id);
-        }
-    }
-
     /// When [`Link::handle_timeout`] wants to be called, and why.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Time, TimeoutReason)> {
         self.timers.next()
-    }
-
-    // --- bookkeeping -------------------------------------------------------------------------
-
-    /// Tells the scheduler what a stream of the peer has to send and to ask for.
-    fn refresh_streamer(&mut self, id: StreamId) {
-        if let Some(streamer) = self.streamers.get_mut(&id) {
-            if streamer.take_farewell() {
-                self.events.push_back(Event::StreamGone { stream: id });
-            }
-            self.schedule.set(
-                id,
-                schedule::Needs {
-                    control: streamer.has_control(),
-                    data: streamer.has_data(),
-                    hungry: streamer.wants_request(),
-                    queued: streamer.queued(),
-                    reserved: streamer.reserved(),
-                },
-            );
-        }
-    }
-
-    fn refresh_peer(&mut self, id: StreamId) {
-        if let Some(peer) = self.peers.get(&id) {
-            let control = peer.has_control();
-            self.schedule.set(id, schedule::Needs { control, ..schedule::Needs::default() });
-        }
     }
 }

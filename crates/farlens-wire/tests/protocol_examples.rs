@@ -2,6 +2,7 @@
 //! list every kind and every code, and its sentences have ids of their own.
 
 use bytes::Bytes;
+use farlens_macros::Schema;
 use farlens_wire::{
     AtEnd, Bounds, CallId, Code, Epoch, Flags, FrameDecoder, Kind, Limits, Mode, ObjectId, Pos,
     Position, StreamId,
@@ -14,7 +15,10 @@ use farlens_wire::{
             SeekFailed, Sought, State, StreamControl, Target, UpToDate,
         },
     },
+    schema::SchemaDoc,
+    typed,
 };
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 const DOCUMENT: &str = include_str!("../../../docs/protocol.md");
@@ -77,7 +81,7 @@ fn examples() -> Vec<(&'static str, Frame)> {
                     kind: Some(Kind::Bytes),
                     start: Pos::START,
                     at_end: AtEnd::Stop,
-                    credit: credit(262_144, 65_536),
+                    credit: credit(262_144, 262_144),
                     fingerprint: None,
                 },
             )
@@ -117,7 +121,7 @@ fn examples() -> Vec<(&'static str, Frame)> {
             let part = data(0, 10, b"wxy");
             Frame::Stream(StreamId(3), StreamFrame::ItemPart { total: 5, part })
         }),
-        ("limit", control(1, Limit { epoch: Epoch::FIRST, credit: credit(327_680, 131_072) })),
+        ("limit", control(1, Limit { epoch: Epoch::FIRST, credit: credit(327_680, 327_680) })),
         ("seek", {
             control(
                 1,
@@ -126,7 +130,7 @@ fn examples() -> Vec<(&'static str, Frame)> {
                     to: Pos::Abs(position(7)),
                     from: position(13),
                     at_end: AtEnd::Stop,
-                    credit: credit(262_144, 65_536),
+                    credit: credit(262_144, 262_144),
                 },
             )
         }),
@@ -184,13 +188,17 @@ fn unhex(text: &str) -> Vec<u8> {
     text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
 
-/// The lines `example NAME: hex…`, by name. A line that begins with two blanks goes on.
+/// The lines `example NAME: hex…`, by name.
 fn documented() -> BTreeMap<String, Vec<u8>> {
+    lines_of("example ")
+}
+
+/// The lines that begin with `word`, a name and a colon. One that begins with two blanks goes on.
+fn lines_of(word: &str) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut lines = DOCUMENT.lines().peekable();
     while let Some(line) = lines.next() {
-        let Some((name, first)) = line.strip_prefix("example ").and_then(|l| l.split_once(": "))
-        else {
+        let Some((name, first)) = line.strip_prefix(word).and_then(|l| l.split_once(": ")) else {
             continue;
         };
         let mut bytes = unhex(first);
@@ -198,7 +206,7 @@ fn documented() -> BTreeMap<String, Vec<u8>> {
             bytes.extend(unhex(more));
         }
         let before = found.insert(name.to_owned(), bytes);
-        assert!(before.is_none(), "two examples are called {name}");
+        assert!(before.is_none(), "two lines are called {word}{name}");
     }
     found
 }
@@ -213,6 +221,49 @@ fn every_example_means_what_it_says() {
         assert_eq!(decode(&bytes), [frame], "example {name}");
     }
     assert!(documented.is_empty(), "examples that nothing checks: {:?}", documented.keys());
+}
+
+/// The type that the document describes.
+#[derive(Serialize, Schema)]
+#[farlens(crate = "farlens_wire::schema")]
+struct Pose {
+    tool: String,
+    t_ns: u64,
+    m: [f32; 12],
+}
+
+fn typed(value: &impl Serialize) -> Vec<u8> {
+    let mut out = Vec::new();
+    typed::encode(value, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn values_and_schemas_are_laid_out_as_shown() {
+    let doc = SchemaDoc::of::<Pose>();
+    let mut schema = Vec::new();
+    doc.encode(&mut schema);
+    let mut m = [0.0; 12];
+    m[0] = 1.0;
+    // A variant without fields is its number.
+    let (bytes, directory) = (0u32, 2u32);
+    let file = ("a.txt", bytes, Some(5u64));
+    let listing = (vec![file, ("logs", directory, None)], false);
+    let stat = (file, Mode::READ_FILE.flags().bits(), Bounds::up_to(position(5)), None::<&str>);
+    let mut documented = lines_of("vector ");
+    for (name, expected) in [
+        ("schema", schema),
+        ("fingerprint", doc.fingerprint().0.to_vec()),
+        ("typed-value", typed(&Pose { tool: "ab".into(), t_ns: 300, m })),
+        ("list-first", typed(&("/", None::<&str>))),
+        ("list-after", typed(&("/", Some("a.txt")))),
+        ("listing", typed(&listing)),
+        ("stat", typed(&stat)),
+    ] {
+        let shown = documented.remove(name);
+        assert_eq!(shown.as_deref().map(hex), Some(hex(&expected)), "vector {name}");
+    }
+    assert!(documented.is_empty(), "vectors that nothing checks: {:?}", documented.keys());
 }
 
 #[test]

@@ -147,3 +147,39 @@ impl From<Error> for io::Error {
         Self::new(kind, error)
     }
 }
+
+impl From<io::Error> for Error {
+    /// Gives back the [`Error`] that an [`io::Error`] holds, as those of the streams here do. Any
+    /// other becomes `STORAGE_IO`, and data that ended before a buffer was full `OUT_OF_RANGE`.
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(other) if other.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::new(Code::OUT_OF_RANGE, "the data ended before that").with_source(other)
+            }
+            Err(other) => Self::new(Code::STORAGE_IO, "a file operation failed").with_source(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_survive_the_io_traits() {
+        let error = Error::new(Code::LINK_LOST, "cut").with_hint("connect again");
+        let there = io::Error::from(error);
+        assert_eq!(there.kind(), io::ErrorKind::ConnectionAborted);
+        let back = Error::from(there);
+        assert_eq!((back.code(), back.hint()), (Code::LINK_LOST, Some("connect again")));
+    }
+
+    #[test]
+    fn errors_of_others_are_of_the_storage() {
+        let error = Error::from(io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(error.code(), Code::STORAGE_IO);
+        let error = Error::from(io::Error::from(io::ErrorKind::UnexpectedEof));
+        assert_eq!(error.code(), Code::OUT_OF_RANGE);
+    }
+}

@@ -1,9 +1,13 @@
 //! Runs seeds of the simulated world and says where the machines differ from the model.
 
 use farlens_tests::{rng, sim};
-use std::{panic, process::ExitCode, time::Instant};
+use std::{
+    panic,
+    process::ExitCode,
+    time::{Instant, SystemTime},
+};
 
-const USAGE: &str = "usage: farlens-sim [--seeds N] [--first S] [--trace]";
+const USAGE: &str = "usage: farlens-sim [--seeds N] [--first S|fresh] [--trace]";
 /// One in so many seeds is run twice when there are many.
 const TWICE: u64 = 50;
 
@@ -19,12 +23,21 @@ fn options() -> Option<Options> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--seeds" => options.seeds = args.next()?.parse().ok()?,
-            "--first" => options.first = args.next()?.parse().ok()?,
+            "--first" => {
+                let first = args.next()?;
+                options.first = if first == "fresh" { fresh() } else { first.parse().ok()? };
+            }
             "--trace" => options.trace = true,
             _ => return None,
         }
     }
     Some(options)
+}
+
+/// A seed that no run before has begun with.
+fn fresh() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64
 }
 
 /// The outcome of a seed; a panic is one, too.

@@ -290,14 +290,24 @@ fn a_payload_that_is_not_canonical_ends_the_link() {
 }
 
 #[test]
-fn a_path_of_the_longest_kind_fits_through_the_smallest_frames() {
+fn a_path_too_long_for_the_other_sides_frames_is_refused_here() {
+    let longest = "x".repeat(Limits::PATH_BYTES);
     let mut smallest = Limits::default();
     smallest.frame_bytes = 4 << 10;
-    let mut pair = Pair::new(smallest.clone(), smallest);
-    let stream = pair.open(request(&"x".repeat(Limits::PATH_BYTES)));
-    assert_eq!(pair.server.over(), None);
-    assert_eq!(pair.client.link.stream_over(stream).map(|f| f.code), Some(Code::NOT_FOUND));
-    let refused = pair.client.link.open(request(&"x".repeat(Limits::PATH_BYTES + 1)));
+    for (limits, code) in [(smallest, Code::BAD_ADDRESS), (Limits::default(), Code::NOT_FOUND)] {
+        let mut pair = Pair::serving_with(limits, Vec::new());
+        let outcome = match pair.client.link.open(request(&longest)) {
+            Err(fault) => fault,
+            Ok(stream) => {
+                pair.drive();
+                pair.client.link.stream_over(stream).expect("nothing is published").clone()
+            }
+        };
+        assert_eq!(outcome.code, code);
+        assert_eq!(pair.server.over(), None);
+    }
+    let mut pair = Pair::serving(Vec::new());
+    let refused = pair.client.link.open(request(&format!("{longest}x")));
     assert_eq!(refused.unwrap_err().code, Code::BAD_ADDRESS);
 }
 

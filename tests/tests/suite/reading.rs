@@ -473,3 +473,32 @@ fn chunks_are_what_the_stream_carries() {
     assert_eq!(farlens_tests::pair::kind_of(&pair.client.link, stream), Some(Kind::Items));
     assert!(matches!(pair.read(stream, 1), ReadOutcome::Some(Chunk::Items(_))));
 }
+
+#[test]
+fn a_streamer_that_counts_bytes_as_elements_is_not_held_back() {
+    let mut script = Script::client();
+    for kind in [None, Some(Kind::Bytes)] {
+        let wanted = farlens_proto::OpenRequest { kind, ..request("0") };
+        let stream = script.link.open(wanted).unwrap();
+        let asked = script.frames();
+        let accepted = Source::growing_bytes(3, 10).accepted();
+        let opened = farlens_wire::frame::stream::Opened {
+            kind: accepted.kind,
+            mode: accepted.mode,
+            state: accepted.state,
+            at: position(0),
+            fingerprint: None,
+            schema: None,
+        };
+        script.send(&script::control(stream.0, &opened));
+        let credit = |frame: &Frame| match frame {
+            Frame::Stream(_, StreamFrame::Control(StreamControl::Limit(limit))) => {
+                Some(limit.credit)
+            }
+            Frame::Stream(_, StreamFrame::Control(StreamControl::Open(open))) => Some(open.credit),
+            _ => None,
+        };
+        let told = asked.iter().chain(&script.frames()).filter_map(credit).last().unwrap();
+        assert!(told.elements >= told.bytes, "{told:?}");
+    }
+}

@@ -25,7 +25,7 @@ fn sample(n: u64) -> Sample {
         time_ns: 1_700_000_000_000_000_000 + n,
         value: n as f64 * 0.5,
         label: format!("probe-{}", n % 100),
-        valid: n % 3 == 0,
+        valid: n.is_multiple_of(3),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Both directions in tables, against serde_json, and against bombs.
 
-use super::read::Fault;
+use super::read::{Fault, JsonError};
 use super::*;
 use farlens_wire::Entity;
 use proptest::prelude::*;

@@ -3,27 +3,20 @@
 //! The request is kept whole, so that the same stream can be opened again from where its consumer
 //! stands.
 
+mod input;
+
 use super::{
     recv::{Receive, ReceiveBudget, Window},
     seek::{SeekStatus, Seeks, Wish},
     streamer::wish_allowed,
 };
-use crate::{
-    buffer::{
-        StreamBuffer,
-        chunk::{BatchBuilder, Chunk, ItemBatch},
-    },
-    error::Violation,
-};
+use crate::buffer::{StreamBuffer, chunk::Chunk};
 use bytes::BytesMut;
 use farlens_wire::{
     AtEnd, Code, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
     frame::{
         Fault,
-        stream::{
-            Broken, Close, Credit, Data, End, Limit, Open, Opened, Seek, SeekFailed, Sought, State,
-            StreamControl, Target, UpToDate,
-        },
+        stream::{Close, Credit, Limit, Open, Seek, State, StreamControl, Target},
     },
 };
 
@@ -196,271 +189,6 @@ impl StreamPeer {
         !self.buffer.is_empty()
     }
 
-    // --- input -------------------------------------------------------------------------------
-
-    pub(crate) fn handle_opened(&mut self, opened: Opened) -> Result<(), Violation> {
-        if self.phase == Phase::Closing {
-            return Ok(());
-        }
-        if self.phase != Phase::Opening {
-            return Err(Violation::protocol("a stream was opened twice"));
-        }
-        let wanted = self.request.flags.without(opened.mode.flags()) == Flags::NONE
-            && self.request.kind.is_none_or(|kind| kind == opened.kind);
-        check_state(&opened.state)?;
-        if !wanted || !opened.state.bounds.contains(opened.at) {
-            return Err(Violation::protocol("a stream was opened otherwise than asked"));
-        }
-        self.position = opened.at;
-        self.state = opened.state;
-        self.info = Some(StreamInfo {
-            kind: opened.kind,
-            mode: opened.mode,
-            fingerprint: opened.fingerprint,
-            schema: opened.schema,
-            opened_at: opened.at,
-        });
-        self.phase = Phase::Open;
-        Ok(())
-    }
-
-    /// Whether a frame of `epoch` is for the present; an older one is stale.
-    fn is_current(&self, epoch: Epoch) -> Result<bool, Violation> {
-        if epoch > self.epoch || self.phase == Phase::Opening {
-            return Err(Violation::protocol("a frame of an epoch that was not asked for"));
-        }
-        let current = epoch == self.epoch && self.phase == Phase::Open;
-        let ended = matches!(self.finish, Some(Finish::End(_) | Finish::Broken(_)));
-        if current && (self.seeks.under_way || ended) {
-            return Err(Violation::protocol(
-                "elements before the answer to a seek or after the end",
-            ));
-        }
-        Ok(current)
-    }
-
-    fn check_place(&self, at: Position) -> Result<(), Violation> {
-        if self.position.forward(self.buffer.elements()) == Some(at) {
-            return Ok(());
-        }
-        Err(Violation::protocol("elements that do not follow the ones before"))
-    }
-
-    fn check_kind(&self, kind: Kind) -> Result<(), Violation> {
-        if self.info.as_ref().is_some_and(|info| info.kind == kind) {
-            return Ok(());
-        }
-        Err(Violation::protocol("elements of another kind than the stream's"))
-    }
-
-    pub(crate) fn handle_data(&mut self, data: Data) -> Result<(), Violation> {
-        if !self.is_current(data.epoch)? {
-            return Ok(());
-        }
-        self.check_kind(Kind::Bytes)?;
-        self.check_place(data.at)?;
-        let length = data.payload.len() as u64;
-        data.at.forward(length).ok_or_else(|| Violation::protocol("bytes beyond 2^63-1"))?;
-        self.receive.take_bytes(length)?;
-        self.deliver(Chunk::Bytes(data.payload));
-        Ok(())
-    }
-
-    pub(crate) fn handle_items(
-        &mut self,
-        data: Data,
-        message_bytes: usize,
-    ) -> Result<(), Violation> {
-        if !self.is_current(data.epoch)? {
-            return Ok(());
-        }
-        self.check_kind(Kind::Items)?;
-        self.check_place(data.at)?;
-        let (at, encoded) = (data.at, data.payload.len() as u64);
-        let batch = ItemBatch::parse(data.payload).map_err(|_| {
-            Violation::new(Code::MALFORMED, "the lengths of entities do not add up")
-        })?;
-        if batch.is_empty() || self.partial.is_some() {
-            return Err(Violation::protocol("no entities, or between the parts of one"));
-        }
-        at.forward(batch.count()).ok_or_else(|| Violation::protocol("entities beyond 2^63-1"))?;
-        self.receive.take_items(batch.count(), encoded, || batch.last_encoded_len() as u64)?;
-        let chunk = Chunk::Items(batch);
-        if chunk.first_over(message_bytes).is_some() {
-            return Err(too_large(message_bytes));
-        }
-        self.deliver(chunk);
-        Ok(())
-    }
-
-    pub(crate) fn handle_part(
-        &mut self,
-        total: u64,
-        part: &Data,
-        message_bytes: usize,
-    ) -> Result<(), Violation> {
-        if !self.is_current(part.epoch)? {
-            return Ok(());
-        }
-        self.check_kind(Kind::Items)?;
-        self.check_place(part.at)?;
-        let total = usize::try_from(total).ok().filter(|&total| total <= message_bytes);
-        let total = total.ok_or_else(|| too_large(message_bytes))?;
-        let mut partial = match self.partial.take() {
-            Some(partial) => partial,
-            None => {
-                self.receive.check_item_start(0)?;
-                Partial { total, bytes: BytesMut::new() }
-            }
-        };
-        let filled = partial.bytes.len().saturating_add(part.payload.len());
-        if partial.total != total || filled > total {
-            return Err(Violation::protocol("the parts of an entity do not add up"));
-        }
-        // Copied on purpose: an entity must be contiguous to be decoded.
-        partial.bytes.extend_from_slice(&part.payload);
-        if filled < total {
-            self.partial = Some(partial);
-            return Ok(());
-        }
-        let mut batch = BatchBuilder::default();
-        batch.push(&partial.bytes);
-        let batch = batch.finish();
-        let length = batch.encoded().len() as u64;
-        self.receive.take_items(1, length, || length)?;
-        self.deliver(Chunk::Items(batch));
-        Ok(())
-    }
-
-    fn deliver(&mut self, chunk: Chunk) {
-        self.finish = None;
-        self.buffer.push(chunk);
-    }
-
-    /// What follows elements follows the last of them, and no part of one.
-    fn check_tail(&self, at: Position) -> Result<(), Violation> {
-        if self.partial.is_some() {
-            return Err(Violation::protocol("an entity was not sent to its end"));
-        }
-        self.check_place(at)
-    }
-
-    pub(crate) fn handle_up_to_date(&mut self, frame: UpToDate) -> Result<(), Violation> {
-        if self.is_current(frame.epoch)? {
-            self.check_tail(frame.at)?;
-            self.finish = Some(Finish::UpToDate);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn handle_end(&mut self, frame: End) -> Result<(), Violation> {
-        if self.is_current(frame.epoch)? {
-            self.check_tail(frame.at)?;
-            self.finish = Some(Finish::End(frame.at));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn handle_broken(&mut self, frame: Broken) -> Result<(), Violation> {
-        if self.is_current(frame.epoch)? {
-            self.check_tail(frame.at)?;
-            self.finish = Some(Finish::Broken(frame.fault));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn handle_state(&mut self, state: State) -> Result<(), Violation> {
-        if self.phase == Phase::Opening {
-            return Err(Violation::protocol("news of a stream that is not open"));
-        }
-        check_state(&state)?;
-        self.state = state;
-        Ok(())
-    }
-
-    pub(crate) fn handle_sought(
-        &mut self,
-        frame: Sought,
-        budget: &mut ReceiveBudget,
-    ) -> Result<(), Violation> {
-        if !self.take_answer(frame.epoch)? {
-            return Ok(());
-        }
-        check_state(&frame.state)?;
-        self.state = frame.state;
-        // Where a newer seek waits this one is as if it had never been, should that one fail.
-        if self.seeks.waiting.is_none() {
-            self.position = frame.at;
-            self.at_end = self.seeks.at_end;
-        }
-        if !std::mem::take(&mut self.seeks.silent) {
-            self.seeks.outcome = Some(Ok(frame.at));
-        }
-        self.start_waiting_seek(budget);
-        Ok(())
-    }
-
-    pub(crate) fn handle_seek_failed(
-        &mut self,
-        frame: SeekFailed,
-        budget: &mut ReceiveBudget,
-    ) -> Result<(), Violation> {
-        if !self.take_answer(frame.epoch)? {
-            return Ok(());
-        }
-        check_state(&frame.state)?;
-        self.state = frame.state;
-        if std::mem::take(&mut self.seeks.silent) {
-            self.finish = Some(Finish::Broken(frame.fault));
-        } else {
-            self.seeks.outcome = Some(Err(frame.fault));
-            if self.seeks.waiting.is_none() {
-                let back = Wish { to: Pos::Abs(self.position), at_end: self.at_end };
-                self.send_seek(back, budget);
-                self.seeks.silent = true;
-            }
-        }
-        self.start_waiting_seek(budget);
-        Ok(())
-    }
-
-    /// Takes the answer to the seek under way; says whether anybody still cares.
-    fn take_answer(&mut self, epoch: Epoch) -> Result<bool, Violation> {
-        if self.phase == Phase::Closing {
-            return Ok(false);
-        }
-        if !self.seeks.under_way || epoch != self.epoch {
-            return Err(Violation::protocol("an answer to a seek that was not made"));
-        }
-        self.seeks.under_way = false;
-        Ok(true)
-    }
-
-    fn start_waiting_seek(&mut self, budget: &mut ReceiveBudget) {
-        if !self.seeks.under_way
-            && let Some(wish) = self.seeks.waiting.take()
-        {
-            self.seeks.outcome = None;
-            self.send_seek(wish, budget);
-        }
-    }
-
-    /// The stream, or its link, is over. What is buffered stays readable.
-    pub(crate) fn handle_over(&mut self, fault: Fault, budget: &mut ReceiveBudget) {
-        if self.over().is_some() {
-            return;
-        }
-        self.phase = Phase::Over(fault.clone());
-        self.slots = Slots::default();
-        self.partial = None;
-        self.receive.release(budget);
-        let answered = self.seeks.under_way && !self.seeks.silent || self.seeks.waiting.is_some();
-        self.seeks = Seeks { outcome: self.seeks.outcome.take(), ..Seeks::default() };
-        if answered {
-            self.seeks.outcome = Some(Err(fault));
-        }
-    }
-
     // --- commands ----------------------------------------------------------------------------
 
     /// Takes up to `max` elements.
@@ -588,6 +316,31 @@ impl StreamPeer {
         unsent
     }
 
+    /// The stream, or its link, is over. What is buffered stays readable.
+    pub(crate) fn handle_over(&mut self, fault: Fault, budget: &mut ReceiveBudget) {
+        if self.over().is_some() {
+            return;
+        }
+        self.phase = Phase::Over(fault.clone());
+        self.slots = Slots::default();
+        self.partial = None;
+        self.receive.release(budget);
+        let answered = self.seeks.under_way && !self.seeks.silent || self.seeks.waiting.is_some();
+        self.seeks = Seeks { outcome: self.seeks.outcome.take(), ..Seeks::default() };
+        if answered {
+            self.seeks.outcome = Some(Err(fault));
+        }
+    }
+
+    fn start_waiting_seek(&mut self, budget: &mut ReceiveBudget) {
+        if !self.seeks.under_way
+            && let Some(wish) = self.seeks.waiting.take()
+        {
+            self.seeks.outcome = None;
+            self.send_seek(wish, budget);
+        }
+    }
+
     // --- output ------------------------------------------------------------------------------
 
     pub(crate) const fn has_control(&self) -> bool {
@@ -597,7 +350,7 @@ impl StreamPeer {
     /// Appends the frames that wait.
     pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) {
         let slots = std::mem::take(&mut self.slots);
-        let credit = self.receive.granted();
+        let credit = self.credit();
         if slots.open {
             StreamControl::Open(self.open_frame(credit)).put(out, id.0);
         }
@@ -610,6 +363,14 @@ impl StreamPeer {
         if slots.close {
             StreamControl::Close(Close {}).put(out, id.0);
         }
+    }
+
+    /// What the streamer may send. On bytes it may hold back at the elements, too: they bind no less.
+    fn credit(&self) -> Credit {
+        let Credit { bytes, elements } = self.receive.granted();
+        let kind = self.info.as_ref().map_or(self.request.kind, |info| Some(info.kind));
+        let least = if kind == Some(Kind::Bytes) { bytes } else { 0 };
+        Credit { bytes, elements: elements.max(least) }
     }
 
     fn open_frame(&self, credit: Credit) -> Open {
@@ -627,12 +388,4 @@ impl StreamPeer {
 
 fn closed() -> Fault {
     Fault::new(Code::CLOSED, "the stream is closed")
-}
-
-fn too_large(message_bytes: usize) -> Violation {
-    Violation::new(Code::TOO_LARGE, format!("an entity of more than {message_bytes} bytes"))
-}
-
-fn check_state(state: &State) -> Result<(), Violation> {
-    state.fault().map_or(Ok(()), |what| Err(Violation::protocol(what)))
 }

@@ -113,6 +113,12 @@ impl SpoolWriter {
         self.end(Ended::Failed(Code::SOURCE_FAILED, text.into()));
     }
 
+    /// Ends the sequence with a failure of another kind, such as `GOING_AWAY` when the producer is
+    /// told to stop: readers get its code and text after the last element.
+    pub fn fail_with(self, error: &Error) {
+        self.end(Ended::Failed(error.code(), error.message().to_owned()));
+    }
+
     /// The first end stays.
     fn end(&self, ended: Ended) {
         self.shared.log.lock().ended.get_or_insert(ended);

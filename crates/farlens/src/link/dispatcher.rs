@@ -87,7 +87,7 @@ async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open
     let wanted = shared.with(|state| {
         let wanted = state.proto.accept(stream, accepted);
         if wanted {
-            state.add_source(stream, Source::new(source));
+            state.add_source(stream, Source::new(source, moving));
         }
         wanted
     });
@@ -97,7 +97,7 @@ async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open
     }
 }
 
-/// Tells the peer of each change of the data until the end is final.
+/// Tells the peer of each change of the data until the end is final or the data has failed.
 async fn follow(
     shared: Arc<Shared>,
     stream: StreamId,
@@ -105,11 +105,18 @@ async fn follow(
     mut seen: DataState,
 ) {
     while !seen.ended {
-        let changed = AssertUnwindSafe(async { data.changed(seen).await }).catch_unwind();
-        let Ok(state) = changed.await else {
-            return shared.with(|inner| inner.proto.refuse(stream, panicked()));
+        let change = AssertUnwindSafe(async {
+            let changed = data.changed(seen).await;
+            // A change for the worse, as when a file was cut, is no state but a failure.
+            data.state().await.map(|_| changed)
+        });
+        seen = match change.catch_unwind().await {
+            Ok(Ok(changed)) => changed,
+            Ok(Err(error)) => {
+                return shared.with(|inner| inner.proto.refuse(stream, to_fault(&error)));
+            }
+            Err(_) => return shared.with(|inner| inner.proto.refuse(stream, panicked())),
         };
-        seen = state;
         let state = to_wire(seen.clone());
         shared.with(|inner| inner.proto.handle_state(stream, state));
     }

@@ -13,17 +13,11 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use tokio::{
-    sync::{Notify, watch},
-    task::AbortHandle,
-    time::Instant,
-};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
 /// What the tasks and the handles of one link share.
 pub(crate) struct Shared {
     state: Mutex<State>,
-    /// Told when the link is established and when it is over.
-    news: Notify,
     origin: Instant,
 }
 
@@ -39,24 +33,21 @@ pub(crate) struct State {
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
     calls: HashMap<CallId, PendingCall>,
+    /// Changes when the link is established and when it is over.
+    milestone: watch::Sender<u8>,
 }
 
 /// What follows from a change, once the lock is gone: it runs code of others.
 #[derive(Default)]
 struct Aftermath {
     wakers: Vec<Waker>,
-    /// Whether the link was established or is over.
-    news: bool,
     /// Data that nobody reads any more.
     sources: Vec<Source>,
 }
 
 impl Aftermath {
-    fn happen(self, news: &Notify) {
+    fn happen(self) {
         self.wakers.into_iter().for_each(Waker::wake);
-        if self.news {
-            news.notify_waiters();
-        }
         for source in self.sources {
             discard(source);
         }
@@ -129,13 +120,15 @@ impl Watcher {
 /// The data of a stream that the peer opened. Dropping it ends what works on it.
 pub(crate) struct Source {
     pub(crate) data: Arc<dyn ErasedData>,
+    /// Whether the peer is to hear of changes, also before the task that waits for them runs.
+    moving: bool,
     read: Option<AbortHandle>,
     changes: Option<AbortHandle>,
 }
 
 impl Source {
-    pub(crate) fn new(data: Arc<dyn ErasedData>) -> Self {
-        Self { data, read: None, changes: None }
+    pub(crate) fn new(data: Arc<dyn ErasedData>, moving: bool) -> Self {
+        Self { data, moving, read: None, changes: None }
     }
 }
 
@@ -163,8 +156,9 @@ impl Shared {
             handles: HashMap::new(),
             sources: HashMap::new(),
             calls: HashMap::new(),
+            milestone: watch::channel(0).0,
         };
-        Arc::new(Self { state: Mutex::new(state), news: Notify::new(), origin: Instant::now() })
+        Arc::new(Self { state: Mutex::new(state), origin: Instant::now() })
     }
 
     /// The moment, as the machines count it.
@@ -190,7 +184,7 @@ impl Shared {
             }
             value
         };
-        after.happen(&self.news);
+        after.happen();
         value
     }
 
@@ -203,7 +197,7 @@ impl Shared {
             state.route_events(&mut after);
             value
         };
-        after.happen(&self.news);
+        after.happen();
         value
     }
 
@@ -224,13 +218,13 @@ impl Shared {
 
     /// Waits until `done` has an answer; it is asked again when the link is established or over.
     pub(crate) async fn wait_for<T>(&self, done: impl Fn(&proto::Link) -> Option<T>) -> T {
+        let mut milestone = self.state.lock().milestone.subscribe();
         loop {
-            let mut news = std::pin::pin!(self.news.notified());
-            news.as_mut().enable();
             if let Some(value) = self.peek(&done) {
                 return value;
             }
-            news.await;
+            // The sender lives as long as this.
+            let _ = milestone.changed().await;
         }
     }
 
@@ -291,7 +285,7 @@ impl State {
         while let Some(event) = self.proto.poll_event() {
             match event {
                 Event::Changed { stream } => self.tell_handle(stream, wakers),
-                Event::Established => after.news = true,
+                Event::Established => self.milestone.send_modify(|passed| *passed += 1),
                 Event::Answered { call, outcome } => {
                     if let Some(pending) = self.calls.get_mut(&call) {
                         pending.outcome = Some(outcome);
@@ -309,7 +303,7 @@ impl State {
                 Event::Cancelled { call } => self.dispatch(Work::Cancel { call }, wakers),
                 Event::Over { .. } => {
                     self.dispatch(Work::Over, wakers);
-                    after.news = true;
+                    self.milestone.send_modify(|passed| *passed += 1);
                     wakers.extend(self.driver.take());
                 }
                 _ => {}
@@ -398,7 +392,7 @@ impl State {
 
     /// The sources whose peers follow them, with their streams.
     pub(crate) fn followed_sources(&self) -> Vec<(StreamId, Arc<dyn ErasedData>)> {
-        let followed = self.sources.iter().filter(|(_, source)| source.changes.is_some());
+        let followed = self.sources.iter().filter(|(_, source)| source.moving);
         followed.map(|(&stream, source)| (stream, Arc::clone(&source.data))).collect()
     }
 

@@ -178,15 +178,18 @@ async fn changes_are_told_by_level_and_coalesced() {
 async fn a_failure_comes_after_the_last_element_and_is_no_end() {
     let dropped: fn(SpoolWriter) = drop;
     let failed: fn(SpoolWriter) = |writer| writer.fail("the sensor is gone");
-    for (end, text) in
-        [(failed, "the sensor is gone"), (dropped, "the producer left without finishing")]
-    {
+    let stopped: fn(SpoolWriter) = |writer| writer.fail_with(&Error::new(Code::GOING_AWAY, "bye"));
+    for (end, code, text) in [
+        (failed, Code::SOURCE_FAILED, "the sensor is gone"),
+        (dropped, Code::SOURCE_FAILED, "the producer left without finishing"),
+        (stopped, Code::GOING_AWAY, "bye"),
+    ] {
         let (mut writer, data) = Spool::bytes();
         writer.push(b"abc").expect("space");
         end(writer);
         assert_eq!(bytes_at(&data, 1, ALL).await, Some(b"bc".to_vec()));
         let error = read(&data, 3, ALL).await.expect_err("a failure");
-        assert_eq!((error.code(), error.message()), (Code::SOURCE_FAILED, text));
+        assert_eq!((error.code(), error.message()), (code, text));
         assert!(!data.state().await.expect("known").ended);
     }
 }

@@ -1,0 +1,131 @@
+//! What can be typed: the options of all verbs, the list of verbs, and how bad usage is answered.
+
+use crate::{
+    exit::{Exit, TABLE},
+    output,
+    verbs::{bench, cat, demo, id, iter, ls, serve, stat, ticket, watch},
+};
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use farlens::{Code, Error};
+use std::{path::PathBuf, time::Duration};
+
+/// Publish files, directories and live sequences; read, seek, iterate and watch them from afar.
+#[derive(Parser, Debug)]
+#[command(name = "farlens", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  farlens serve scans/ct.raw            prints a ticket; on the other machine:
+  farlens cat TICKET > ct.raw
+  farlens cat TICKET --range -512.. | xxd
+  journalctl -f -o json | farlens serve - --jsonl --at /log
+  farlens iter TICKET --from -100       the last hundred entities, as lines of JSON
+  farlens watch TICKET
+  farlens help exit-codes               the numbers that failures leave behind
+
+A TARGET is farlens://host[:port]/path[#KEYID], or the flp1… or fls1… word that `farlens serve`
+prints, perhaps followed by a path: TICKET/sub/file. Left out, it comes from --ticket-file or
+FARLENS_TICKET; a TARGET that starts with / is then a path beneath it.";
+
+/// Options that every verb takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Global {
+    /// One JSON object per line on standard output; errors are objects on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but data and errors.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more on standard error; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// How long connecting may take, in seconds for each address.
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// Read the ticket from a file, so that it shows in no list of processes.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ticket_file: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Publish files, directories and standard input.
+    Serve(serve::Serve),
+    /// List what lies at a path.
+    Ls(ls::Ls),
+    /// Show what is known of one path.
+    Stat(stat::Stat),
+    /// Print bytes as they are, and entities as lines of JSON.
+    Cat(cat::Cat),
+    /// Print entities as lines of JSON, from anywhere in the sequence.
+    Iter(iter::Iter),
+    /// Print a line for each change of one or many streams.
+    Watch(watch::Watch),
+    /// Show the key by which others know this user, and make it at the first use.
+    Id(id::Id),
+    /// Explain a ticket.
+    Ticket(ticket::Ticket),
+    /// Show the whole at work: one process, two identities, a real link between them.
+    Demo(demo::Demo),
+    /// Measure how fast a link is here.
+    Bench(bench::Bench),
+    /// The numbers that failures leave behind.
+    #[command(hide = true, name = "exit-codes", after_help = TABLE)]
+    ExitCodes,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "a time-out is longer than nothing".to_owned())
+}
+
+/// Answers what could not be understood, and requests for help.
+pub(crate) fn refuse(error: &clap::Error) -> Exit {
+    let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if help || !wants_json() {
+        let _ = error.print();
+        return if help { Exit::OK } else { Exit::USAGE };
+    }
+    let text = error.render().to_string();
+    let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.trim().trim_start_matches("error: ");
+    let error = Error::new(Code::USAGE, message).with_hint(hint.trim().replace("\n\n", "; "));
+    let global = Global { json: true, quiet: false, verbose: 0, timeout: None, ticket_file: None };
+    output::report(&global, &error);
+    Exit::USAGE
+}
+
+/// Whether `--json` was typed, for usage that clap could not parse.
+fn wants_json() -> bool {
+    let typed = std::env::args_os().skip(1).take_while(|word| word != "--");
+    typed.into_iter().any(|word| word == "--json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_out_is_a_number_of_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["", "0", "-1", "x", "1e40", "nan"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! From what was typed to a link.
+
+use crate::{args::Global, output};
+use clap::Args;
+use farlens::{Client, Code, Error, Link, Result, Target};
+use std::{io::Read, path::Path};
+
+/// What a verb works on.
+#[derive(Args, Debug)]
+pub(crate) struct TargetArg {
+    /// A URL or a ticket, perhaps with a path behind it.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+}
+
+/// More than the longest ticket.
+const TICKET_FILE_BYTES: u64 = 16 << 10;
+
+/// The target that was named, or the one of `--ticket-file` or `FARLENS_TICKET`.
+pub(crate) fn target(global: &Global, typed: Option<&str>) -> Result<Target> {
+    match typed {
+        Some(path) if path.starts_with('/') => Target::parse(&(kept_ticket(global)? + path)),
+        Some(typed) => {
+            let target = Target::parse(typed)?;
+            if target.invite().is_some() {
+                output::note(
+                    global,
+                    "warning: this ticket is a secret, and other users of this machine can see the \
+                     command line; --ticket-file and FARLENS_TICKET keep it hidden (-q for silence)",
+                );
+            }
+            Ok(target)
+        }
+        None => Target::parse(&kept_ticket(global)?),
+    }
+}
+
+/// The ticket that was not typed.
+fn kept_ticket(global: &Global) -> Result<String> {
+    if let Some(file) = &global.ticket_file {
+        return read_ticket(file);
+    }
+    match std::env::var("FARLENS_TICKET") {
+        Ok(ticket) if !ticket.trim().is_empty() => Ok(ticket.trim().to_owned()),
+        _ => Err(Error::new(Code::USAGE, "no TARGET is given")
+            .with_hint("name a URL or a ticket, or give one by --ticket-file or FARLENS_TICKET")),
+    }
+}
+
+fn read_ticket(path: &Path) -> Result<String> {
+    let unreadable = |error| {
+        Error::new(Code::USAGE, format!("{} cannot be read", path.display())).with_source(error)
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(TICKET_FILE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text.trim().to_owned())
+}
+
+/// Opens a link to a target.
+pub(crate) async fn link(global: &Global, target: &Target) -> Result<Link> {
+    let builder = match global.timeout {
+        Some(timeout) => Client::builder().timeout(timeout),
+        None => Client::builder(),
+    };
+    builder.connect_to(target).await
+}
+
+/// Opens a link to where an argument leads.
+pub(crate) async fn open(global: &Global, arg: &TargetArg) -> Result<(Link, Target)> {
+    let target = target(global, arg.target.as_deref())?;
+    Ok((link(global, &target).await?, target))
+}
+
+/// An error of opening `path`, with what would have been possible.
+pub(crate) async fn explain(link: &Link, path: &str, error: Error) -> Error {
+    match error.code() {
+        Code::NOT_FOUND => {}
+        Code::OUT_OF_RANGE => return error.with_hint("`farlens stat` shows what there is"),
+        _ => return error,
+    }
+    if link.list(path).await.is_ok() {
+        let text = format!("{path} is a directory, not a stream");
+        return Error::new(Code::NOT_FOUND, text).with_hint("list it with `farlens ls`");
+    }
+    let parent = path.rfind('/').map_or("/", |end| &path[..end.max(1)]);
+    let Ok(entries) = link.list(parent).await else { return error };
+    let names: Vec<_> =
+        entries.iter().take(5).map(|entry| output::printable(&entry.name)).collect();
+    if names.is_empty() {
+        return error;
+    }
+    let more = if entries.len() > names.len() { ", …" } else { "" };
+    let hint = format!("at {parent} there is: {}{more}", names.join(", "));
+    Error::new(Code::NOT_FOUND, error.message()).with_hint(hint)
+}

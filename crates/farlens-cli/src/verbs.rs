@@ -1,0 +1,37 @@
+//! One file for each verb.
+
+pub(crate) mod bench;
+pub(crate) mod cat;
+pub(crate) mod demo;
+pub(crate) mod id;
+pub(crate) mod iter;
+pub(crate) mod ls;
+pub(crate) mod serve;
+pub(crate) mod stat;
+pub(crate) mod ticket;
+pub(crate) mod watch;
+
+use crate::{
+    args::{Cli, Verb},
+    exit::{Exit, TABLE},
+    output,
+};
+use farlens::Result;
+
+/// Does what was asked for.
+pub(crate) async fn run(cli: &Cli) -> Result<Exit> {
+    let global = &cli.global;
+    match &cli.verb {
+        Verb::Serve(args) => serve::run(global, args).await,
+        Verb::Ls(args) => ls::run(global, args).await,
+        Verb::Stat(args) => stat::run(global, args).await,
+        Verb::Cat(args) => cat::run(global, args).await,
+        Verb::Iter(args) => iter::run(global, args).await,
+        Verb::Watch(args) => watch::run(global, args).await,
+        Verb::Id(args) => id::run(global, args).await,
+        Verb::Ticket(args) => ticket::run(global, args),
+        Verb::Bench(args) => bench::run(global, args).await,
+        Verb::Demo(args) => demo::run(global, args).await,
+        Verb::ExitCodes => Ok(output::lines([TABLE.to_owned()])),
+    }
+}

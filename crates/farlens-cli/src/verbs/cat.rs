@@ -1,0 +1,71 @@
+//! `farlens cat`: bytes as they are, entities as lines of JSON.
+
+use crate::{
+    args::Global,
+    connect::{self, TargetArg},
+    exit::Exit,
+    lines,
+    pump::{self, Unit},
+    range::Range,
+    stdout::Piece,
+};
+use farlens::{ByteStream, Code, Entity, Link, OpenOptions, Result};
+use futures::Stream;
+
+/// Prints a stream or a part of it, up to the end as it is when it is reached.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Cat {
+    #[command(flatten)]
+    target: TargetArg,
+    /// The part to print: A..B, A.., ..B, or -N.. for the last N. 8K is 8192, 8KB is 8000.
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    range: Option<String>,
+}
+
+pub(crate) async fn run(global: &Global, args: &Cat) -> Result<Exit> {
+    let range: Range = args.range.as_deref().unwrap_or("..").parse()?;
+    let (link, target) = connect::open(global, &args.target).await?;
+    let path = target.path().as_str();
+    match link.open_with(path, OpenOptions::new().start(range.start())).await {
+        Ok(stream) => {
+            let length = range.length(stream.position(), stream.bounds())?;
+            pump::run(&link, Unit::Bytes, pieces(stream, length)).await
+        }
+        Err(error) if error.code() == Code::WRONG_KIND => {
+            print_entities(&link, path, range, None, false).await
+        }
+        Err(error) => Err(connect::explain(&link, path, error).await),
+    }
+}
+
+/// Prints entities of a part of a sequence, `count` of them at most.
+pub(crate) async fn print_entities(
+    link: &Link,
+    path: &str,
+    range: Range,
+    count: Option<u64>,
+    strict: bool,
+) -> Result<Exit> {
+    let options = OpenOptions::new().start(range.start());
+    let stream = match link.entities_with::<Entity>(path, options).await {
+        Ok(stream) => stream,
+        Err(error) => return Err(connect::explain(link, path, error).await),
+    };
+    let length = range.length(stream.position(), stream.bounds())?;
+    let most = count.map_or(length, |count| Some(length.map_or(count, |len| len.min(count))));
+    pump::run(link, Unit::Entities, lines::pieces(stream, most, strict)).await
+}
+
+/// The bytes of a stream as they arrive, `length` of them at most.
+fn pieces(stream: ByteStream, length: Option<u64>) -> impl Stream<Item = Result<Piece>> {
+    let left = length.unwrap_or(u64::MAX);
+    futures::stream::try_unfold((stream, left), |(mut stream, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let Some(mut bytes) = stream.next_chunk().await? else { return Ok(None) };
+        bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let left = left - bytes.len() as u64;
+        Ok(Some((Piece { bytes, items: 0 }, (stream, left))))
+    })
+}

@@ -1,0 +1,192 @@
+//! `farlens serve`: publishes files, directories and standard input until a signal comes.
+//!
+//! `plan` turns arguments into publications, `feed` fills those that come from an input, and this
+//! file announces the server and brings it to its end.
+
+mod feed;
+mod plan;
+mod signals;
+
+use crate::{args::Global, exit::Exit, output};
+use farlens::{Error, Result, Server, Ticket};
+use feed::Fed;
+use serde::Serialize;
+use signals::Signals;
+use std::{ffi::OsString, io::Write, time::Duration};
+use tokio::sync::mpsc;
+
+/// How long a shutdown lets transfers finish.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Publishes files, directories and standard input, and prints a ticket that lets one client in.
+///
+/// One file stands at /NAME, one directory alone is the root, several arguments stand at /NAME
+/// each, standard input at /stdin. The ticket carries the path of the one publication, or / when
+/// there are several. The server goes on after the end of its input, until SIGINT or SIGTERM.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Serve {
+    /// Files and directories; - is standard input.
+    #[arg(value_name = "PATH")]
+    paths: Vec<OsString>,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:5367")]
+    listen: String,
+    /// The path of the publication, when there is one.
+    #[arg(long, value_name = "/NAME")]
+    at: Option<String>,
+    /// Each line is one entity, written as JSON: the lines of standard input if that is published,
+    /// otherwise those of all files.
+    #[arg(long)]
+    jsonl: bool,
+    /// Publish what is appended later, too. With a PATH that file alone is published so, and the
+    /// option may be repeated; without one all files are.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "",
+          action = clap::ArgAction::Append)]
+    follow: Vec<OsString>,
+    /// Leave out lines that are no JSON, and count them, where they would end the input.
+    #[arg(long)]
+    skip_bad: bool,
+    /// Let everybody read who has any key. Whoever reaches the port reads everything.
+    #[arg(long)]
+    open: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  farlens serve scans/ct.raw                     at /ct.raw
+  farlens serve scans                            what is in the folder, at /
+  farlens serve --follow app.log                 a file that grows
+  farlens serve ct.raw --follow app.log          one file as it is, another followed
+  journalctl -f -o json | farlens serve - --jsonl --at /log
+  farlens serve - ct.raw --follow app.log --jsonl --listen 127.0.0.1:0 --json
+
+A bad line of --jsonl is reported with its number and ends the server with exit code 1; readers get
+the lines before it and then the failure.";
+
+/// The first line with `--json`.
+#[derive(Serialize)]
+struct Listening {
+    event: &'static str,
+    addr: String,
+    key: String,
+    ticket: String,
+}
+
+/// An input that came to its end.
+#[derive(Serialize)]
+struct Ended<'a> {
+    event: &'static str,
+    path: &'a str,
+    len: u64,
+    skipped: u64,
+}
+
+pub(crate) async fn run(global: &Global, args: &Serve) -> Result<Exit> {
+    // Whoever reads the announcement may send a signal at once.
+    let mut signals = Signals::listen()?;
+    let plan = plan::make(args)?;
+    for note in &plan.notes {
+        output::note(global, note);
+    }
+    let server = plan.builder.open_to_all(args.open).bind(plan::address(&args.listen)).await?;
+    let path = server.common_path();
+    let ticket = match args.open {
+        true => server.ticket(path)?,
+        false => server.invite(path.as_str())?,
+    };
+    announce(global, args, &server, &ticket, &plan.shown);
+
+    let taps: Vec<_> = plan.feeds.iter().map(|feed| feed.tap.clone()).collect();
+    let (told, mut fed) = mpsc::channel(plan.feeds.len().max(1));
+    for feed in plan.feeds {
+        feed.start(args.skip_bad, report_bad(global), told.clone())?;
+    }
+    drop(told);
+    let exit = loop {
+        tokio::select! {
+            _ = signals.next() => break Exit::OK,
+            Some(fed) = fed.recv() => match fed.outcome {
+                Ok(_) => tell_ended(global, &fed),
+                Err(error) => {
+                    output::report(global, &error);
+                    break Exit::of(&error);
+                }
+            },
+        }
+    };
+    // A reader that waits for more input would hold up the drain for nothing.
+    taps.iter().for_each(feed::Tap::close);
+    tokio::select! {
+        biased;
+        again = signals.next() => Ok(again),
+        () = server.shutdown(DRAIN) => Ok(exit),
+    }
+}
+
+/// A line that is left out.
+#[derive(Serialize)]
+struct Skipped {
+    event: &'static str,
+    message: String,
+}
+
+/// Reports a line that is left out.
+fn report_bad(global: &Global) -> impl Fn(&Error) + Send + 'static {
+    let global = global.clone();
+    move |error| {
+        let message = error.to_string();
+        output::note(&global, &format!("skipped: {}", output::printable(&message)));
+        if global.json {
+            output::line(&output::to_json(&Skipped { event: "skipped", message }));
+        }
+    }
+}
+
+fn tell_ended(global: &Global, fed: &Fed) {
+    let Ok(done) = &fed.outcome else { return };
+    if global.json {
+        // Nobody has to read on after the first line.
+        let (path, len, skipped) = (&*fed.path, done.len, done.skipped);
+        output::line(&output::to_json(&Ended { event: "ended", path, len, skipped }));
+    }
+    let mut text = format!("ended        {}  ({} {})", fed.path, done.len, done.unit);
+    if done.skipped > 0 {
+        text += &format!("; {} bad lines were left out", done.skipped);
+    }
+    output::note(global, &text);
+}
+
+fn announce(global: &Global, args: &Serve, server: &Server, ticket: &Ticket, shown: &[String]) {
+    let (addr, key) = (server.local_addr().to_string(), server.key());
+    if global.json {
+        let line = Listening {
+            event: "listening",
+            addr,
+            key: key.to_string(),
+            ticket: ticket.to_string(),
+        };
+        output::line(&output::to_json(&line));
+        return;
+    }
+    for line in shown {
+        output::note(global, &format!("publishing   {}", output::printable(line)));
+    }
+    output::note(global, &format!("listening    {addr}"));
+    output::note(global, &format!("this server  {}", key.grouped()));
+    if args.open {
+        let text = "open         everybody with any key may read all of it";
+        let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
+            && std::env::var_os("NO_COLOR").is_none();
+        let text = if colour { format!("\u{1b}[31m{text}\u{1b}[0m") } else { text.to_owned() };
+        let _ = writeln!(std::io::stderr(), "{text}");
+        output::note(global, "\nOn the other machine: farlens cat TICKET, with this ticket:");
+    } else {
+        output::note(
+            global,
+            "\nOn the other machine: farlens cat TICKET, with this ticket (it lets one client in, \
+             within an hour):",
+        );
+    }
+    output::line(&ticket.to_string());
+}

@@ -1,0 +1,212 @@
+//! `farlens watch`: a line for each change of one or many streams.
+//!
+//! Targets of one server share one link. A directory stands for every stream beneath it.
+
+use crate::{args::Global, connect, exit::Exit, json, output};
+use farlens::{
+    Change, Code, EntryKind, Error, Events, KeyId, Kind, Link, RemotePath, Result, StreamEvent,
+    Target,
+};
+use futures::{StreamExt, stream::select_all};
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// Prints a line for each change, until every stream is gone.
+///
+/// Entities are shown from now on. Exits with 0 when the servers shut down in good order, and with
+/// 6 when a link is lost.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Watch {
+    /// URLs or tickets, perhaps with paths; a directory means everything beneath it.
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+}
+
+/// Streams that one link is asked to watch: as many as a server allows by default.
+const STREAMS_MAX: usize = 256;
+
+/// Targets that one link serves.
+struct Group {
+    target: Target,
+    paths: Vec<RemotePath>,
+}
+
+pub(crate) async fn run(global: &Global, args: &Watch) -> Result<Exit> {
+    let mut all = Vec::new();
+    for group in groups(global, args)? {
+        let link = connect::link(global, &group.target).await?;
+        all.push(events(global, &link, &group.paths).await?);
+    }
+    let mut events = select_all(all);
+    let mut failed = None;
+    while let Some(event) = events.next().await {
+        let line = if global.json { event_json(&event) } else { event_text(&event) };
+        if let Some(line) = line
+            && !output::line(&line)
+        {
+            return Ok(Exit::OK);
+        }
+        if let Change::Gone { error } = event.change
+            && error.code() != Code::GOING_AWAY
+        {
+            failed.get_or_insert(error);
+        }
+    }
+    failed.map_or(Ok(Exit::OK), Err)
+}
+
+/// The targets by the link that they need.
+fn groups(global: &Global, args: &Watch) -> Result<Vec<Group>> {
+    let targets = match args.targets.is_empty() {
+        true => vec![connect::target(global, None)?],
+        false => {
+            let typed = args.targets.iter();
+            typed.map(|text| connect::target(global, Some(text))).collect::<Result<_>>()?
+        }
+    };
+    let mut groups: Vec<Group> = Vec::new();
+    for target in targets {
+        let path = target.path().clone();
+        match groups.iter_mut().find(|group| same_link(&group.target, &target)) {
+            Some(group) if group.paths.contains(&path) => {}
+            Some(group) => group.paths.push(path),
+            None => groups.push(Group { target, paths: vec![path] }),
+        }
+    }
+    Ok(groups)
+}
+
+/// Whether one link does for both. An invite may open what another does not.
+fn same_link(a: &Target, b: &Target) -> bool {
+    let link = |target: &Target| -> (Option<KeyId>, _, _) {
+        (target.key(), target.addresses().to_vec(), target.invite().cloned())
+    };
+    link(a) == link(b)
+}
+
+async fn events(global: &Global, link: &Link, paths: &[RemotePath]) -> Result<Events> {
+    let mut streams = Vec::new();
+    for path in paths {
+        expand(link, path, &mut streams).await?;
+    }
+    let mut seen = HashSet::new();
+    streams.retain(|path| seen.insert(path.clone()));
+    if streams.len() > STREAMS_MAX {
+        let text =
+            format!("note: the first {STREAMS_MAX} of {} streams are watched", streams.len());
+        output::note(global, &text);
+        streams.truncate(STREAMS_MAX);
+    }
+    if streams.is_empty() {
+        return Err(Error::new(Code::NOT_FOUND, "there is no stream to watch")
+            .with_hint("the directory is empty; `farlens ls` lists what there is"));
+    }
+    link.watch(streams).await
+}
+
+/// The path itself if it is a stream, or everything beneath it. A path where nothing is stays, so
+/// that it is told of as gone.
+async fn expand(link: &Link, path: &RemotePath, found: &mut Vec<RemotePath>) -> Result<()> {
+    match link.stat(path.as_str()).await {
+        Ok(stat) if stat.entry.kind == EntryKind::Directory => {}
+        // What may not be seen itself may still lead to something that may.
+        Err(error) if error.code() == Code::NOT_FOUND && link.list(path.as_str()).await.is_ok() => {
+        }
+        Ok(_) => {
+            found.push(path.clone());
+            return Ok(());
+        }
+        Err(error) if error.code() == Code::NOT_FOUND => {
+            found.push(path.clone());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    let mut waiting = vec![path.clone()];
+    while let Some(directory) = waiting.pop() {
+        for entry in link.list(directory.as_str()).await? {
+            let path = directory.join(&entry.name)?;
+            match entry.kind {
+                EntryKind::Directory => waiting.push(path),
+                _ => found.push(path),
+            }
+        }
+        if found.len() > STREAMS_MAX {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// An event as a line; fields that do not belong to it are left out.
+#[derive(Default, Serialize)]
+struct Line<'a> {
+    event: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    len: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+fn event_json(event: &StreamEvent) -> Option<String> {
+    let path = event.path.as_str();
+    let line = |event| Line { event, path, ..Line::default() };
+    let line = match &event.change {
+        Change::Opened { kind, len } => {
+            Line { kind: Some(kind_word(*kind)), len: *len, ..line("opened") }
+        }
+        Change::Item { at, value } => {
+            let mut text = output::to_json(&Line { at: Some(*at), ..line("item") });
+            // The value is written by the same hand as everywhere, behind the other fields.
+            text.pop();
+            text.push_str(",\"value\":");
+            json::write(value, &mut text).expect("a string takes every text");
+            text.push('}');
+            return Some(text);
+        }
+        Change::Grew { len } => Line { len: Some(*len), ..line("grew") },
+        Change::Gap { skipped } => Line { skipped: Some(*skipped), ..line("gap") },
+        Change::Ended { len } => Line { len: *len, ..line("ended") },
+        Change::Gone { error } => Line {
+            code: Some(error.code().to_string()),
+            message: Some(error.to_string()),
+            ..line("gone")
+        },
+        _ => return None,
+    };
+    Some(output::to_json(&line))
+}
+
+fn event_text(event: &StreamEvent) -> Option<String> {
+    let unit = |len: &Option<u64>| len.map_or_else(String::new, |len| format!(" at {len}"));
+    let text = match &event.change {
+        Change::Opened { kind, len } => format!("opened {}{}", kind_word(*kind), unit(len)),
+        Change::Item { at, value } => {
+            let mut text = format!("item {at} ");
+            json::write(value, &mut text).expect("a string takes every text");
+            text
+        }
+        Change::Grew { len } => format!("grew to {len}"),
+        Change::Gap { skipped } => format!("gap of {skipped}"),
+        Change::Ended { len } => format!("ended{}", unit(len)),
+        Change::Gone { error } => format!("gone: {error} [{}]", error.code()),
+        _ => return None,
+    };
+    Some(output::printable(&format!("{}  {text}", event.path)))
+}
+
+const fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bytes => "bytes",
+        Kind::Items => "items",
+    }
+}

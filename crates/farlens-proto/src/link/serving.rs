@@ -1,0 +1,185 @@
+//! The streams of a link that its peer opened: this side has the data.
+
+use super::{BATCH_BYTES, Link, schedule::Needs};
+use crate::{
+    error::Violation,
+    event::{DataRequest, Event, Reply},
+    stream::streamer::{Accepted, Streamer},
+    time::Time,
+};
+use bytes::BytesMut;
+use farlens_wire::{
+    Code, Limits, StreamId,
+    frame::{
+        Fault,
+        stream::{Open, State, StreamControl},
+    },
+};
+
+impl Link {
+    pub(super) fn handle_open(&mut self, id: StreamId, open: Open) -> Result<(), Violation> {
+        if id.0 <= self.last_peer_stream {
+            return Err(Violation::protocol("a stream id was used twice"));
+        }
+        let (held, allowed) = (self.streamers.len(), self.limits.streams as usize);
+        let mut streamer = Streamer::asked(open.clone());
+        if self.shutdown.refuses_work() {
+            streamer.fail(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
+        } else if held >= allowed {
+            let text = format!("at most {allowed} streams may be open on a link");
+            streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text));
+        } else {
+            streamer.tell();
+            self.events.push_back(Event::OpenRequested { stream: id, open });
+        }
+        self.add_streamer(id, streamer)
+    }
+
+    /// Keeps a stream of the peer, if only until its refusal is sent. A peer that does not take
+    /// refusals and goes on asking is at fault.
+    pub(super) fn add_streamer(
+        &mut self,
+        id: StreamId,
+        streamer: Streamer,
+    ) -> Result<(), Violation> {
+        let allowed = self.limits.streams as usize;
+        if self.streamers.len() >= allowed.saturating_mul(2) {
+            let text = format!("at most {allowed} streams may be open on a link");
+            return Err(Violation::new(Code::TOO_MANY_STREAMS, text));
+        }
+        self.last_peer_stream = id.0;
+        self.streamers.insert(id, streamer);
+        self.refresh_streamer(id);
+        Ok(())
+    }
+
+    /// A frame from the opener of a stream to this side, which has the data.
+    pub(super) fn handle_opener_frame(
+        &mut self,
+        id: StreamId,
+        control: &StreamControl,
+        now: Time,
+    ) -> Result<(), Violation> {
+        if !matches!(
+            control,
+            StreamControl::Limit(_) | StreamControl::Seek(_) | StreamControl::Close(_)
+        ) {
+            return Err(Violation::protocol("a frame that only a streamer sends"));
+        }
+        let Some(streamer) = self.streamers.get_mut(&id) else { return Ok(()) };
+        match control {
+            StreamControl::Limit(limit) => streamer.handle_limit(*limit)?,
+            StreamControl::Seek(seek) => streamer.handle_seek(*seek)?,
+            _ => {
+                if streamer.is_asked() && !self.resets.take(now) {
+                    let text = "too many streams were taken back unanswered";
+                    return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
+                }
+                streamer.handle_close();
+            }
+        }
+        self.refresh_streamer(id);
+        Ok(())
+    }
+
+    /// The answer to a [`DataRequest`].
+    pub fn handle_reply(&mut self, stream: StreamId, serial: u64, reply: Reply) {
+        if let Some(streamer) = self.streamers.get_mut(&stream) {
+            streamer.handle_reply(serial, reply, self.handshake.peer_message_bytes());
+            self.refresh_streamer(stream);
+        }
+    }
+
+    /// The data below a stream looks different.
+    pub fn handle_state(&mut self, stream: StreamId, state: State) {
+        if let Some(streamer) = self.streamers.get_mut(&stream) {
+            streamer.handle_state(state);
+            self.refresh_streamer(stream);
+        }
+    }
+
+    /// Gives the peer the stream that it asked for. Says whether it still wants it.
+    pub fn accept(&mut self, stream: StreamId, accepted: Accepted) -> bool {
+        let Some(streamer) = self.streamers.get_mut(&stream).filter(|s| s.is_asked()) else {
+            return false;
+        };
+        let schema = accepted.schema.as_ref().map_or(0, Vec::len);
+        if schema.saturating_add(Limits::CONTROL_BYTES / 2) > self.handshake.peer_frame_bytes() {
+            let text = format!("the schema of {schema} bytes does not fit into a frame");
+            streamer.fail(Fault::new(Code::TOO_LARGE, text));
+        } else {
+            streamer.accept(accepted);
+        }
+        self.refresh_streamer(stream);
+        true
+    }
+
+    /// Refuses the stream that the peer asked for, or ends one that it has.
+    pub fn refuse(&mut self, stream: StreamId, fault: Fault) {
+        if let Some(streamer) = self.streamers.get_mut(&stream) {
+            streamer.fail(fault);
+            self.refresh_streamer(stream);
+        }
+    }
+
+    pub(super) fn end_idle_streams(&mut self, fault: &Fault) {
+        let idle = |(&id, streamer): (&StreamId, &Streamer)| streamer.is_idle().then_some(id);
+        let ids: Vec<_> = self.streamers.iter().filter_map(idle).collect();
+        for id in ids {
+            self.refuse(id, fault.clone());
+        }
+    }
+
+    /// The next piece of work on data.
+    pub fn poll_request(&mut self) -> Option<DataRequest> {
+        for _ in 0..self.schedule.hungry_len() {
+            let id = self.schedule.next_hungry()?;
+            let room = self.schedule.room();
+            let Some(streamer) = self.streamers.get_mut(&id) else { continue };
+            let request = streamer.poll_request(id, room);
+            self.refresh_streamer(id);
+            if request.is_some() {
+                return request;
+            }
+        }
+        None
+    }
+
+    pub(super) fn put_data(&mut self, out: &mut BytesMut) {
+        while let Some((id, room)) = self.schedule.next_data(BATCH_BYTES.saturating_sub(out.len()))
+        {
+            let room = room.min(self.handshake.peer_frame_bytes());
+            let Some(streamer) = self.streamers.get_mut(&id) else { continue };
+            let sent = streamer.put_data(out, id, room);
+            self.refresh_streamer(id);
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn forget_streamer(&mut self, id: StreamId) {
+        if self.streamers.remove(&id).is_some() {
+            self.schedule.forget(id);
+        }
+    }
+
+    /// Tells the scheduler what a stream of the peer has to send and to ask for.
+    pub(super) fn refresh_streamer(&mut self, id: StreamId) {
+        if let Some(streamer) = self.streamers.get_mut(&id) {
+            if streamer.take_farewell() {
+                self.events.push_back(Event::StreamGone { stream: id });
+            }
+            self.schedule.set(
+                id,
+                Needs {
+                    control: streamer.has_control(),
+                    data: streamer.has_data(),
+                    hungry: streamer.wants_request(),
+                    queued: streamer.queued(),
+                    reserved: streamer.reserved(),
+                },
+            );
+        }
+    }
+}
