@@ -6,7 +6,13 @@
 //! * [`script`]: one link and a hand-made peer.
 //! * [`model`] and [`ops`]: what a reader must see, and what can be done to it.
 //! * [`sim`]: a world with virtual time in which the wire, the sources and the users misbehave.
+//! * [`certs`]: TLS without the library, for peers that break its rules.
+//! * [`hostile`]: a hand-made peer over real TLS.
+//! * [`fault_io`]: a connection that hesitates, lies and breaks.
 
+pub mod certs;
+pub mod fault_io;
+pub mod hostile;
 pub mod model;
 pub mod ops;
 pub mod pair;

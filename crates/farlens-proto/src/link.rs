@@ -48,6 +48,9 @@ pub const BATCH_BYTES: usize = 64 << 10;
 /// Opens that a peer may take back unanswered at once; ten more a second.
 const RESET_BURST: u64 = 1_000;
 
+/// Calls that a peer may take back unanswered at once; a hundred a second follow.
+const CANCEL_BURST: u64 = 1_000;
+
 /// Both halves of the conversation with one peer.
 #[derive(Debug)]
 pub struct Link {
@@ -73,6 +76,8 @@ pub struct Link {
     ignored_frames: u32,
     /// Opens that the peer takes back before they are answered.
     resets: Bucket,
+    /// Calls that the peer takes back before they are answered.
+    cancels: Bucket,
 }
 
 /// Counters of what a link holds, zero or idle once everything is closed.
@@ -116,6 +121,7 @@ impl Link {
             changed: BTreeSet::new(),
             ignored_frames: 0,
             resets: Bucket::new(RESET_BURST, 10, now),
+            cancels: Bucket::new(CANCEL_BURST, 100, now),
             limits,
         }
     }
@@ -217,7 +223,13 @@ impl Link {
             Frame::Link(frame) => self.handle_link_frame(frame, now),
             Frame::Call(id, frame) => {
                 let refuse = self.shutdown.refuses_work();
-                self.calls.handle(id, frame, &self.limits, refuse, &mut self.events)
+                let running = self.calls.running();
+                self.calls.handle(id, frame, &self.limits, refuse, &mut self.events)?;
+                if self.calls.running() < running && !self.cancels.take(now) {
+                    let text = "too many calls were taken back unanswered";
+                    return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
+                }
+                Ok(())
             }
             Frame::Stream(id, frame) => self.handle_stream_frame(id, frame, now),
             Frame::Ignorable(_) => {

@@ -16,12 +16,16 @@ use crate::{
 use farlens_proto::{self as proto, Config, Fault, LinkStats, PeerIdentity};
 use farlens_wire::{Code, Element, Limits, ObjectId, Side};
 use fault::to_error;
+use futures::FutureExt;
 use shared::Shared;
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
 };
+
+/// Entries of one listing that this side keeps: what a peer sends must have a bound.
+const MAX_LISTED: usize = 1_000_000;
 
 /// A link with one peer, cheap to clone.
 ///
@@ -161,7 +165,7 @@ impl Link {
     /// for every 200 entries.
     ///
     /// # Errors
-    /// `NOT_FOUND`, and any failure of the link.
+    /// `NOT_FOUND`; `TOO_LARGE` beyond 1,000,000 entries; any failure of the link.
     pub async fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let path = RemotePath::new(path)?;
         let mut entries = Vec::new();
@@ -169,6 +173,10 @@ impl Link {
         loop {
             let args: ListArgs = (path.as_str().to_owned(), after.clone());
             let page: Listing = self.call_root("list", &args).await?;
+            if entries.len().saturating_add(page.entries.len()) > MAX_LISTED {
+                let text = format!("more than {MAX_LISTED} entries are listed at {path}");
+                return Err(Error::new(Code::TOO_LARGE, text));
+            }
             entries.extend(page.entries);
             // A page that leads no further would be asked for again for ever.
             if page.next <= after {
@@ -220,7 +228,8 @@ impl Link {
     pub(crate) async fn drain(&self) {
         let followed = self.0.shared.with(|state| state.followed_sources());
         for (stream, data) in followed {
-            if let Ok(state) = data.state().await {
+            let state = AssertUnwindSafe(async { data.state().await }).catch_unwind();
+            if let Ok(Ok(state)) = state.await {
                 let state = driver::to_wire(state);
                 self.0.shared.with(|inner| inner.proto.handle_state(stream, state));
             }

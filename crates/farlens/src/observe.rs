@@ -11,7 +11,7 @@ use std::{cell::Cell, panic::AssertUnwindSafe, sync::Arc};
 /// latest state and are joined when there is more news than time: after the last change there is at
 /// least one more call. A panic is contained.
 pub trait StreamObserver: Send + Sync + 'static {
-    /// Elements can be read.
+    /// Elements can be read. Told again with each news as long as some can.
     fn readable(&self) {}
 
     /// The bounds of the data are different.
@@ -49,7 +49,6 @@ impl Drop for Observation {
 /// What an observer was told last.
 #[derive(Default)]
 struct Told {
-    readable: bool,
     bounds: Option<Bounds>,
 }
 
@@ -88,10 +87,10 @@ impl Told {
         bounds: Option<Bounds>,
         over: Option<Error>,
     ) -> bool {
-        if readable && !self.readable {
+        // Also where it was readable before: all of it may have been read meanwhile.
+        if readable {
             call(flag, || observer.readable());
         }
-        self.readable = readable;
         let before = std::mem::replace(&mut self.bounds, bounds);
         if let (Some(before), Some(bounds)) = (before, bounds)
             && before != bounds

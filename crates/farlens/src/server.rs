@@ -24,7 +24,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -178,6 +178,28 @@ struct Core {
 struct Links {
     next: AtomicU64,
     up: Mutex<HashMap<u64, Link>>,
+    /// Set before the links are closed: none is added behind that.
+    closed: AtomicBool,
+}
+
+impl Links {
+    /// Keeps a link that is up; nothing if the server takes no more.
+    fn add(&self, link: &Link) -> Option<u64> {
+        let mut up = self.up.lock();
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        up.insert(number, link.clone());
+        Some(number)
+    }
+
+    /// The links that are up; no other one will be.
+    fn close(&self) -> Vec<Link> {
+        let up = self.up.lock();
+        self.closed.store(true, Ordering::Relaxed);
+        up.values().cloned().collect()
+    }
 }
 
 /// The most links that a server has at a time.
@@ -256,7 +278,7 @@ impl Server {
     /// within `grace` and a second.
     pub async fn shutdown(&self, grace: Duration) {
         self.accepting.abort();
-        let links: Vec<_> = self.core.links.up.lock().values().cloned().collect();
+        let links = self.core.links.close();
         let drained = futures::future::join_all(links.iter().map(Link::drain));
         if tokio::time::timeout(grace, drained).await.is_err() {
             for link in &links {
@@ -272,7 +294,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
-        for link in self.core.links.up.lock().values() {
+        for link in self.core.links.close() {
             link.close_with(Code::GOING_AWAY, "the server is gone");
         }
     }
@@ -317,8 +339,10 @@ impl Core {
         let link = Link::start(stream, Side::Acceptor, key, config, Arc::clone(&self.host));
         link.established().await?;
         drop(pass);
-        let number = self.links.next.fetch_add(1, Ordering::Relaxed);
-        self.links.up.lock().insert(number, link.clone());
+        let Some(number) = self.links.add(&link) else {
+            link.close_with(Code::GOING_AWAY, "the server is gone");
+            return Ok(());
+        };
         let why = link.closed().await;
         self.links.up.lock().remove(&number);
         tracing::debug!(peer = %key, %why, "link over");

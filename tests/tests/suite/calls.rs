@@ -202,3 +202,14 @@ fn requests_that_cannot_be_read_are_bounded_like_others() {
     script.send(&script::extended(1025, &script::open("x"), 7));
     script.assert_over(Code::TOO_MANY_STREAMS);
 }
+
+#[test]
+fn c11_calls_that_are_taken_back_at_once_end_the_link() {
+    let mut script = Script::server();
+    for n in 0..1_001 {
+        script.send(&script::control(2 * n + 1, &call()));
+        script.send(&script::control(2 * n + 1, &Cancel::default()));
+        let over = script.over();
+        assert_eq!(over, (n == 1_000).then_some(Code::EXCESSIVE_LOAD), "call {n}");
+    }
+}

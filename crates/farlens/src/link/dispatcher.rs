@@ -10,25 +10,36 @@ use super::{
 use crate::{data::DataState, data::erased::ErasedData, host::Guest};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use futures::{FutureExt, future::BoxFuture};
-use std::{panic::AssertUnwindSafe, sync::Arc};
-use tokio::task::JoinSet;
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+use tokio::task::{AbortHandle, JoinSet};
 
 /// Runs the requests of a link's peer until the link is over.
 pub(crate) async fn run(shared: Arc<Shared>, guest: Guest) {
     let guest = Arc::new(guest);
     let mut tasks = JoinSet::new();
+    let mut calls: HashMap<CallId, AbortHandle> = HashMap::new();
     loop {
         let batch = std::future::poll_fn(|cx| shared.poll_work(cx)).await;
         for work in batch {
-            if matches!(work, Work::Over) {
-                return;
-            }
+            let call = match &work {
+                Work::Over => return,
+                Work::Cancel { call } => {
+                    if let Some(task) = calls.remove(call) {
+                        task.abort();
+                    }
+                    continue;
+                }
+                Work::Call { call, .. } => Some(*call),
+                Work::Admit { .. } | Work::Open { .. } => None,
+            };
             let mut handler = handle(Arc::clone(&shared), Arc::clone(&guest), work);
             if futures::poll!(&mut handler).is_pending() {
-                tasks.spawn(handler);
+                let task = tasks.spawn(handler);
+                calls.extend(call.map(|call| (call, task)));
             }
         }
         while tasks.try_join_next().is_some() {}
+        calls.retain(|_, task| !task.is_finished());
     }
 }
 
@@ -40,7 +51,7 @@ fn handle(shared: Arc<Shared>, guest: Arc<Guest>, work: Work) -> BoxFuture<'stat
             Work::Call { call, object, method, args } => {
                 answer_call(&shared, &guest, call, object, &method, &args).await;
             }
-            Work::Over => {}
+            Work::Cancel { .. } | Work::Over => {}
         }
     })
 }
@@ -94,11 +105,18 @@ async fn follow(
     mut seen: DataState,
 ) {
     while !seen.ended {
-        seen = data.changed(seen).await;
-        // A change for the worse, as when a file was cut, is no state but a failure.
-        if let Err(error) = data.state().await {
-            return shared.with(|inner| inner.proto.refuse(stream, to_fault(&error)));
-        }
+        let change = AssertUnwindSafe(async {
+            let changed = data.changed(seen).await;
+            // A change for the worse, as when a file was cut, is no state but a failure.
+            data.state().await.map(|_| changed)
+        });
+        seen = match change.catch_unwind().await {
+            Ok(Ok(changed)) => changed,
+            Ok(Err(error)) => {
+                return shared.with(|inner| inner.proto.refuse(stream, to_fault(&error)));
+            }
+            Err(_) => return shared.with(|inner| inner.proto.refuse(stream, panicked())),
+        };
         let state = to_wire(seen.clone());
         shared.with(|inner| inner.proto.handle_state(stream, state));
     }

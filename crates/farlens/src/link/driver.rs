@@ -3,7 +3,7 @@
 //! It never runs user code that may wait: a read that cannot be answered at once goes to a task of
 //! its own. It never stops reading because of a slow consumer; credit sees to that.
 
-use super::shared::{Shared, State};
+use super::shared::{Shared, State, discard};
 use crate::{
     Error,
     data::{DataState, Fetched, ReadBudget, erased::ErasedData},
@@ -204,15 +204,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             let due = stalled + self.stall;
             next = Some(next.map_or(due, |next| next.min(due)));
         }
-        if let Phase::Leaving(until) | Phase::Lingering(until) = self.phase {
-            next = Some(until);
-        }
-        let Some(next) = next else { return false };
+        next.is_some_and(|next| self.poll_alarm(cx, next))
+    }
+
+    /// Has the task woken at that moment at the latest; says whether it is to look again now.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, next: Instant) -> bool {
         // An alarm that is early costs one look at the clock; moving it costs more, each time.
         if next < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(next);
         }
         self.timer.as_mut().poll(cx).is_ready()
+    }
+
+    /// Has the task woken at that moment, however early the alarm is that rings first.
+    fn rest(&mut self, cx: &mut Context<'_>, until: Instant) {
+        if self.poll_alarm(cx, until) {
+            cx.waker().wake_by_ref();
+        }
     }
 
     fn poll_running(&mut self, cx: &mut Context<'_>) -> bool {
@@ -228,7 +236,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         }
         moved |= self.poll_time(cx);
         if self.shared.peek(|proto| proto.over().is_some()) {
-            self.shared.with_driver(State::drop_sources);
+            for source in self.shared.with_driver(State::take_sources) {
+                discard(source);
+            }
             self.phase = Phase::Leaving(Instant::now() + FAREWELL);
             moved = true;
         }
@@ -249,13 +259,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 return Poll::Ready(());
             }
             if !empty {
-                let _ = self.poll_time(cx);
+                self.rest(cx, until);
                 return Poll::Pending;
             }
         }
         match Pin::new(&mut self.io).poll_shutdown(cx) {
             Poll::Pending if Instant::now() < until => {
-                let _ = self.poll_time(cx);
+                self.rest(cx, until);
                 Poll::Pending
             }
             Poll::Ready(Ok(())) => {
@@ -276,7 +286,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             match read {
                 Poll::Ready(Ok(1..)) if Instant::now() < until => {}
                 Poll::Pending if Instant::now() < until => {
-                    let _ = self.poll_time(cx);
+                    self.rest(cx, until);
                     return Poll::Pending;
                 }
                 _ => return Poll::Ready(()),
@@ -304,6 +314,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+impl<IO> Drop for Driver<IO> {
+    /// Whatever ends the task, the users of the link hear of its end.
+    fn drop(&mut self) {
+        self.shared.with(|state| state.proto.handle_lost("the link is driven no more"));
     }
 }
 
@@ -356,4 +373,36 @@ pub(crate) fn to_wire(state: DataState) -> farlens_proto::State {
 /// An error as the peer gets it: the causes stay here.
 pub(crate) fn to_fault(error: &Error) -> Fault {
     Fault::new(error.code(), error.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farlens_proto::{Config, Link, PeerIdentity};
+    use farlens_wire::Side;
+
+    fn shared() -> Arc<Shared> {
+        let peer = PeerIdentity::new([1; 32]);
+        Shared::new(|now| Link::new(Side::Initiator, peer, Config::default(), now))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_left_in_time() {
+        let (near, _far) = tokio::io::duplex(16);
+        let shared = shared();
+        let driver = Driver::new(near, Arc::clone(&shared), Duration::from_secs(1));
+        assert!(tokio::time::timeout(Duration::from_secs(3), driver).await.is_ok());
+        let code = shared.peek(|link| link.over().map(|fault| fault.code));
+        assert_eq!(code, Some(Code::STALLED));
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_is_dropped_ends_the_link() {
+        let (near, _far) = tokio::io::duplex(16);
+        let shared = shared();
+        let over = shared.wait_for(|link| link.over().map(|fault| fault.code));
+        let driver = Driver::new(near, Arc::clone(&shared), Duration::from_secs(1));
+        let (code, ()) = tokio::join!(over, async { drop(driver) });
+        assert_eq!(code, Code::LINK_LOST);
+    }
 }

@@ -32,11 +32,31 @@ pub(crate) struct State {
     handles: HashMap<StreamId, Handle>,
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
-    /// Data of streams that are over. Dropping it may be the user's code, so the lock goes first.
-    spent: Vec<Source>,
     calls: HashMap<CallId, PendingCall>,
     /// Changes when the link is established and when it is over.
     milestone: watch::Sender<u8>,
+}
+
+/// What follows from a change, once the lock is gone: it runs code of others.
+#[derive(Default)]
+struct Aftermath {
+    wakers: Vec<Waker>,
+    /// Data that nobody reads any more.
+    sources: Vec<Source>,
+}
+
+impl Aftermath {
+    fn happen(self) {
+        self.wakers.into_iter().for_each(Waker::wake);
+        for source in self.sources {
+            discard(source);
+        }
+    }
+}
+
+/// Drops what may be user code, which may panic.
+pub(crate) fn discard<T>(value: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 
 /// Something that the peer asked for and that may take a while.
@@ -45,6 +65,7 @@ pub(crate) enum Work {
     Admit { invite: Option<Vec<u8>> },
     Open { stream: StreamId, open: Open },
     Call { call: CallId, object: ObjectId, method: String, args: Vec<u8> },
+    Cancel { call: CallId },
     Over,
 }
 
@@ -134,7 +155,6 @@ impl Shared {
             work: VecDeque::new(),
             handles: HashMap::new(),
             sources: HashMap::new(),
-            spent: Vec::new(),
             calls: HashMap::new(),
             milestone: watch::channel(0).0,
         };
@@ -154,38 +174,30 @@ impl Shared {
 
     /// Runs `f` under the lock, then wakes whoever has to know.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        self.run(|state, wakers| {
-            let value = f(state);
-            state.route_events(wakers);
+        let mut after = Aftermath::default();
+        let value = {
+            let mut state = self.state.lock();
+            let value = f(&mut state);
+            state.route_events(&mut after);
             if state.proto.has_output() || state.proto.over().is_some() {
-                wakers.extend(state.driver.take());
+                after.wakers.extend(state.driver.take());
             }
             value
-        })
+        };
+        after.happen();
+        value
     }
 
     /// Runs `f` under the lock for the driver, which sees to the output itself.
     pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        self.run(|state, wakers| {
-            let value = f(state);
-            state.route_events(wakers);
-            value
-        })
-    }
-
-    /// Runs `f` under the lock; wakes and drops what it leaves behind when the lock is gone.
-    fn run<T>(&self, f: impl FnOnce(&mut State, &mut Vec<Waker>) -> T) -> T {
-        let mut wakers = Vec::new();
-        let (value, spent) = {
+        let mut after = Aftermath::default();
+        let value = {
             let mut state = self.state.lock();
-            let value = f(&mut state, &mut wakers);
-            (value, std::mem::take(&mut state.spent))
+            let value = f(&mut state);
+            state.route_events(&mut after);
+            value
         };
-        wakers.into_iter().for_each(Waker::wake);
-        for source in spent {
-            // Whose data panics when it is dropped loses that data and nothing else.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
-        }
+        after.happen();
         value
     }
 
@@ -268,7 +280,8 @@ impl Drop for CallGuard<'_> {
 
 impl State {
     /// Hands every event to whoever it is for, and collects whom to wake.
-    fn route_events(&mut self, wakers: &mut Vec<Waker>) {
+    fn route_events(&mut self, after: &mut Aftermath) {
+        let wakers = &mut after.wakers;
         while let Some(event) = self.proto.poll_event() {
             match event {
                 Event::Changed { stream } => self.tell_handle(stream, wakers),
@@ -279,7 +292,7 @@ impl State {
                         wakers.extend(pending.waker.take());
                     }
                 }
-                Event::StreamGone { stream } => self.spent.extend(self.sources.remove(&stream)),
+                Event::StreamGone { stream } => after.sources.extend(self.sources.remove(&stream)),
                 Event::Admission { invite } => self.dispatch(Work::Admit { invite }, wakers),
                 Event::OpenRequested { stream, open } => {
                     self.dispatch(Work::Open { stream, open }, wakers);
@@ -287,6 +300,7 @@ impl State {
                 Event::Called { call, object, method, args, .. } => {
                     self.dispatch(Work::Call { call, object, method, args }, wakers);
                 }
+                Event::Cancelled { call } => self.dispatch(Work::Cancel { call }, wakers),
                 Event::Over { .. } => {
                     self.dispatch(Work::Over, wakers);
                     self.milestone.send_modify(|passed| *passed += 1);
@@ -399,8 +413,8 @@ impl State {
     }
 
     /// The link is over: nothing works on data any more.
-    pub(crate) fn drop_sources(&mut self) {
-        self.spent.extend(self.sources.drain().map(|(_, source)| source));
+    pub(crate) fn take_sources(&mut self) -> Vec<Source> {
+        self.sources.drain().map(|(_, source)| source).collect()
     }
 }
 
