@@ -310,17 +310,24 @@ impl Core {
         }
     }
 
-    /// Shakes hands in a task of its own, if there is room for one more.
+    /// Shakes hands in a task of its own, which may have to make room for others.
     fn take_in(self: &Arc<Self>, socket: TcpStream, from: SocketAddr) {
-        let full = self.links.up.lock().len() >= MAX_LINKS;
-        let Some(pass) = self.gate.enter(from.ip()).filter(|_| !full) else {
-            tracing::warn!(%from, "refused: too many connections");
+        if self.links.up.lock().len() >= MAX_LINKS {
+            tracing::warn!(%from, "refused: too many links");
             return;
-        };
+        }
+        let (pass, sent_away) = self.gate.enter(from.ip());
         let core = Arc::clone(self);
         tokio::spawn(async move {
-            if let Err(error) = core.serve(socket, pass).await {
-                tracing::info!(%from, %error, "refused");
+            tokio::select! {
+                served = core.serve(socket, pass) => {
+                    if let Err(error) = served {
+                        tracing::info!(%from, %error, "refused");
+                    }
+                }
+                Ok(()) = sent_away => {
+                    tracing::warn!(%from, "refused: too many connections wait, this one for longest");
+                }
             }
         });
     }

@@ -160,6 +160,20 @@ async fn a12_what_is_no_tls_is_closed() {
 }
 
 #[tokio::test]
+async fn a14_a_crowd_that_says_nothing_keeps_nobody_out() {
+    let house = House::plain().await;
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        crowd.push(TcpStream::connect(house.address()).await.unwrap());
+    }
+    let link = guarded(house.link()).await;
+    assert!(guarded(link.stat("/data")).await.is_ok());
+    drop(link);
+    house.is_well().await;
+    drop(crowd);
+}
+
+#[tokio::test]
 async fn an_unknown_key_needs_a_ticket_and_a_ticket_holds_once() {
     let house = House::plain().await;
     let url = format!("farlens://{}/data#{}", house.address(), house.server.key());

@@ -1,7 +1,8 @@
 //! How many strangers may stand at the door: connections whose peer is not let in yet.
 
 use parking_lot::Mutex;
-use std::{collections::HashMap, io, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 
 /// Connections that shake hands at a time.
 const PENDING: usize = 64;
@@ -10,14 +11,21 @@ const PENDING_PER_SOURCE: usize = 8;
 /// How long accepting rests when the system has no descriptors or memory left.
 const REST: Duration = Duration::from_millis(200);
 
-/// Counts the connections that are not links yet.
+/// Knows the connections that are not links yet.
 #[derive(Clone, Default)]
-pub(super) struct Gate(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(super) struct Gate(Arc<Mutex<Door>>);
+
+#[derive(Default)]
+struct Door {
+    next: u64,
+    /// Who stands there, the longest waiting first, and how they are sent away.
+    pending: BTreeMap<u64, (IpAddr, oneshot::Sender<()>)>,
+}
 
 /// The right to shake hands; dropping it makes room for another.
 pub(super) struct Pass {
     gate: Gate,
-    from: IpAddr,
+    number: u64,
 }
 
 impl Gate {
@@ -25,29 +33,34 @@ impl Gate {
         Self::default()
     }
 
-    /// Lets a connection in to shake hands, unless too many do.
-    pub(super) fn enter(&self, from: IpAddr) -> Option<Pass> {
-        let mut pending = self.0.lock();
-        let all: usize = pending.values().sum();
-        let own = pending.get(&from).copied().unwrap_or(0);
+    /// Lets a connection in to shake hands. Where too many do, the one that has taken longest is
+    /// sent away, of the same source if that has too many: honest ones take little time. The second
+    /// value gives a result once this one is to go.
+    pub(super) fn enter(&self, from: IpAddr) -> (Pass, oneshot::Receiver<()>) {
+        let (send, sent_away) = oneshot::channel();
+        let mut door = self.0.lock();
         let allowed = if from.is_loopback() { PENDING } else { PENDING_PER_SOURCE };
-        if all >= PENDING || own >= allowed {
-            return None;
+        let own = || door.pending.iter().filter(|(_, (source, _))| *source == from);
+        let longest = match own().count() >= allowed {
+            true => own().next(),
+            false => door.pending.iter().next().filter(|_| door.pending.len() >= PENDING),
+        };
+        if let Some(longest) = longest.map(|(&number, _)| number)
+            && let Some((_, send_away)) = door.pending.remove(&longest)
+        {
+            // Whoever does not listen any more is gone already.
+            let _ = send_away.send(());
         }
-        pending.insert(from, own + 1);
-        Some(Pass { gate: self.clone(), from })
+        let number = door.next;
+        door.next += 1;
+        door.pending.insert(number, (from, send));
+        (Pass { gate: self.clone(), number }, sent_away)
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut pending = self.gate.0.lock();
-        if let Some(own) = pending.get_mut(&self.from) {
-            *own -= 1;
-            if *own == 0 {
-                pending.remove(&self.from);
-            }
-        }
+        self.gate.0.lock().pending.remove(&self.number);
     }
 }
 
@@ -66,25 +79,31 @@ pub(super) async fn back_off(error: &io::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
-    #[test]
-    fn a_source_has_its_share_and_gets_it_back() {
-        let gate = Gate::new();
-        let from: IpAddr = [10, 0, 0, 1].into();
-        let passes: Vec<_> = (0..PENDING_PER_SOURCE).filter_map(|_| gate.enter(from)).collect();
-        assert_eq!(passes.len(), PENDING_PER_SOURCE);
-        assert!(gate.enter(from).is_none());
-        assert!(gate.enter([10, 0, 0, 2].into()).is_some());
-        drop(passes);
-        assert!(gate.enter(from).is_some());
+    fn address(n: u8) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, n).into()
     }
 
     #[test]
-    fn nobody_gets_in_when_the_door_is_full() {
+    fn a_crowd_sends_its_own_longest_waiting_away() {
         let gate = Gate::new();
-        let local: IpAddr = [127, 0, 0, 1].into();
-        let passes: Vec<_> = (0..PENDING).filter_map(|_| gate.enter(local)).collect();
-        assert_eq!(passes.len(), PENDING);
-        assert!(gate.enter([10, 0, 0, 2].into()).is_none());
+        let (_honest, mut honest) = gate.enter(address(1));
+        let mut crowd: Vec<_> = (0..20).map(|_| gate.enter(address(2))).collect();
+        assert!(honest.try_recv().is_err());
+        let gone: Vec<_> = crowd.iter_mut().map(|(_, away)| away.try_recv().is_ok()).collect();
+        assert_eq!(gone, [[true; 12].as_slice(), &[false; 8]].concat());
+        drop(crowd);
+        assert_eq!(gate.0.lock().pending.len(), 1);
+    }
+
+    #[test]
+    fn when_all_places_are_taken_the_longest_waiting_goes() {
+        let gate = Gate::new();
+        let mut all: Vec<_> = (0..PENDING as u8).map(|n| gate.enter(address(n))).collect();
+        assert!(all.iter_mut().all(|(_, away)| away.try_recv().is_err()));
+        let _one_more = gate.enter(address(200));
+        assert!(all[0].1.try_recv().is_ok() && all[1].1.try_recv().is_err());
+        assert_eq!(gate.0.lock().pending.len(), PENDING);
     }
 }
