@@ -123,16 +123,8 @@ impl ClientBuilder {
     /// The key and the known servers, read or made where that is needed.
     async fn files(self) -> Result<(Identity, Option<Arc<KnownServers>>)> {
         blocking(move || {
-            let own = self.identity.is_some();
-            let identity = match self.identity {
-                Some(identity) => identity,
-                None => Identity::load_or_create(dirs::config_dir()?.join("identity.key"))?,
-            };
-            let path = match self.known_servers {
-                Some(path) => Some(path),
-                None if own => None,
-                None => Some(dirs::config_dir()?.join("known_servers")),
-            };
+            let (identity, path) =
+                dirs::identity_and_list(self.identity, self.known_servers, "known_servers")?;
             let known = path.map(KnownServers::load).transpose()?.map(Arc::new);
             Ok((identity, known))
         })

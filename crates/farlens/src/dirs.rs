@@ -1,6 +1,6 @@
 //! Where Farlens keeps its files: the XDG directories, and their usual places without them.
 
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Identity, Result};
 use std::{
     env,
     path::{Path, PathBuf},
@@ -31,6 +31,25 @@ pub fn state_dir() -> Result<PathBuf> {
 /// As [`config_dir`].
 pub fn cache_dir() -> Result<PathBuf> {
     from_environment("XDG_CACHE_HOME", ".cache")
+}
+
+/// The key of one side and the file with whom it trusts. Both default to the user's own; a side with
+/// a key of its own has no list unless one is named. Blocks.
+pub(crate) fn identity_and_list(
+    identity: Option<Identity>,
+    list: Option<PathBuf>,
+    default_list: &str,
+) -> Result<(Identity, Option<PathBuf>)> {
+    let list = match (list, &identity) {
+        (Some(path), _) => Some(path),
+        (None, Some(_)) => None,
+        (None, None) => Some(config_dir()?.join(default_list)),
+    };
+    let identity = match identity {
+        Some(identity) => identity,
+        None => Identity::load_or_create(config_dir()?.join("identity.key"))?,
+    };
+    Ok((identity, list))
 }
 
 fn from_environment(variable: &str, below_home: &str) -> Result<PathBuf> {

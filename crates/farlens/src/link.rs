@@ -178,9 +178,12 @@ impl Link {
                 return Err(Error::new(Code::TOO_LARGE, text));
             }
             entries.extend(page.entries);
-            // A page that leads no further would be asked for again for ever.
-            if page.next <= after {
+            if page.next.is_none() {
                 return Ok(entries);
+            }
+            if page.next <= after {
+                let text = "the other side lists the same names again";
+                return Err(Error::new(Code::PROTOCOL_VIOLATION, text));
             }
             after = page.next;
         }

@@ -129,16 +129,8 @@ impl ServerBuilder {
     }
 
     fn load(self) -> Result<(Identity, Host)> {
-        let own = self.identity.is_some();
-        let identity = match self.identity {
-            Some(identity) => identity,
-            None => Identity::load_or_create(dirs::config_dir()?.join("identity.key"))?,
-        };
-        let file = match self.authorized_clients {
-            Some(path) => Some(path),
-            None if own => None,
-            None => Some(dirs::config_dir()?.join("authorized_clients")),
-        };
+        let (identity, file) =
+            dirs::identity_and_list(self.identity, self.authorized_clients, "authorized_clients")?;
         let access = Access::new(file, self.open)?;
         for (key, grants) in self.authorized {
             access.authorize(key, grants)?;

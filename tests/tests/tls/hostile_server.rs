@@ -408,9 +408,9 @@ async fn a_listing_without_end_is_an_error() {
     #[derive(Serialize)]
     struct Page {
         entries: Vec<(String, u8, Option<u64>)>,
-        more: bool,
+        next: Option<String>,
     }
-    let page = Page { entries: vec![("same".to_owned(), 0, None)], more: true };
+    let page = Page { entries: vec![("same".to_owned(), 0, None)], next: Some("same".to_owned()) };
     let mut value = Vec::new();
     farlens_wire::typed::encode(&page, &mut value).unwrap();
     let linked = against(move |mut peer| async move {

@@ -49,7 +49,7 @@ impl ByteStream {
     /// What the stream allows.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.raw.info().map_or(Mode::READ_FILE, |info| info.mode)
+        self.raw.mode()
     }
 
     /// The positions that exist, as last told by the peer.
@@ -67,9 +67,7 @@ impl ByteStream {
     /// The position of the next byte.
     #[must_use]
     pub fn position(&self) -> Position {
-        let held = i64::try_from(self.held.len()).unwrap_or(i64::MAX);
-        let taken = self.raw.position();
-        taken.offset(held.saturating_neg()).unwrap_or(taken)
+        self.raw.position_before(self.held.len() as u64)
     }
 
     /// The next bytes as they arrived, without a copy; nothing at the end. Cancel safe.

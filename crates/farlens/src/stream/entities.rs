@@ -80,7 +80,7 @@ impl<T> EntityStream<T> {
     /// What the stream allows.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.raw.info().map_or(Mode::READ_FILE, |info| info.mode)
+        self.raw.mode()
     }
 
     /// The indices that exist, as last told by the peer.
@@ -92,9 +92,7 @@ impl<T> EntityStream<T> {
     /// The index of the next element.
     #[must_use]
     pub fn position(&self) -> Position {
-        let held = i64::try_from(self.held.left).unwrap_or(i64::MAX);
-        let taken = self.raw.position();
-        taken.offset(held.saturating_neg()).unwrap_or(taken)
+        self.raw.position_before(self.held.left)
     }
 
     /// Goes to an index and gives it back as an absolute one.

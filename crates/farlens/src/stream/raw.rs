@@ -5,7 +5,7 @@ use crate::{
     link::{fault::to_error, shared::Watcher},
 };
 use farlens_proto::{self as proto, Chunk, OpenRequest, ReadOutcome, SeekStatus, StreamInfo};
-use farlens_wire::{AtEnd, Code, Flags, Pos, Position, StreamId};
+use farlens_wire::{AtEnd, Code, Flags, Mode, Pos, Position, StreamId};
 use std::{
     sync::Arc,
     task::{Context, Poll, ready},
@@ -89,6 +89,18 @@ impl RawStream {
         self.link.shared().peek(|link| link.stream_position(self.id)).unwrap_or_default()
     }
 
+    /// The position of a consumer that holds `held` elements which it has not used.
+    pub(crate) fn position_before(&self, held: u64) -> Position {
+        let taken = self.position();
+        let back = i64::try_from(held).unwrap_or(i64::MAX).saturating_neg();
+        taken.offset(back).unwrap_or(taken)
+    }
+
+    /// What the stream allows.
+    pub(crate) fn mode(&self) -> Mode {
+        self.info().map_or(Mode::READ_FILE, |info| info.mode)
+    }
+
     /// The next elements, at most `max`; nothing at the end.
     pub(crate) fn poll_chunk(&self, cx: &Context<'_>, max: u64) -> Poll<Result<Option<Chunk>>> {
         self.link.shared().with(|state| match state.proto.read(self.id, max) {
@@ -127,9 +139,8 @@ impl RawStream {
     /// How many of `held` elements to skip for a place that lies among them.
     pub(crate) fn skip_within(&self, to: Pos, held: u64) -> Option<u64> {
         let Pos::Abs(to) = to else { return None };
-        let at = self.position().offset(i64::try_from(held).ok()?.checked_neg()?)?;
-        let skip = to.since(at);
-        let forward = self.info().is_some_and(|info| info.mode.has(Flags::SEEK_FWD));
+        let skip = to.since(self.position_before(held));
+        let forward = self.mode().has(Flags::SEEK_FWD);
         (forward && skip > 0 && skip < held).then_some(skip)
     }
 
