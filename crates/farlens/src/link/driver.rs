@@ -229,6 +229,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         match self.poll_output(cx) {
             Ok(written) => moved |= written,
             Err(error) => {
+                // The peer may have said why it left before it stopped listening.
+                while self.poll_input(cx) {}
                 let why = lost(&error);
                 self.shared.with_driver(|state| state.proto.handle_lost(&why));
                 moved = true;
