@@ -33,6 +33,24 @@ impl Default for Clients {
 /// The length of an invite in a hello: an id of 8 bytes and a secret of 16.
 const INVITE_BYTES: usize = 24;
 
+/// What one key may do.
+pub(crate) struct Rights {
+    open: bool,
+    grants: Vec<Grant>,
+}
+
+impl Rights {
+    pub(crate) fn allow(&self, verb: Verb, path: &RemotePath) -> bool {
+        self.open || self.grants.iter().any(|grant| grant.allows(verb, path))
+    }
+
+    /// Whether `path` or something beneath it may be read, so that its name may be seen.
+    pub(crate) fn show(&self, path: &RemotePath) -> bool {
+        let shows = |grant: &Grant| grant.verb == Verb::Read && grant.pattern.leads_through(path);
+        self.open || self.grants.iter().any(shows)
+    }
+}
+
 impl Access {
     /// Rights kept in a file, or only as long as the server lives.
     pub(crate) fn new(file: Option<PathBuf>, open: bool) -> Result<Self> {
@@ -63,14 +81,9 @@ impl Access {
         }
     }
 
-    pub(crate) fn allows(&self, key: &KeyId, verb: Verb, path: &RemotePath) -> bool {
-        self.open || self.grants(key).unwrap_or_default().iter().any(|g| g.allows(verb, path))
-    }
-
-    /// Whether `path` or something beneath it may be read, so that its name may be seen.
-    pub(crate) fn shows(&self, key: &KeyId, path: &RemotePath) -> bool {
-        let shows = |grant: &Grant| grant.verb == Verb::Read && grant.pattern.leads_through(path);
-        self.open || self.grants(key).unwrap_or_default().iter().any(shows)
+    /// What a key may do, as of now. A list that cannot be read gives nothing.
+    pub(crate) fn rights(&self, key: &KeyId) -> Rights {
+        Rights { open: self.open, grants: self.grants(key).unwrap_or_default() }
     }
 
     /// Lets a peer in: a good invite enrols it, otherwise its key must be known.

@@ -12,6 +12,7 @@ use farlens_proto::Accepted;
 use farlens_wire::{
     Code, Limits, ObjectId,
     frame::stream::{Open, Target},
+    schema::SchemaDoc,
     typed,
 };
 use std::sync::Arc;
@@ -52,6 +53,7 @@ impl Guest {
         let (data, mode) = self.host.publications.open(&path).await?;
         let state = to_wire(data.state().await?);
         let schema = data.schema();
+        check_type(open.fingerprint, schema.as_deref())?;
         let accepted = Accepted {
             kind: data.kind(),
             mode,
@@ -85,7 +87,8 @@ impl Guest {
 
     async fn list(&self, (path, after): ListArgs) -> Result<Vec<u8>> {
         let path = RemotePath::new(&path)?;
-        let visible = |at: &RemotePath| self.host.access.shows(&self.key, at);
+        let rights = self.host.access.rights(&self.key);
+        let visible = |at: &RemotePath| rights.show(at);
         if !visible(&path) {
             return Err(nothing_at(&path));
         }
@@ -100,10 +103,24 @@ impl Guest {
 
     /// What is forbidden looks like what is absent.
     fn check(&self, verb: Verb, path: &RemotePath) -> Result<()> {
-        if self.host.access.allows(&self.key, verb, path) {
+        if self.host.access.rights(&self.key).allow(verb, path) {
             return Ok(());
         }
         Err(nothing_at(path))
+    }
+}
+
+/// Whether a reader that decodes one type can read what is published.
+fn check_type(wanted: Option<[u8; 16]>, published: Option<&SchemaDoc>) -> Result<()> {
+    match (wanted, published) {
+        (None, _) => Ok(()),
+        (Some(wanted), Some(published)) if published.fingerprint().0 == wanted => Ok(()),
+        (Some(_), Some(published)) => {
+            Err(Error::new(Code::SCHEMA_MISMATCH, format!("what is published is {published}")))
+        }
+        (Some(_), None) => {
+            Err(Error::new(Code::SCHEMA_MISMATCH, "what is published has no type of its own"))
+        }
     }
 }
 

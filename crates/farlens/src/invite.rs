@@ -153,7 +153,7 @@ fn unix_seconds(time: SystemTime) -> u64 {
 
 fn bad(why: &str) -> Error {
     Error::new(Code::BAD_INVITE, format!("the invite {why}"))
-        .with_hint("ask for a new one: `farlens invite` on the server")
+        .with_hint("ask the server's owner for a new ticket")
 }
 
 #[cfg(test)]

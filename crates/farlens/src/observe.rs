@@ -1,7 +1,7 @@
 //! Callbacks on one stream.
 
 use crate::{Error, link::fault::to_error, stream::raw::RawStream};
-use farlens_wire::Bounds;
+use farlens_wire::{Bounds, Position};
 use parking_lot::ReentrantMutex;
 use std::{cell::Cell, panic::AssertUnwindSafe, sync::Arc};
 
@@ -17,6 +17,16 @@ pub trait StreamObserver: Send + Sync + 'static {
     /// The bounds of the data are different.
     fn moved(&self, bounds: Bounds) {
         let _ = bounds;
+    }
+
+    /// The end is known: nothing lies behind this position. What lies before it may still be read.
+    fn ended(&self, at: Position) {
+        let _ = at;
+    }
+
+    /// Reading failed at the present position; a seek may help.
+    fn broken(&self, error: &Error) {
+        let _ = error;
     }
 
     /// The stream was closed in good order. Nothing follows.
@@ -50,6 +60,8 @@ impl Drop for Observation {
 #[derive(Default)]
 struct Told {
     bounds: Option<Bounds>,
+    end: Option<Position>,
+    broken: Option<Error>,
 }
 
 impl Observation {
@@ -60,11 +72,17 @@ impl Observation {
         let task = tokio::spawn(async move {
             let mut told = Told::default();
             loop {
-                let (readable, bounds, over) = shared.peek(|link| {
-                    let bounds = link.stream_state(id).map(|state| state.bounds);
-                    (link.is_readable(id), bounds, link.stream_over(id).map(to_error))
+                let (readable, now, over) = shared.peek(|link| {
+                    let now = Told {
+                        bounds: link.stream_state(id).map(|state| state.bounds),
+                        end: link.stream_end(id),
+                        broken: link.stream_fault(id).map(to_error),
+                    };
+                    (link.is_readable(id), now, link.stream_over(id).map(to_error))
                 });
-                if !told.tell(&flag, &*observer, readable, bounds, over) {
+                told.tell(&flag, &*observer, readable, now);
+                if let Some(error) = over {
+                    call(&flag, || observer.failed(&error));
                     return;
                 }
                 if news.changed().await.is_err() {
@@ -78,31 +96,29 @@ impl Observation {
 }
 
 impl Told {
-    /// Tells the observer what is new; says whether more may come.
+    /// Tells the observer what is new.
     fn tell(
         &mut self,
         flag: &ReentrantMutex<Cell<bool>>,
         observer: &dyn StreamObserver,
         readable: bool,
-        bounds: Option<Bounds>,
-        over: Option<Error>,
-    ) -> bool {
+        now: Self,
+    ) {
+        let before = std::mem::replace(self, now);
         // Also where it was readable before: all of it may have been read meanwhile.
         if readable {
             call(flag, || observer.readable());
         }
-        let before = std::mem::replace(&mut self.bounds, bounds);
-        if let (Some(before), Some(bounds)) = (before, bounds)
+        if let (Some(before), Some(bounds)) = (before.bounds, self.bounds)
             && before != bounds
         {
             call(flag, || observer.moved(bounds));
         }
-        match over {
-            None => true,
-            Some(error) => {
-                call(flag, || observer.failed(&error));
-                false
-            }
+        if let Some(end) = self.end.filter(|_| before.end != self.end) {
+            call(flag, || observer.ended(end));
+        }
+        if let Some(error) = self.broken.as_ref().filter(|_| before.broken.is_none()) {
+            call(flag, || observer.broken(error));
         }
     }
 }

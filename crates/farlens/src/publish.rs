@@ -12,6 +12,7 @@ use farlens_proto::Kind;
 use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::Semaphore;
 
 /// A lens to publish: data and what peers may do with it.
 ///
@@ -243,9 +244,14 @@ impl Publications {
         });
         match above {
             Some(place) => Ok(place),
-            None if path.is_root() || self.0.keys().any(|at| at.is_within(path)) => Ok(Place::Way),
+            None if path.is_root() || self.is_way(path) => Ok(Place::Way),
             None => Err(nothing_at(path)),
         }
+    }
+
+    /// Whether something is published beneath a path.
+    fn is_way(&self, path: &RemotePath) -> bool {
+        self.0.keys().any(|at| at != path && at.is_within(path))
     }
 
     /// Opens the data at a path, with the mode that streams on it have.
@@ -273,6 +279,7 @@ impl Publications {
 
     pub(crate) async fn stat(&self, path: &RemotePath) -> Result<Stat> {
         let name = path.file_name().unwrap_or_default();
+        let way = || file_stat(Entry::new(name, EntryKind::Directory, None));
         let found = match self.find(path)? {
             Place::Stream(streamer) => streamer.stat(name).await,
             Place::Directory(directory, rest) => {
@@ -281,9 +288,12 @@ impl Publications {
                     let components: Vec<_> = rest.components().collect();
                     directory.stat(&components)
                 });
-                entry.await.map(|entry| file_stat(Entry { name: name.into(), ..entry }))
+                match entry.await {
+                    Err(_) if self.is_way(path) => Ok(way()),
+                    entry => entry.map(|entry| file_stat(Entry { name: name.into(), ..entry })),
+                }
             }
-            Place::Way => Ok(file_stat(Entry::new(name, EntryKind::Directory, None))),
+            Place::Way => Ok(way()),
         };
         found.map_err(|error| name_path(error, path))
     }
@@ -307,7 +317,10 @@ impl Publications {
                     let (entries, next) = directory.list(&components, after.as_deref(), PAGE)?;
                     Ok(Listing { entries, next })
                 });
-                page.await.map_err(|error| name_path(error, path))?
+                match page.await {
+                    Err(_) if self.is_way(path) => Listing::default(),
+                    page => page.map_err(|error| name_path(error, path))?,
+                }
             }
             Place::Way => Listing::default(),
         };
@@ -342,9 +355,15 @@ impl Publications {
                 Some(direct) => Box::pin(self.stat(direct)).await.ok(),
                 None => None,
             };
-            let entry = stat
-                .map_or_else(|| Entry::new(name, EntryKind::Directory, None), |stat| stat.entry);
-            entries.insert(name.to_owned(), entry);
+            match (direct, stat) {
+                (_, Some(stat)) => drop(entries.insert(name.to_owned(), stat.entry)),
+                // What is gone is not shown, unless something lies beneath it.
+                (Some(_), None) => {}
+                (None, None) => {
+                    let way = Entry::new(name, EntryKind::Directory, None);
+                    entries.entry(name.to_owned()).or_insert(way);
+                }
+            }
         }
         entries.into_values().collect()
     }
@@ -370,13 +389,24 @@ pub(crate) fn nothing_at(path: &RemotePath) -> Error {
 
 /// Says where something is missing; sources do not know their path.
 fn name_path(error: Error, path: &RemotePath) -> Error {
-    if error.code() == Code::NOT_FOUND { nothing_at(path) } else { error }
+    // What became a device or a directory since it was published is no file for the peer.
+    let missing = matches!(error.code(), Code::NOT_FOUND | Code::USAGE);
+    if missing { nothing_at(path) } else { error }
 }
+
+/// Threads that look at files for peers at a time, whatever they ask for and take back.
+static BLOCKING: Semaphore = Semaphore::const_new(8);
 
 /// Runs what may block on the pool for such work.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    // The permit lasts as long as the work does, also where nobody waits for it any more.
+    let permit = BLOCKING.acquire().await;
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|_| Err(Error::new(Code::INTERNAL, "the source failed inside")))

@@ -51,6 +51,12 @@ impl Link {
         self.peers.get(&stream)?.over()
     }
 
+    /// Where the end is that the streamer has told of, whatever is still buffered before it.
+    #[must_use]
+    pub fn stream_end(&self, stream: StreamId) -> Option<Position> {
+        self.peers.get(&stream)?.end()
+    }
+
     /// Why reading failed at the present position, if it did; a seek may help.
     #[must_use]
     pub fn stream_fault(&self, stream: StreamId) -> Option<&Fault> {

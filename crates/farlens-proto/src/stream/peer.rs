@@ -172,6 +172,14 @@ impl StreamPeer {
         }
     }
 
+    /// Where the end is, if it was told.
+    pub(crate) const fn end(&self) -> Option<Position> {
+        match &self.finish {
+            Some(Finish::End(at)) => Some(*at),
+            _ => None,
+        }
+    }
+
     /// Why reading failed at the present position, if it did.
     pub(crate) const fn broken(&self) -> Option<&Fault> {
         match &self.finish {

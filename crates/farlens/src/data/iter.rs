@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_millis(1);
 
 /// An iterator to publish. The first stream that opens it takes it.
 pub struct IterData {
-    claim: Mutex<Claim>,
+    claim: Arc<Mutex<Claim>>,
     schema: Option<Arc<SchemaDoc>>,
 }
 
@@ -50,7 +50,7 @@ impl IterData {
     /// `next` runs on the blocking pool, where it may block. An error ends the data after the
     /// entities before it; a panic does the same without showing its text.
     pub fn encoded(next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static) -> Self {
-        Self { claim: Mutex::new(Claim::Free(Box::new(next))), schema: None }
+        Self { claim: Arc::new(Mutex::new(Claim::Free(Box::new(next)))), schema: None }
     }
 
     /// Publishes the values of an iterator, which runs on the blocking pool, where it may block.
@@ -83,8 +83,8 @@ impl IterData {
     /// Takes the iterator for one stream.
     ///
     /// # Errors
-    /// `BUSY` while another stream has it; `CLOSED` when one had it, since an iterator cannot start
-    /// again.
+    /// `BUSY` while another stream has it; `CLOSED` when one took elements of it, since an iterator
+    /// cannot start again.
     pub fn open(&self) -> Result<OpenIter> {
         let mut claim = self.claim.lock();
         if let Claim::Taken(shared) = &*claim {
@@ -95,7 +95,8 @@ impl IterData {
         if let Claim::Free(source) = before {
             shared.store.lock().source = Some(source);
         }
-        Ok(OpenIter { shared, version: fresh_version(), schema: self.schema() })
+        let claim = Arc::clone(&self.claim);
+        Ok(OpenIter { shared, claim, version: fresh_version(), schema: self.schema() })
     }
 }
 
@@ -109,6 +110,8 @@ impl std::fmt::Debug for IterData {
 /// it returns that runs at that moment.
 pub struct OpenIter {
     shared: Arc<Shared>,
+    /// Where the iterator goes back to when nothing was taken from it.
+    claim: Arc<Mutex<Claim>>,
     version: Bytes,
     schema: Option<Arc<SchemaDoc>>,
 }
@@ -189,6 +192,13 @@ impl Shared {
         drop(store);
         self.news.notify_waiters();
         discard(spent);
+    }
+
+    /// The iterator as it was, if no stream has asked for anything.
+    fn give_back(&self) -> Option<Source> {
+        let mut store = self.store.lock();
+        let untouched = store.next == Position::ZERO && store.is_empty() && store.end.is_none();
+        if untouched { store.source.take() } else { None }
     }
 
     fn abandon(&self) {
@@ -342,7 +352,10 @@ impl StreamerData for OpenIter {
 
 impl Drop for OpenIter {
     fn drop(&mut self) {
-        self.shared.abandon();
+        match self.shared.give_back() {
+            Some(source) => *self.claim.lock() = Claim::Free(source),
+            None => self.shared.abandon(),
+        }
     }
 }
 

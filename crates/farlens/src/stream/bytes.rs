@@ -58,7 +58,9 @@ impl ByteStream {
         self.raw.state().bounds
     }
 
-    /// Changes when bytes that were read may no longer be true. Empty when the source cannot tell.
+    /// What the source calls this state of its bytes, as last told: equal versions mean equal bytes.
+    /// Empty when it cannot tell. A plain file says so when it is opened and not again, so who must
+    /// know that it did not change while it was read opens it once more and compares.
     #[must_use]
     pub fn version(&self) -> Bytes {
         self.raw.state().version.into()
@@ -160,6 +162,8 @@ impl AsyncRead for ByteStream {
 impl AsyncSeek for ByteStream {
     fn start_seek(mut self: Pin<&mut Self>, to: SeekFrom) -> io::Result<()> {
         let to = match to {
+            // Where am I? The answer needs nobody, and keeps what was read ahead.
+            SeekFrom::Current(0) if !self.seeking => return Ok(()),
             SeekFrom::Start(at) => Position::new(at),
             SeekFrom::Current(by) => self.position().offset(by),
             SeekFrom::End(by) => {

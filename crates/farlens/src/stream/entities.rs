@@ -125,7 +125,7 @@ impl<T: Element> EntityStream<T> {
     pub(crate) async fn open(link: &Link, path: &RemotePath, options: OpenOptions) -> Result<Self> {
         let mut request = options.request(path, Kind::Items);
         request.fingerprint = T::schema().map(|schema| schema.fingerprint().0);
-        let raw = link.open_raw(request).await?;
+        let raw = link.open_raw(request).await.map_err(|error| name_type::<T>(error))?;
         let limits = link.limits().clone();
         let decoder = raw.info().map_or(Ok(Decoder::Straight), |info| {
             decoder_for(T::schema().as_deref(), &info, &limits)
@@ -180,10 +180,12 @@ fn decoder_for(wanted: Option<&SchemaDoc>, info: &StreamInfo, limits: &Limits) -
         (None, None) => Ok(Decoder::Straight),
         (Some(wanted), Some(offered)) if wanted.fingerprint().0 == offered => Ok(Decoder::Straight),
         (None, Some(_)) => Ok(Decoder::BySchema(offered_schema(info, limits)?)),
-        (Some(wanted), None) => Err(mismatch(&format!("{wanted}"), "entities of any type")),
+        (Some(wanted), None) => {
+            Err(mismatch(&wanted.to_string(), "what is published has no type of its own"))
+        }
         (Some(wanted), Some(_)) => {
             let offered = offered_schema(info, limits)?;
-            Err(mismatch(&format!("{wanted}"), &format!("{offered}")))
+            Err(mismatch(&wanted.to_string(), &format!("what is published is {offered}")))
         }
     }
 }
@@ -193,8 +195,16 @@ fn offered_schema(info: &StreamInfo, limits: &Limits) -> Result<SchemaDoc> {
     SchemaDoc::decode(bytes, &mut Budget::new(limits)).map_err(|error| malformed(&error))
 }
 
+/// Says what the reader expected where the server found another type.
+fn name_type<T: Element>(error: Error) -> Error {
+    match T::schema().filter(|_| error.code() == Code::SCHEMA_MISMATCH) {
+        Some(wanted) => mismatch(&wanted.to_string(), error.message()),
+        None => error,
+    }
+}
+
 fn mismatch(wanted: &str, offered: &str) -> Error {
-    let text = format!("the reader expects {wanted} where {offered} is published");
+    let text = format!("the reader expects {wanted}; {offered}");
     Error::new(Code::SCHEMA_MISMATCH, text)
         .with_hint("read it as `Entity`, or with the type that was published")
 }

@@ -157,7 +157,8 @@ fn untrusted(key: UnpinnedKey) -> Error {
         true => Error::new(Code::SERVER_CHANGED, "the server's key is not the known one")
             .with_hint(
                 "this may be another machine at the same address; if its key was replaced on \
-                 purpose, compare the key with `farlens id` there and run `farlens trust replace`",
+                 purpose, compare the key with `farlens id` there, and mend known_servers or ask \
+                 for a new ticket",
             ),
         false => Error::new(Code::UNKNOWN_SERVER, "the server's key is not known here").with_hint(
             "compare the key with `farlens id` on the server, then add it to the URL as #KEYID, \

@@ -232,12 +232,23 @@ async fn a_read_that_is_dropped_loses_nothing() {
 
 #[tokio::test]
 async fn g10_dropping_the_stream_drops_the_iterator() {
-    let (data, _send, gone) = fed();
+    let (data, send, gone) = fed();
     let open = data.open().expect("free");
     assert_eq!(data.open().expect_err("taken").code(), Code::BUSY);
+    send.send(1).expect("it is awaited");
+    assert!(open.read_at(at(0), ReadBudget { bytes: 1, elements: 1 }).await.is_ok());
     drop(open);
     gone.await.expect("dropped");
     assert_eq!(data.open().expect_err("used up").code(), Code::CLOSED);
+}
+
+#[tokio::test]
+async fn a_stream_that_asked_for_nothing_leaves_the_iterator_as_it_was() {
+    let (data, send, _gone) = fed();
+    drop(data.open().expect("free"));
+    let open = data.open().expect("free again");
+    send.send(1).expect("it is awaited");
+    assert!(open.read_at(at(0), ReadBudget { bytes: 1, elements: 1 }).await.is_ok());
 }
 
 #[tokio::test]
