@@ -2,14 +2,14 @@
 //!
 //! Targets of one server share one link. A directory stands for every stream beneath it.
 
-use crate::{args::Global, connect, exit::Exit, json, output};
+use crate::{args::Global, connect, exit::Exit, json, output, stdout};
 use farlens::{
     Change, Code, EntryKind, Error, Events, KeyId, Kind, Link, RemotePath, Result, StreamEvent,
     Target,
 };
 use futures::{StreamExt, stream::select_all};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::{collections::HashSet, pin::pin};
 
 /// Prints a line for each change, until every stream is gone.
 ///
@@ -38,8 +38,15 @@ pub(crate) async fn run(global: &Global, args: &Watch) -> Result<Exit> {
         all.push(events(global, &link, &group.paths).await?);
     }
     let mut events = select_all(all);
+    let mut abandoned = pin!(stdout::abandoned());
     let mut failed = None;
-    while let Some(event) = events.next().await {
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.next() => event,
+            () = &mut abandoned => return Ok(Exit::OK),
+        };
+        let Some(event) = event else { break };
         let line = if global.json { event_json(&event) } else { event_text(&event) };
         if let Some(line) = line
             && !output::line(&line)
