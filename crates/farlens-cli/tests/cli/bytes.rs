@@ -1,10 +1,9 @@
 //! `serve`, `ls` and `cat`: files arrive whole, parts are exact, and a cut is never an end.
 
-use crate::process::{Dice, Home, Served, failure, pattern, stderr};
+use crate::process::{Dice, Home, Served, failure, finished, pattern, stderr};
 use std::{
     fs::File,
     io::{Read, Write},
-    process::Stdio,
 };
 
 const SIZES: [usize; 6] = [0, 1, 16_383, 16_384, 65_537, 3 << 20];
@@ -157,15 +156,19 @@ fn a_reader_that_leaves_is_no_failure() {
     let served = endless(&home);
     let mut cat = home.start(["cat", "-q", &served.ticket]);
     cat.out.read_exact(&mut [0; 1000]).expect("it has begun");
-    drop(std::mem::replace(&mut cat.out, nothing()));
+    cat.leave();
     assert_eq!(cat.end(), (0, String::new()));
 }
 
-fn nothing() -> std::io::BufReader<std::process::ChildStdout> {
-    let mut child = std::process::Command::new("true").stdout(Stdio::piped()).spawn();
-    let child = child.as_mut().expect("`true` is everywhere");
-    child.wait().expect("it ends");
-    std::io::BufReader::new(child.stdout.take().expect("it is piped"))
+#[test]
+fn a_reader_that_leaves_is_noticed_while_nothing_comes() {
+    let home = Home::new();
+    let mut served = home.serve(["-"]);
+    served.process.write(b"first\n");
+    let mut cat = home.start(["cat", "-q", &served.ticket]);
+    assert_eq!(cat.line(), "first\n");
+    cat.leave();
+    assert_eq!(cat.end(), (0, String::new()));
 }
 
 #[test]
@@ -195,8 +198,8 @@ fn a_ticket_may_stay_out_of_the_command_line() {
     let output = home.run(from_file);
     assert_eq!((output.stdout.as_slice(), stderr(&output).as_str()), (&b"x"[..], ""));
     let mut command = home.command("client");
-    let output = command.args(["ls"]).env("FARLENS_TICKET", &served.ticket).output();
-    assert!(output.expect("it runs").stdout.ends_with(b"  x\n"));
+    let output = finished(command.args(["ls"]).env("FARLENS_TICKET", &served.ticket));
+    assert!(output.stdout.ends_with(b"  x\n"));
     let typed = home.run(["cat", &served.at("/x")]);
     assert!(stderr(&typed).starts_with("warning: this ticket is a secret"));
     let shown = home.ok(["ticket", "show", &served.ticket, "--json"]);
