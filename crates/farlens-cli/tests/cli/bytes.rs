@@ -66,9 +66,11 @@ fn ranges_are_slices() {
     assert!(cat("299KB..") == content[299_000..]);
     assert!(cat("299999..400000") == content[299_999..], "what is inside");
     assert!(cat("300000..").is_empty());
-    for (range, code, number) in
-        [("300001..", "E0701", 1), ("-300001..", "E0701", 1), ("5..3", "E0101", 2)]
-    {
+    assert!(cat("-0..").is_empty(), "the end itself");
+    assert!(cat("-300001..") == content, "all there is");
+    assert!(cat("-1T..") == content);
+    assert!(cat("-300001..-299999") == content[..1]);
+    for (range, code, number) in [("300001..", "E0701", 1), ("5..3", "E0101", 2)] {
         let output = home.run(["cat", &served.ticket, "--json", "--range", range]);
         let (exit, error) = failure(&output);
         assert_eq!((exit, error["code"].as_str()), (Some(number), Some(code)), "{range}");
