@@ -147,3 +147,17 @@ fn a_reader_that_leaves_is_noticed_while_nothing_changes() {
     watch.leave();
     assert_eq!(watch.end(), (0, String::new()));
 }
+
+#[test]
+fn what_is_listed_and_removed_is_left_out() {
+    let home = Home::new();
+    let (a, b) = (home.write("a", "a"), home.write("b", "b"));
+    let served = home.serve([&a, &b]);
+    std::fs::remove_file(a).expect("a file");
+    let mut watch = home.start(["watch", "--json", &served.ticket]);
+    assert_eq!(watch.json()["path"], "/b");
+    served.process.terminate();
+    let seen = until(&mut watch, "gone", "/b");
+    assert!(seen.iter().all(|event| event["path"] == "/b"), "{seen:?}");
+    assert_eq!(watch.end(), (0, String::new()));
+}
