@@ -81,8 +81,17 @@ pub(crate) enum Verb {
     ExitCodes,
 }
 
+/// Whoever wants more wants no time-out, and there is always one.
+const TIMEOUT_MAX_S: f64 = 31_536_000.0;
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if seconds.is_nan() {
+        return Err("not a number of seconds".to_owned());
+    }
+    if seconds > TIMEOUT_MAX_S {
+        return Err(format!("a time-out is at most a year, {TIMEOUT_MAX_S} seconds"));
+    }
     Duration::try_from_secs_f64(seconds)
         .ok()
         .filter(|duration| !duration.is_zero())
@@ -126,6 +135,11 @@ mod tests {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["", "0", "-1", "x", "1e40", "nan"] {
             assert!(seconds(bad).is_err(), "{bad}");
+        }
+        for (bad, part) in
+            [("inf", "at most"), ("1e30", "at most"), ("-inf", "longer"), ("nan", "not a")]
+        {
+            assert!(seconds(bad).expect_err(bad).contains(part), "{bad}");
         }
     }
 }
