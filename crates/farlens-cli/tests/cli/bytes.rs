@@ -49,6 +49,21 @@ fn names_are_escaped_once() {
 }
 
 #[test]
+fn a_slash_behind_a_path_means_nothing() {
+    let home = Home::new();
+    home.write("dir/sub/x", "x");
+    let served = home.serve_path(&home.path("dir"));
+    assert_eq!(home.ok(["ls", &served.at("/sub/")]), home.ok(["ls", &served.at("/sub")]));
+    assert_eq!(home.ok(["cat", &served.at("/sub/x/")]), b"x");
+    assert_eq!(home.ok(["cat", &served.url("/sub/x/", Some(&served.key))]), b"x");
+    assert_eq!(home.ok(["stat", &served.at("/sub/")]), home.ok(["stat", &served.at("/sub")]));
+    let mut watch = home.start(["watch", "--json", &served.at("/sub/")]);
+    assert_eq!(watch.json()["path"], "/sub/x");
+    let twice = home.run(["ls", "--json", &served.at("/sub//")]);
+    assert_eq!(failure(&twice).1["code"], "E0102");
+}
+
+#[test]
 fn ranges_are_slices() {
     let home = Home::new();
     let size = 300_000u64;
