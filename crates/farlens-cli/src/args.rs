@@ -53,28 +53,18 @@ pub(crate) struct Global {
     pub(crate) ticket_file: Option<PathBuf>,
 }
 
-/// What to do.
+/// What to do. What each verb says of itself stands at its options; words here would replace that.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
-    /// Publish files, directories and standard input.
     Serve(serve::Serve),
-    /// List what lies at a path.
     Ls(ls::Ls),
-    /// Show what is known of one path.
     Stat(stat::Stat),
-    /// Print bytes as they are, and entities as lines of JSON.
     Cat(cat::Cat),
-    /// Print entities as lines of JSON, from anywhere in the sequence.
     Iter(iter::Iter),
-    /// Print a line for each change of one or many streams.
     Watch(watch::Watch),
-    /// Show the key by which others know this user, and make it at the first use.
     Id(id::Id),
-    /// Explain a ticket.
     Ticket(ticket::Ticket),
-    /// Show the whole at work: one process, two identities, a real link between them.
     Demo(demo::Demo),
-    /// Measure how fast a link is here.
     Bench(bench::Bench),
     /// The numbers that failures leave behind.
     #[command(hide = true, name = "exit-codes", after_help = TABLE)]

@@ -12,12 +12,15 @@ use crate::{
 use farlens::{Bounds, ByteStream, Code, Entity, EntityStream, Link, OpenOptions, Result};
 use futures::Stream;
 
-/// Prints a stream or a part of it, up to the end as it is when it is reached.
+/// Print bytes as they are, and entities as lines of JSON.
+///
+/// All of a stream or a part of it, up to the end as it is when it is reached.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Cat {
     #[command(flatten)]
     target: TargetArg,
-    /// The part to print: A..B, A.., ..B, or -N.. for the last N, if there are as many. 8K is 8192, 8KB is 8000.
+    /// The part to print: A..B, A.., ..B, or -N.. for the last N, or all there is. 8K is 8192,
+    /// 8KB is 8000.
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     range: Option<String>,
 }

@@ -9,8 +9,9 @@ use crate::{
 };
 use farlens::{Code, Error, Pos, Result};
 
-/// Prints entities as lines of JSON. A sequence that is still being produced is printed as it
-/// grows, up to its end.
+/// Print entities as lines of JSON, from anywhere in the sequence.
+///
+/// A sequence that is still being produced is printed as it grows, up to its end.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Iter {
     #[command(flatten)]

@@ -10,10 +10,10 @@ use futures::{Stream, StreamExt, future::ready, stream::select_all};
 use serde::Serialize;
 use std::{collections::HashSet, pin::pin};
 
-/// Prints a line for each change, until every stream is gone.
+/// Print a line for each change of one or many streams.
 ///
-/// Entities are shown from now on. Exits with 0 when the servers shut down in good order, and with
-/// 6 when a link is lost.
+/// It goes on until every stream is gone. Entities are shown from now on. Exits with 0 when the
+/// servers shut down in good order, and with 6 when a link is lost.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Watch {
     /// URLs or tickets, perhaps with paths; a directory means everything beneath it.
