@@ -140,8 +140,12 @@ impl Watched {
                 None => thread::sleep(POLL),
             }
         };
-        assert!(!self.overdue.load(Ordering::Acquire), "killed after {LIMIT:?}: it hangs");
+        self.assert_in_time();
         status
+    }
+
+    fn assert_in_time(&self) {
+        assert!(!self.overdue.load(Ordering::Acquire), "killed after {LIMIT:?}: it hangs");
     }
 }
 
@@ -213,6 +217,11 @@ impl Drop for Running {
         let mut child = self.child.lock();
         let _ = child.kill();
         let _ = child.wait();
+        drop(child);
+        // What another process did since may be due to the end of this one.
+        if !thread::panicking() {
+            self.child.assert_in_time();
+        }
     }
 }
 
