@@ -114,10 +114,57 @@ fn wants_json() -> bool {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use std::path::Path;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// The words behind each place where the command is named in a text.
+    fn verbs_in<'a>(text: &'a str, command: &'a str) -> impl Iterator<Item = &'a str> {
+        let verbs = text.split(command).skip(1).map(|rest| {
+            let letter = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+            &rest[..rest.find(|next| !letter(next)).unwrap_or(rest.len())]
+        });
+        verbs.filter(|verb| !verb.is_empty())
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("one")) {
+            let path = entry.path();
+            match path.is_dir() {
+                true => sources(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_that_is_recommended_exists() {
+        let mut command = Cli::command();
+        command.build();
+        let exists = |verb: &str| command.find_subcommand(verb).is_some();
+        assert!(exists("help") && !exists("nonsense"));
+        let mut files = Vec::new();
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Beside a published package there is no other.
+        let folders = [here.join("src"), here.join("../farlens/src")];
+        folders.iter().filter(|folder| folder.is_dir()).for_each(|it| sources(it, &mut files));
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("text");
+            for verb in verbs_in(&text, concat!('`', "farlens ")) {
+                assert!(exists(verb), "{}: there is no `farlens {verb}`", file.display());
+            }
+        }
+        let whole = Cli::command().render_long_help().to_string();
+        let helps =
+            command.get_subcommands().map(|verb| verb.clone().render_long_help().to_string());
+        for help in helps.chain([whole]) {
+            for verb in verbs_in(&help, "farlens ") {
+                assert!(exists(verb), "there is no `farlens {verb}`: {help}");
+            }
+        }
     }
 
     #[test]
