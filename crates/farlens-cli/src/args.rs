@@ -53,36 +53,35 @@ pub(crate) struct Global {
     pub(crate) ticket_file: Option<PathBuf>,
 }
 
-/// What to do.
+/// What to do. What each verb says of itself stands at its options; words here would replace that.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
-    /// Publish files, directories and standard input.
     Serve(serve::Serve),
-    /// List what lies at a path.
     Ls(ls::Ls),
-    /// Show what is known of one path.
     Stat(stat::Stat),
-    /// Print bytes as they are, and entities as lines of JSON.
     Cat(cat::Cat),
-    /// Print entities as lines of JSON, from anywhere in the sequence.
     Iter(iter::Iter),
-    /// Print a line for each change of one or many streams.
     Watch(watch::Watch),
-    /// Show the key by which others know this user, and make it at the first use.
     Id(id::Id),
-    /// Explain a ticket.
     Ticket(ticket::Ticket),
-    /// Show the whole at work: one process, two identities, a real link between them.
     Demo(demo::Demo),
-    /// Measure how fast a link is here.
     Bench(bench::Bench),
     /// The numbers that failures leave behind.
     #[command(hide = true, name = "exit-codes", after_help = TABLE)]
     ExitCodes,
 }
 
+/// Whoever wants more wants no time-out, and there is always one.
+const TIMEOUT_MAX_S: f64 = 31_536_000.0;
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if seconds.is_nan() {
+        return Err("not a number of seconds".to_owned());
+    }
+    if seconds > TIMEOUT_MAX_S {
+        return Err(format!("a time-out is at most a year, {TIMEOUT_MAX_S} seconds"));
+    }
     Duration::try_from_secs_f64(seconds)
         .ok()
         .filter(|duration| !duration.is_zero())
@@ -115,10 +114,57 @@ fn wants_json() -> bool {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use std::path::Path;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// The words behind each place where the command is named in a text.
+    fn verbs_in<'a>(text: &'a str, command: &'a str) -> impl Iterator<Item = &'a str> {
+        let verbs = text.split(command).skip(1).map(|rest| {
+            let letter = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+            &rest[..rest.find(|next| !letter(next)).unwrap_or(rest.len())]
+        });
+        verbs.filter(|verb| !verb.is_empty())
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("one")) {
+            let path = entry.path();
+            match path.is_dir() {
+                true => sources(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_that_is_recommended_exists() {
+        let mut command = Cli::command();
+        command.build();
+        let exists = |verb: &str| command.find_subcommand(verb).is_some();
+        assert!(exists("help") && !exists("nonsense"));
+        let mut files = Vec::new();
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Beside a published package there is no other.
+        let folders = [here.join("src"), here.join("../farlens/src")];
+        folders.iter().filter(|folder| folder.is_dir()).for_each(|it| sources(it, &mut files));
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("text");
+            for verb in verbs_in(&text, concat!('`', "farlens ")) {
+                assert!(exists(verb), "{}: there is no `farlens {verb}`", file.display());
+            }
+        }
+        let whole = Cli::command().render_long_help().to_string();
+        let helps =
+            command.get_subcommands().map(|verb| verb.clone().render_long_help().to_string());
+        for help in helps.chain([whole]) {
+            for verb in verbs_in(&help, "farlens ") {
+                assert!(exists(verb), "there is no `farlens {verb}`: {help}");
+            }
+        }
     }
 
     #[test]
@@ -126,6 +172,11 @@ mod tests {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["", "0", "-1", "x", "1e40", "nan"] {
             assert!(seconds(bad).is_err(), "{bad}");
+        }
+        for (bad, part) in
+            [("inf", "at most"), ("1e30", "at most"), ("-inf", "longer"), ("nan", "not a")]
+        {
+            assert!(seconds(bad).expect_err(bad).contains(part), "{bad}");
         }
     }
 }

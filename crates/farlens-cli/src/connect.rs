@@ -19,9 +19,9 @@ const TICKET_FILE_BYTES: u64 = 16 << 10;
 /// The target that was named, or the one of `--ticket-file` or `FARLENS_TICKET`.
 pub(crate) fn target(global: &Global, typed: Option<&str>) -> Result<Target> {
     match typed {
-        Some(path) if path.starts_with('/') => Target::parse(&(kept_ticket(global)? + path)),
+        Some(path) if path.starts_with('/') => parse(&(kept_ticket(global)? + path)),
         Some(typed) => {
-            let target = Target::parse(typed)?;
+            let target = parse(typed)?;
             if target.invite().is_some() {
                 output::note(
                     global,
@@ -31,7 +31,23 @@ pub(crate) fn target(global: &Global, typed: Option<&str>) -> Result<Target> {
             }
             Ok(target)
         }
-        None => Target::parse(&kept_ticket(global)?),
+        None => parse(&kept_ticket(global)?),
+    }
+}
+
+/// Reads a target; a slash behind its path, as shells complete directories, means nothing.
+fn parse(text: &str) -> Result<Target> {
+    let is_url = text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains('/'));
+    let (before, key) = match text.split_once('#') {
+        // In a URL the path ends there; behind a ticket it is a letter like others.
+        Some((before, key)) if is_url => (before, Some(key)),
+        _ => (text, None),
+    };
+    match before.strip_suffix('/') {
+        Some(path) if !path.ends_with('/') => {
+            Target::parse(&key.map_or_else(|| path.to_owned(), |key| format!("{path}#{key}")))
+        }
+        _ => Target::parse(text),
     }
 }
 
@@ -93,4 +109,24 @@ pub(crate) async fn explain(link: &Link, path: &str, error: Error) -> Error {
     let more = if entries.len() > names.len() { ", …" } else { "" };
     let hint = format!("at {parent} there is: {}{more}", names.join(", "));
     Error::new(Code::NOT_FOUND, error.message()).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_slash_at_the_end_means_nothing() {
+        let key = farlens::KeyId::from_bytes([7; 32]);
+        for (typed, same) in [
+            ("farlens://lab/a/".to_owned(), "farlens://lab/a".to_owned()),
+            ("farlens://lab/".to_owned(), "farlens://lab".to_owned()),
+            (format!("farlens://lab/a/b/#{key}"), format!("farlens://lab/a/b#{key}")),
+        ] {
+            assert_eq!(parse(&typed).expect(&typed), Target::parse(&same).expect(&same));
+        }
+        for bad in ["farlens://lab/a//", "farlens://lab//", "farlens://", "/"] {
+            assert_eq!(parse(bad).expect_err(bad).code(), Code::BAD_ADDRESS);
+        }
+    }
 }

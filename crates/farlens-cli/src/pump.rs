@@ -2,7 +2,7 @@
 
 use crate::{
     exit::Exit,
-    stdout::{Counts, DataOut, Piece, Written},
+    stdout::{Counts, DataOut, Piece, Written, abandoned},
 };
 use farlens::{Code, Error, ErrorKind, Link, Result};
 use futures::{Stream, StreamExt};
@@ -50,6 +50,7 @@ async fn deliver(
 ) -> Result<()> {
     let mut data = pin!(data);
     let mut over = pin!(link.closed());
+    let mut abandoned = pin!(abandoned());
     loop {
         let room = tokio::select! {
             biased;
@@ -57,7 +58,12 @@ async fn deliver(
             _ = &mut over => return deliver_rest(data, out).await,
         };
         let Some(room) = room else { return Ok(()) };
-        match data.next().await {
+        let next = tokio::select! {
+            biased;
+            next = data.next() => next,
+            () = &mut abandoned => return Ok(()),
+        };
+        match next {
             Some(piece) => room.send(piece?),
             None => return Ok(()),
         }

@@ -3,16 +3,16 @@
 use farlens::{Bounds, Code, Error, Pos, Position, Result};
 use std::str::FromStr;
 
-/// A part of a stream. Places count from the start, or from the end where they are negative.
+/// A part of a stream, between places that [`parse_place`] reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Range {
-    from: Option<i64>,
-    to: Option<i64>,
+    from: Option<Pos>,
+    to: Option<Pos>,
 }
 
 impl Range {
     /// From a place on, and at most so many elements.
-    pub(crate) fn counted(from: Option<i64>) -> Self {
+    pub(crate) fn counted(from: Option<Pos>) -> Self {
         Self { from, to: None }
     }
 
@@ -20,23 +20,26 @@ impl Range {
     pub(crate) fn start(&self) -> Pos {
         match self.from {
             // A source that only goes forward is at its start as well.
-            None | Some(0) => Pos::START,
-            Some(from) => place(from),
+            None | Some(Pos::Abs(Position::ZERO)) => Pos::START,
+            Some(from) => from,
         }
+    }
+
+    /// Where to begin when `start` was out of range: who wants more of the end than there is gets
+    /// all of it.
+    pub(crate) fn clamped_start(&self) -> Option<Pos> {
+        matches!(self.from, Some(Pos::FromEnd(_))).then_some(Pos::START)
     }
 
     /// How many elements to take from `start`, where that is limited.
     pub(crate) fn length(&self, start: Position, bounds: Bounds) -> Result<Option<u64>> {
         let Some(to) = self.to else { return Ok(None) };
-        let end = if to < 0 { place(to).resolve(bounds)?.get() } else { to.unsigned_abs() };
-        Ok(Some(end.saturating_sub(start.get())))
-    }
-}
-
-fn place(number: i64) -> Pos {
-    match u64::try_from(number) {
-        Ok(number) => Pos::Abs(Position::new(number).unwrap_or(Position::MAX)),
-        Err(_) => Pos::FromEnd(number),
+        let end = match to {
+            // What is beyond the end is cut off there.
+            Pos::Abs(to) => to,
+            to => to.resolve(bounds)?,
+        };
+        Ok(Some(end.since(start)))
     }
 }
 
@@ -47,15 +50,15 @@ impl FromStr for Range {
         let (from, to) = text.split_once("..").ok_or_else(|| bad(text, "it has no .."))?;
         let part = |part: &str| match part.trim() {
             "" => Ok(None),
-            number => parse_number(number).map(Some).map_err(|why| bad(text, why)),
+            place => parse_place(place).map(Some).map_err(|why| bad(text, why)),
         };
         let (from, to) = (part(from)?, part(to)?);
-        match (from, to) {
-            (Some(a), Some(b)) if a > b && (a < 0) == (b < 0) => {
-                Err(bad(text, "it ends before it starts"))
-            }
-            _ => Ok(Self { from, to }),
-        }
+        let backwards = match (from, to) {
+            (Some(Pos::Abs(a)), Some(Pos::Abs(b))) => a > b,
+            (Some(Pos::FromEnd(a)), Some(Pos::FromEnd(b))) => a > b,
+            _ => false,
+        };
+        if backwards { Err(bad(text, "it ends before it starts")) } else { Ok(Self { from, to }) }
     }
 }
 
@@ -64,8 +67,17 @@ fn bad(text: &str, why: &str) -> Error {
         .with_hint("ranges are A..B, A.., ..B and -N.. for the last N; 8K is 8192, 8KB is 8000")
 }
 
+/// A place: a number counts from the start, one with a minus from the end, so that -0 is the end.
+pub(crate) fn parse_place(text: &str) -> Result<Pos, &'static str> {
+    let number = parse_number(text)?;
+    match Position::try_from(number.unsigned_abs()) {
+        Ok(place) if !text.starts_with('-') => Ok(Pos::Abs(place)),
+        _ => Ok(Pos::FromEnd(number)),
+    }
+}
+
 /// A number with an optional unit: K, M, G and T are powers of 1024, KB, MB, GB and TB of 1000.
-pub(crate) fn parse_number(text: &str) -> Result<i64, &'static str> {
+fn parse_number(text: &str) -> Result<i64, &'static str> {
     let split = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let factor: i64 = match unit.to_ascii_uppercase().as_str() {
@@ -102,6 +114,8 @@ mod tests {
             ("-512..", Pos::FromEnd(-512), None),
             ("..20", Pos::START, Some(20)),
             ("..-20", Pos::START, Some(980)),
+            ("-0..", Pos::END, None),
+            ("..-0", Pos::START, Some(1000)),
             ("7..7", Pos::Abs(Position::from(7)), Some(0)),
             ("1k..2K", Pos::Abs(Position::from(1024)), Some(1024)),
             ("1KB..2MB", Pos::Abs(Position::from(1000)), Some(1_999_000)),
@@ -116,8 +130,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "5", "a..b", "10..5", "-5..-10", "1X..", "9223372036854775808..", "1.5..2"]
-        {
+        for text in [
+            "",
+            "5",
+            "a..b",
+            "10..5",
+            "-5..-10",
+            "-0..-1",
+            "1X..",
+            "9223372036854775808..",
+            "1.5..2",
+        ] {
             let error = text.parse::<Range>().expect_err(text);
             assert_eq!(error.code(), Code::USAGE);
         }

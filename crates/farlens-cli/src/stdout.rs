@@ -5,10 +5,14 @@
 
 use bytes::Bytes;
 use farlens::{Code, Error, Result};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
 use std::{
     fs::File,
     io::{self, IoSlice, Write},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::FileTypeExt},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -67,8 +71,7 @@ pub(crate) struct DataOut {
 impl DataOut {
     /// Starts the thread that writes.
     pub(crate) fn start() -> Result<Self> {
-        // The handle of the standard library looks for line ends in everything; a file does not.
-        let file = io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(unwritable)?;
+        let file = own_handle().map_err(unwritable)?;
         let (queue, pieces) = mpsc::channel(QUEUE_PIECES);
         let (told, done) = oneshot::channel();
         let counts = Arc::new(Counts::default());
@@ -106,6 +109,46 @@ impl DataOut {
             Err(_) => Err(Error::new(Code::INTERNAL, "the thread that writes is gone")),
         }
     }
+}
+
+/// Waits until nobody reads standard output any more. That would show at the next write only, and
+/// what is watched may be silent for days. Only pipes and sockets have somebody at the other end.
+pub(crate) async fn abandoned() {
+    let (told, gone) = oneshot::channel();
+    let watch = move || {
+        if let Ok(file) = own_handle()
+            && has_reader(&file)
+            && wait_for_hang_up(&file).is_ok()
+        {
+            let _ = told.send(());
+        }
+    };
+    let watching = std::thread::Builder::new().name("stdout-reader".into()).spawn(watch);
+    if watching.is_err() || gone.await.is_err() {
+        // It cannot be known.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn has_reader(file: &File) -> bool {
+    let kind = file.metadata().map(|metadata| metadata.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
+}
+
+fn wait_for_hang_up(file: &File) -> rustix::io::Result<()> {
+    // Errors and hang-ups are told without being asked for, and nothing else is.
+    let mut polled = [PollFd::new(file, PollFlags::empty())];
+    loop {
+        match poll(&mut polled, None) {
+            Ok(0) | Err(Errno::INTR) => {}
+            outcome => return outcome.map(|_| ()),
+        }
+    }
+}
+
+/// Standard output as a file: the handle of the standard library looks for line ends in everything.
+fn own_handle() -> io::Result<File> {
+    io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
 fn unwritable(error: io::Error) -> Error {

@@ -9,10 +9,10 @@ use crate::{
 use farlens::Result;
 use serde::Serialize;
 
-/// Measure a link beside the plain TLS connection below it, in one process on loopback.
+/// Measure how fast a link is here, beside the plain TLS connection below it.
 ///
-/// Rounds of both are interleaved and medians shown; a ratio is the median of the rounds' ratios,
-/// above 1 where the link is faster. Takes about half a minute.
+/// All in one process on loopback. Rounds of both are interleaved and medians shown; a ratio is the
+/// median of the rounds' ratios, above 1 where the link is faster. Takes about half a minute.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Bench {
     /// What to measure.

@@ -9,15 +9,18 @@ use crate::{
     range::Range,
     stdout::Piece,
 };
-use farlens::{ByteStream, Code, Entity, Link, OpenOptions, Result};
+use farlens::{Bounds, ByteStream, Code, Entity, EntityStream, Link, OpenOptions, Result};
 use futures::Stream;
 
-/// Prints a stream or a part of it, up to the end as it is when it is reached.
+/// Print bytes as they are, and entities as lines of JSON.
+///
+/// All of a stream or a part of it, up to the end as it is when it is reached.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Cat {
     #[command(flatten)]
     target: TargetArg,
-    /// The part to print: A..B, A.., ..B, or -N.. for the last N. 8K is 8192, 8KB is 8000.
+    /// The part to print: A..B, A.., ..B, or -N.. for the last N, or all there is. 8K is 8192,
+    /// 8KB is 8000.
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     range: Option<String>,
 }
@@ -26,7 +29,8 @@ pub(crate) async fn run(global: &Global, args: &Cat) -> Result<Exit> {
     let range: Range = args.range.as_deref().unwrap_or("..").parse()?;
     let (link, target) = connect::open(global, &args.target).await?;
     let path = target.path().as_str();
-    match link.open_with(path, OpenOptions::new().start(range.start())).await {
+    let open = |options| link.open_with(path, options);
+    match open_at(range, open, ByteStream::bounds).await {
         Ok(stream) => {
             let length = range.length(stream.position(), stream.bounds())?;
             pump::run(&link, Unit::Bytes, pieces(stream, length)).await
@@ -46,14 +50,34 @@ pub(crate) async fn print_entities(
     count: Option<u64>,
     strict: bool,
 ) -> Result<Exit> {
-    let options = OpenOptions::new().start(range.start());
-    let stream = match link.entities_with::<Entity>(path, options).await {
+    let open = |options| link.entities_with::<Entity>(path, options);
+    let stream = match open_at(range, open, EntityStream::bounds).await {
         Ok(stream) => stream,
         Err(error) => return Err(connect::explain(link, path, error).await),
     };
     let length = range.length(stream.position(), stream.bounds())?;
     let most = count.map_or(length, |count| Some(length.map_or(count, |len| len.min(count))));
     pump::run(link, Unit::Entities, lines::pieces(stream, most, strict)).await
+}
+
+/// Opens a stream where a range begins.
+async fn open_at<S, F: Future<Output = Result<S>>>(
+    range: Range,
+    open: impl Fn(OpenOptions) -> F,
+    bounds: impl Fn(&S) -> Bounds,
+) -> Result<S> {
+    let outcome = open(OpenOptions::new().start(range.start())).await;
+    let Err(error) = &outcome else { return outcome };
+    if error.code() == Code::OUT_OF_RANGE
+        && let Some(start) = range.clamped_start()
+    {
+        let stream = open(OpenOptions::new().start(start)).await?;
+        // Data whose end is not known has no last elements.
+        if bounds(&stream).end.is_some() {
+            return Ok(stream);
+        }
+    }
+    outcome
 }
 
 /// The bytes of a stream as they arrive, `length` of them at most.

@@ -16,8 +16,10 @@ use std::{
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use world::{FILE_BYTES, POSES, Pose, World, pattern};
 
-/// Shows the whole at work: two identities, one TLS link between them, a file of 64 MiB, 100,000
-/// typed entities and three streams that are watched. Needs nothing and leaves nothing behind.
+/// Show the whole at work: one process, two identities, a real link between them.
+///
+/// Over one TLS link go a file of 64 MiB, 100,000 typed entities and three streams that are
+/// watched. Needs nothing and leaves nothing behind.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Demo {}
 

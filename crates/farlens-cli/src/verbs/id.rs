@@ -4,7 +4,7 @@ use crate::{args::Global, exit::Exit, output};
 use farlens::{Code, Error, Identity, Result, dirs};
 use serde::Serialize;
 
-/// Shows this user's key ID. The key is made at the first use.
+/// Show the key by which others know this user, and make it at the first use.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Id {}
 

@@ -5,19 +5,21 @@ use crate::{
     args::Global,
     connect::{self, TargetArg},
     exit::Exit,
-    range::{Range, parse_number},
+    range::{Range, parse_place},
 };
-use farlens::{Code, Error, Result};
+use farlens::{Code, Error, Pos, Result};
 
-/// Prints entities as lines of JSON. A sequence that is still being produced is printed as it
-/// grows, up to its end.
+/// Print entities as lines of JSON, from anywhere in the sequence.
+///
+/// A sequence that is still being produced is printed as it grows, up to its end.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Iter {
     #[command(flatten)]
     target: TargetArg,
-    /// The index of the first entity; negative counts from the end as it is now.
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_number)]
-    from: Option<i64>,
+    /// The index of the first entity; -N is N before the end as it is now, or the
+    /// first if there are fewer, and -0 the end itself.
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_place)]
+    from: Option<Pos>,
     /// How many entities to print at most.
     #[arg(long, value_name = "N")]
     count: Option<u64>,

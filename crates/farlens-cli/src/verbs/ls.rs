@@ -9,7 +9,7 @@ use crate::{
 use farlens::{Entry, EntryKind, RemotePath, Result};
 use serde::Serialize;
 
-/// Lists what lies at a path, sorted by name.
+/// List what lies at a path, sorted by name.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Ls {
     #[command(flatten)]

@@ -18,11 +18,14 @@ use tokio::sync::mpsc;
 /// How long a shutdown lets transfers finish.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Publishes files, directories and standard input, and prints a ticket that lets one client in.
+/// Publish files, directories and standard input, and print a ticket that lets one client in.
 ///
 /// One file stands at /NAME, one directory alone is the root, several arguments stand at /NAME
 /// each, standard input at /stdin. The ticket carries the path of the one publication, or / when
 /// there are several. The server goes on after the end of its input, until SIGINT or SIGTERM.
+///
+/// A client that was let in stays in `~/.config/farlens/authorized_clients`: it may read whatever
+/// this user's key publishes at the ticket's path or beneath it later, until its line is removed.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
@@ -40,7 +43,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     jsonl: bool,
     /// Publish what is appended later, too. With a PATH that file alone is published so, and the
-    /// option may be repeated; without one all files are.
+    /// option may be repeated; without one all files are. A file that is renamed away, as rotated
+    /// logs are, stays the one that is followed; the new file of its name is not picked up yet.
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "",
           action = clap::ArgAction::Append)]
     follow: Vec<OsString>,
@@ -182,6 +186,7 @@ fn announce(global: &Global, args: &Serve, server: &Server, ticket: &Ticket, sho
         let _ = writeln!(std::io::stderr(), "{text}");
         output::note(global, "\nOn the other machine: farlens cat TICKET, with this ticket:");
     } else {
+        tell_how_long(global, server);
         output::note(
             global,
             "\nOn the other machine: farlens cat TICKET, with this ticket (it lets one client in, \
@@ -189,4 +194,18 @@ fn announce(global: &Global, args: &Serve, server: &Server, ticket: &Ticket, sho
         );
     }
     output::line(&ticket.to_string());
+}
+
+/// A ticket is used once, but what it gives stays.
+fn tell_how_long(global: &Global, server: &Server) {
+    let Ok(folder) = farlens::dirs::config_dir() else { return };
+    let file = folder.join("authorized_clients").display().to_string();
+    let path = server.common_path().to_string();
+    for line in [
+        "let in       for good: who has used the ticket may read whatever this key publishes",
+        &format!("             at {path} or beneath it, also later, until its line is"),
+        &format!("             removed from {file}"),
+    ] {
+        output::note(global, &output::printable(line));
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
 use farlens::{Flags, Result};
 use serde::Serialize;
 
-/// Shows kind, length, modes and type of one path.
+/// Show kind, length, modes and type of one path.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Stat {
     #[command(flatten)]

@@ -6,7 +6,7 @@ use farlens::{Code, Error, Result, Target};
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Explains tickets.
+/// Explain a ticket.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Ticket {
     #[command(subcommand)]

@@ -2,19 +2,18 @@
 //!
 //! Targets of one server share one link. A directory stands for every stream beneath it.
 
-use crate::{args::Global, connect, exit::Exit, json, output};
+use crate::{args::Global, connect, exit::Exit, json, output, stdout};
 use farlens::{
-    Change, Code, EntryKind, Error, Events, KeyId, Kind, Link, RemotePath, Result, StreamEvent,
-    Target,
+    Change, Code, EntryKind, Error, KeyId, Kind, Link, RemotePath, Result, StreamEvent, Target,
 };
-use futures::{StreamExt, stream::select_all};
+use futures::{Stream, StreamExt, future::ready, stream::select_all};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::{collections::HashSet, pin::pin};
 
-/// Prints a line for each change, until every stream is gone.
+/// Print a line for each change of one or many streams.
 ///
-/// Entities are shown from now on. Exits with 0 when the servers shut down in good order, and with
-/// 6 when a link is lost.
+/// It goes on until every stream is gone. Entities are shown from now on. Exits with 0 when the
+/// servers shut down in good order, and with 6 when a link is lost.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Watch {
     /// URLs or tickets, perhaps with paths; a directory means everything beneath it.
@@ -38,8 +37,16 @@ pub(crate) async fn run(global: &Global, args: &Watch) -> Result<Exit> {
         all.push(events(global, &link, &group.paths).await?);
     }
     let mut events = select_all(all);
-    let mut failed = None;
-    while let Some(event) = events.next().await {
+    let mut abandoned = pin!(stdout::abandoned());
+    let (mut told, mut failed) = (false, None);
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.next() => event,
+            () = &mut abandoned => return Ok(Exit::OK),
+        };
+        let Some(event) = event else { break };
+        told = true;
         let line = if global.json { event_json(&event) } else { event_text(&event) };
         if let Some(line) = line
             && !output::line(&line)
@@ -52,7 +59,11 @@ pub(crate) async fn run(global: &Global, args: &Watch) -> Result<Exit> {
             failed.get_or_insert(error);
         }
     }
-    failed.map_or(Ok(Exit::OK), Err)
+    match failed {
+        Some(error) => Err(error),
+        None if told => Ok(Exit::OK),
+        None => Err(nothing_to_watch()),
+    }
 }
 
 /// The targets by the link that they need.
@@ -84,7 +95,11 @@ fn same_link(a: &Target, b: &Target) -> bool {
     link(a) == link(b)
 }
 
-async fn events(global: &Global, link: &Link, paths: &[RemotePath]) -> Result<Events> {
+async fn events(
+    global: &Global,
+    link: &Link,
+    paths: &[RemotePath],
+) -> Result<impl Stream<Item = StreamEvent> + Unpin + use<>> {
     let mut streams = Vec::new();
     for path in paths {
         expand(link, path, &mut streams).await?;
@@ -98,10 +113,24 @@ async fn events(global: &Global, link: &Link, paths: &[RemotePath]) -> Result<Ev
         streams.truncate(STREAMS_MAX);
     }
     if streams.is_empty() {
-        return Err(Error::new(Code::NOT_FOUND, "there is no stream to watch")
-            .with_hint("the directory is empty; `farlens ls` lists what there is"));
+        return Err(nothing_to_watch());
     }
-    link.watch(streams).await
+    let mut listed: HashSet<_> = streams.iter().cloned().collect();
+    paths.iter().for_each(|typed| drop(listed.take(typed)));
+    let events = link.watch(streams).await?;
+    Ok(events.filter(move |event| ready(!has_vanished(&mut listed, &event.path, &event.change))))
+}
+
+fn nothing_to_watch() -> Error {
+    Error::new(Code::NOT_FOUND, "there is no stream to watch")
+        .with_hint("the directory is empty; `farlens ls` lists what there is")
+}
+
+/// Whether something that was only `listed` was removed before it could be opened: nobody asked for
+/// it by name. What an event was seen of is not among the listed any more.
+fn has_vanished(listed: &mut HashSet<RemotePath>, path: &RemotePath, change: &Change) -> bool {
+    let first = listed.remove(path);
+    first && matches!(change, Change::Gone { error } if error.code() == Code::NOT_FOUND)
 }
 
 /// The path itself if it is a stream, or everything beneath it. A path where nothing is stays, so
@@ -124,7 +153,12 @@ async fn expand(link: &Link, path: &RemotePath, found: &mut Vec<RemotePath>) -> 
     }
     let mut waiting = vec![path.clone()];
     while let Some(directory) = waiting.pop() {
-        for entry in link.list(directory.as_str()).await? {
+        let entries = match link.list(directory.as_str()).await {
+            // It was listed a moment ago, and is removed since.
+            Err(error) if error.code() == Code::NOT_FOUND && directory != *path => continue,
+            entries => entries?,
+        };
+        for entry in entries {
             let path = directory.join(&entry.name)?;
             match entry.kind {
                 EntryKind::Directory => waiting.push(path),
@@ -208,5 +242,23 @@ const fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Bytes => "bytes",
         Kind::Items => "items",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_listed_may_vanish_and_only_before_it_is_opened() {
+        let path = |text| RemotePath::new(text).expect("a path");
+        let mut listed = HashSet::from([path("/a"), path("/b"), path("/c")]);
+        let mut vanished = |text, change| has_vanished(&mut listed, &path(text), &change);
+        let gone = |code| Change::Gone { error: Error::new(code, "x") };
+        assert!(vanished("/a", gone(Code::NOT_FOUND)));
+        assert!(!vanished("/typed", gone(Code::NOT_FOUND)));
+        assert!(!vanished("/b", Change::Opened { kind: Kind::Bytes, len: None }));
+        assert!(!vanished("/b", gone(Code::NOT_FOUND)));
+        assert!(!vanished("/c", gone(Code::SOURCE_FAILED)));
     }
 }

@@ -1,10 +1,9 @@
 //! `serve`, `ls` and `cat`: files arrive whole, parts are exact, and a cut is never an end.
 
-use crate::process::{Dice, Home, Served, failure, pattern, stderr};
+use crate::process::{Dice, Home, Served, failure, finished, pattern, stderr};
 use std::{
     fs::File,
     io::{Read, Write},
-    process::Stdio,
 };
 
 const SIZES: [usize; 6] = [0, 1, 16_383, 16_384, 65_537, 3 << 20];
@@ -50,6 +49,21 @@ fn names_are_escaped_once() {
 }
 
 #[test]
+fn a_slash_behind_a_path_means_nothing() {
+    let home = Home::new();
+    home.write("dir/sub/x", "x");
+    let served = home.serve_path(&home.path("dir"));
+    assert_eq!(home.ok(["ls", &served.at("/sub/")]), home.ok(["ls", &served.at("/sub")]));
+    assert_eq!(home.ok(["cat", &served.at("/sub/x/")]), b"x");
+    assert_eq!(home.ok(["cat", &served.url("/sub/x/", Some(&served.key))]), b"x");
+    assert_eq!(home.ok(["stat", &served.at("/sub/")]), home.ok(["stat", &served.at("/sub")]));
+    let mut watch = home.start(["watch", "--json", &served.at("/sub/")]);
+    assert_eq!(watch.json()["path"], "/sub/x");
+    let twice = home.run(["ls", "--json", &served.at("/sub//")]);
+    assert_eq!(failure(&twice).1["code"], "E0102");
+}
+
+#[test]
 fn ranges_are_slices() {
     let home = Home::new();
     let size = 300_000u64;
@@ -67,9 +81,11 @@ fn ranges_are_slices() {
     assert!(cat("299KB..") == content[299_000..]);
     assert!(cat("299999..400000") == content[299_999..], "what is inside");
     assert!(cat("300000..").is_empty());
-    for (range, code, number) in
-        [("300001..", "E0701", 1), ("-300001..", "E0701", 1), ("5..3", "E0101", 2)]
-    {
+    assert!(cat("-0..").is_empty(), "the end itself");
+    assert!(cat("-300001..") == content, "all there is");
+    assert!(cat("-1T..") == content);
+    assert!(cat("-300001..-299999") == content[..1]);
+    for (range, code, number) in [("300001..", "E0701", 1), ("5..3", "E0101", 2)] {
         let output = home.run(["cat", &served.ticket, "--json", "--range", range]);
         let (exit, error) = failure(&output);
         assert_eq!((exit, error["code"].as_str()), (Some(number), Some(code)), "{range}");
@@ -157,15 +173,19 @@ fn a_reader_that_leaves_is_no_failure() {
     let served = endless(&home);
     let mut cat = home.start(["cat", "-q", &served.ticket]);
     cat.out.read_exact(&mut [0; 1000]).expect("it has begun");
-    drop(std::mem::replace(&mut cat.out, nothing()));
+    cat.leave();
     assert_eq!(cat.end(), (0, String::new()));
 }
 
-fn nothing() -> std::io::BufReader<std::process::ChildStdout> {
-    let mut child = std::process::Command::new("true").stdout(Stdio::piped()).spawn();
-    let child = child.as_mut().expect("`true` is everywhere");
-    child.wait().expect("it ends");
-    std::io::BufReader::new(child.stdout.take().expect("it is piped"))
+#[test]
+fn a_reader_that_leaves_is_noticed_while_nothing_comes() {
+    let home = Home::new();
+    let mut served = home.serve(["-"]);
+    served.process.write(b"first\n");
+    let mut cat = home.start(["cat", "-q", &served.ticket]);
+    assert_eq!(cat.line(), "first\n");
+    cat.leave();
+    assert_eq!(cat.end(), (0, String::new()));
 }
 
 #[test]
@@ -195,8 +215,8 @@ fn a_ticket_may_stay_out_of_the_command_line() {
     let output = home.run(from_file);
     assert_eq!((output.stdout.as_slice(), stderr(&output).as_str()), (&b"x"[..], ""));
     let mut command = home.command("client");
-    let output = command.args(["ls"]).env("FARLENS_TICKET", &served.ticket).output();
-    assert!(output.expect("it runs").stdout.ends_with(b"  x\n"));
+    let output = finished(command.args(["ls"]).env("FARLENS_TICKET", &served.ticket));
+    assert!(output.stdout.ends_with(b"  x\n"));
     let typed = home.run(["cat", &served.at("/x")]);
     assert!(stderr(&typed).starts_with("warning: this ticket is a secret"));
     let shown = home.ok(["ticket", "show", &served.ticket, "--json"]);

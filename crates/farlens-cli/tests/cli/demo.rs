@@ -1,6 +1,6 @@
 //! `demo`: one process without configuration, which leaves nothing behind.
 
-use crate::process::{Home, stderr};
+use crate::process::{Home, finished, stderr};
 use serde_json::Value;
 
 #[test]
@@ -9,7 +9,8 @@ fn the_demo_passes_and_cleans_up() {
     let folder = home.path("tmp");
     std::fs::create_dir(&folder).expect("a folder");
     let mut command = home.command("nobody");
-    let output = command.args(["demo", "--json"]).env("TMPDIR", &folder).output().expect("it runs");
+    command.args(["demo", "--json"]).env("TMPDIR", &folder);
+    let output = finished(&mut command);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = String::from_utf8(output.stdout).expect("text");
     let steps: Vec<Value> =

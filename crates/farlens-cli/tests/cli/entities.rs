@@ -114,11 +114,12 @@ fn lines_come_back_value_by_value() {
         assert_same(&home.ok(args), &all[start..end]);
     }
     assert_same(&home.ok(["iter", &served.ticket, "--from=-7"]), &all[1_993..]);
-    for from in ["2001", "-2001"] {
-        let output = home.run(["iter", "-q", &served.ticket, "--from", from]);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains("[E0701]"), "{}", stderr(&output));
-    }
+    assert_same(&home.ok(["iter", &served.ticket, "--from", "-2001"]), &all);
+    assert_same(&home.ok(["iter", &served.ticket, "--from", "-0"]), &[]);
+    assert_same(&home.ok(["cat", &served.ticket, "--range", "-5000..3"]), &all[..3]);
+    let output = home.run(["iter", "-q", &served.ticket, "--from", "2001"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("[E0701]"), "{}", stderr(&output));
 }
 
 #[test]
@@ -196,11 +197,19 @@ fn bytes_are_no_entities() {
 fn the_first_line_may_be_all_one_wants() {
     let home = Home::new();
     let served = serve_lines(&home, &lines(2_000));
-    let iter = format!("{} iter -q {} | head -1", env!("CARGO_BIN_EXE_farlens"), served.ticket);
-    let script = format!("set -o pipefail; {iter}");
-    let mut command = std::process::Command::new("bash");
-    let command = command.args(["-c", &script]).env("XDG_CONFIG_HOME", home.path("client"));
-    let output = command.output().expect("bash");
-    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
-    assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'\n').count(), 1);
+    let mut iter = home.start(["iter", "-q", &served.ticket]);
+    assert!(iter.line().ends_with('\n'));
+    iter.leave();
+    assert_eq!(iter.end(), (0, String::new()));
+}
+
+#[test]
+fn a_reader_that_leaves_is_noticed_while_no_entity_comes() {
+    let home = Home::new();
+    let mut served = home.serve(["-", "--jsonl"]);
+    served.process.write(b"1\n");
+    let mut iter = home.start(["iter", "-q", &served.ticket]);
+    assert_eq!(iter.line(), "1\n");
+    iter.leave();
+    assert_eq!(iter.end(), (0, String::new()));
 }

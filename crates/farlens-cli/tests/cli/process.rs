@@ -3,11 +3,23 @@
 use serde_json::Value;
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio},
+    process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Output, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
 };
 use tempfile::TempDir;
+
+/// How long a process may take: one that hangs fails its test and does not block it.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How often a process is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(2);
 
 /// A folder with the files of a test and the configuration of each person in it.
 pub(crate) struct Home(TempDir);
@@ -37,7 +49,7 @@ impl Home {
     }
 
     pub(crate) fn run_as<S: AsRef<OsStr>>(&self, who: &str, args: impl AsRef<[S]>) -> Output {
-        self.command(who).args(args.as_ref()).output().expect("the command starts")
+        finished(self.command(who).args(args.as_ref()))
     }
 
     /// Runs the command as the usual client.
@@ -75,10 +87,73 @@ impl Home {
     }
 }
 
+/// Runs a command to its end.
+pub(crate) fn finished(command: &mut Command) -> Output {
+    let mut process = Running::start(command);
+    process.close_input();
+    let mut err = process.err.take().expect("it is piped");
+    let err = thread::spawn(move || read_all(&mut err));
+    let stdout = read_all(&mut process.out);
+    let stderr = err.join().expect("it reads");
+    Output { status: process.child.wait(), stdout, stderr }
+}
+
+fn read_all(from: &mut impl Read) -> Vec<u8> {
+    let mut all = Vec::new();
+    from.read_to_end(&mut all).expect("a pipe");
+    all
+}
+
+/// A child that is killed when it takes too long.
+struct Watched {
+    child: Arc<Mutex<Child>>,
+    overdue: Arc<AtomicBool>,
+    /// Gone as soon as nobody waits for the child any more.
+    _awaited: mpsc::SyncSender<()>,
+}
+
+impl Watched {
+    fn new(child: Child) -> Self {
+        let (awaited, unawaited) = mpsc::sync_channel(0);
+        let watched =
+            Self { child: Arc::new(Mutex::new(child)), overdue: Arc::default(), _awaited: awaited };
+        let (child, overdue) = (Arc::clone(&watched.child), Arc::clone(&watched.overdue));
+        thread::spawn(move || {
+            if unawaited.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                overdue.store(true, Ordering::Release);
+                let _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+            }
+        });
+        watched
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for its end. The lock is not held meanwhile, so that it can be killed.
+    fn wait(&self) -> ExitStatus {
+        let status = loop {
+            let status = self.lock().try_wait().expect("it is a child");
+            match status {
+                Some(status) => break status,
+                None => thread::sleep(POLL),
+            }
+        };
+        self.assert_in_time();
+        status
+    }
+
+    fn assert_in_time(&self) {
+        assert!(!self.overdue.load(Ordering::Acquire), "killed after {LIMIT:?}: it hangs");
+    }
+}
+
 /// A process that ends with its test.
 pub(crate) struct Running {
-    child: Child,
-    pub(crate) out: BufReader<ChildStdout>,
+    child: Watched,
+    pub(crate) out: BufReader<Box<dyn Read + Send>>,
+    err: Option<ChildStderr>,
     input: Option<ChildStdin>,
 }
 
@@ -86,9 +161,14 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command starts");
-        let out = BufReader::new(child.stdout.take().expect("it is piped"));
-        let input = child.stdin.take();
-        Self { child, out, input }
+        let out = child.stdout.take().expect("it is piped");
+        let (err, input) = (child.stderr.take(), child.stdin.take());
+        Self { child: Watched::new(child), out: BufReader::new(Box::new(out)), err, input }
+    }
+
+    /// Reads no more of what it prints: the pipe is closed.
+    pub(crate) fn leave(&mut self) {
+        self.out = BufReader::new(Box::new(std::io::empty()));
     }
 
     /// The next line.
@@ -115,29 +195,33 @@ impl Running {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let id = rustix::process::Pid::from_child(&self.child);
+        let id = rustix::process::Pid::from_child(&self.child.lock());
         rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it runs");
     }
 
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it runs");
+        self.child.lock().kill().expect("it runs");
     }
 
     /// Waits for the end: the exit code, and what was said on standard error.
     pub(crate) fn end(&mut self) -> (i32, String) {
-        let status = self.child.wait().expect("it ends");
-        let mut stderr = self.child.stderr.take().expect("it is piped");
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut stderr, &mut text).expect("text");
-        (status.code().unwrap_or(-1), text)
+        let status = self.child.wait();
+        let text = read_all(self.err.as_mut().expect("it is piped"));
+        (status.code().unwrap_or(-1), String::from_utf8(text).expect("text"))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = self.child.lock();
+        let _ = child.kill();
+        let _ = child.wait();
+        drop(child);
+        // What another process did since may be due to the end of this one.
+        if !thread::panicking() {
+            self.child.assert_in_time();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is refused: with one typed error, a hint, and the number that stands in the table.
 
-use crate::process::{Home, failure, stderr};
+use crate::process::{Home, Running, failure, stderr};
 use std::process::Output;
 
 #[track_caller]
@@ -118,11 +118,24 @@ fn an_unsafe_key_file_is_refused() {
 }
 
 #[test]
+fn a_server_says_for_how_long_it_lets_clients_in() {
+    let home = Home::new();
+    let path = home.write("x", "x");
+    let mut command = home.command("server");
+    let mut served = Running::start(command.args(["serve", "--listen", "127.0.0.1:0"]).arg(path));
+    assert!(served.line().starts_with("fls1"));
+    served.terminate();
+    let (exit, text) = served.end();
+    let file = home.path("server/farlens/authorized_clients").display().to_string();
+    assert!(exit == 0 && text.contains("for good") && text.contains(&file), "{text}");
+}
+
+#[test]
 fn help_is_data_and_no_failure() {
     let home = Home::new();
     let help = String::from_utf8(home.ok(["help", "exit-codes"])).expect("text");
     assert!(help.contains("    6  cannot connect, link lost, or timeout"), "{help}");
     let serve = String::from_utf8(home.ok(["serve", "--help"])).expect("text");
-    assert!(serve.contains("--follow"));
+    assert!(serve.contains("--follow") && serve.contains("authorized_clients"));
     home.ok(["--version"]);
 }

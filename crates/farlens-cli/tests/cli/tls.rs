@@ -10,6 +10,7 @@ use std::{
 fn have_openssl() -> bool {
     let found = Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_ok();
     if !found {
+        assert!(std::env::var_os("CI").is_none(), "there is no openssl command");
         println!("skipped: there is no openssl command");
     }
     found

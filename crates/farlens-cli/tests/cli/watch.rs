@@ -137,3 +137,27 @@ fn an_input_that_goes_on_does_not_look_ended_at_the_shutdown() {
     assert!(exit == 6 && text.contains("E0604") && text.contains("1 entities arrived"), "{text}");
     assert_eq!(served.process.end().0, 0);
 }
+
+#[test]
+fn a_reader_that_leaves_is_noticed_while_nothing_changes() {
+    let home = Home::new();
+    let served = home.serve(["-", "--jsonl"]);
+    let mut watch = home.start(["watch", "--json", &served.ticket]);
+    assert_eq!(watch.json()["event"], "opened");
+    watch.leave();
+    assert_eq!(watch.end(), (0, String::new()));
+}
+
+#[test]
+fn what_is_listed_and_removed_is_left_out() {
+    let home = Home::new();
+    let (a, b) = (home.write("a", "a"), home.write("b", "b"));
+    let served = home.serve([&a, &b]);
+    std::fs::remove_file(a).expect("a file");
+    let mut watch = home.start(["watch", "--json", &served.ticket]);
+    assert_eq!(watch.json()["path"], "/b");
+    served.process.terminate();
+    let seen = until(&mut watch, "gone", "/b");
+    assert!(seen.iter().all(|event| event["path"] == "/b"), "{seen:?}");
+    assert_eq!(watch.end(), (0, String::new()));
+}
