@@ -59,6 +59,7 @@ codes! {
     603 TIMEOUT "timeout" "No answer came in time.";
     604 GOING_AWAY "going_away" "The other side is shutting down.";
     605 STALLED "stalled" "The other side takes no bytes.";
+    606 LINK_CLOSED "link_closed" "The link was closed.";
     701 OUT_OF_RANGE "out_of_range" "The position lies outside the data.";
     702 BUSY "busy" "The source serves one stream at a time and has one.";
     703 DATA_CHANGED "data_changed" "The data changed under a stream that relied on it.";

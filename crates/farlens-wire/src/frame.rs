@@ -266,9 +266,25 @@ impl Fault {
     }
 }
 
+/// The text with control characters and those that change the direction of writing escaped: what
+/// comes from a peer must not reach a terminal as it is.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() || turns(letter) {
+            out.extend(letter.escape_default());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", self.text.escape_debug(), self.code)
+        write!(f, "{} [{}]", printable(&self.text), self.code)
     }
 }
 

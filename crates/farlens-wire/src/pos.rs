@@ -229,7 +229,9 @@ impl std::error::Error for OutOfRange {}
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_enums, reason = "to stop or to go on is the whole choice")]
 pub enum AtEnd {
-    /// Reading ends at the end as it is when it is reached.
+    /// Reading ends at the end as it is when it is reached. A source that is still being produced,
+    /// such as an iterator or a spool, has its end where its producer stops, and reading waits for
+    /// what comes before it.
     #[default]
     Stop,
     /// Reading waits there until the end moves.

@@ -36,10 +36,8 @@ pub enum ErrorKind {
 ///
 /// `Display` gives one sentence. What to do about it is in [`Error::hint`], and the stable number
 /// in [`Error::code`].
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     code: Code,
     message: String,
@@ -106,6 +104,17 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.code.is_retryable()
+    }
+}
+
+impl fmt::Debug for Error {
+    /// What `main` prints of an error that it returns: the sentence, the number and the advice.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} [{}]", self.0.code)?;
+        match &self.0.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use farlens_proto::{Chunk, Kind, OpenRequest, ReadOutcome, StreamInfo};
 use farlens_wire::{
-    AtEnd, Budget, Entity, Flags, Limits, Pos, StreamId,
+    AtEnd, Budget, Code, Entity, Flags, Limits, Pos, StreamId,
     schema::{SchemaDoc, decode_with},
 };
 use futures::Stream;
@@ -129,6 +129,14 @@ impl Events {
 
     /// Opens what is to be watched at its end: bytes for their bounds alone, entities to be read.
     fn start(&self, path: &RemotePath, stat: &Stat) -> Result<RawStream> {
+        let Some(mode) = stat.mode() else {
+            let text = format!("{path} is a directory, not a stream");
+            return Err(Error::new(Code::WRONG_KIND, text).with_hint("watch what lies in it"));
+        };
+        if stat.entry.kind == EntryKind::Items && !mode.flags().has_any(Flags::SEEK) {
+            let text = format!("{path} serves one reader, which watching would be");
+            return Err(Error::new(Code::MODE_FORBIDS, text).with_hint("read it instead"));
+        }
         let request = OpenRequest {
             path: path.as_str().to_owned(),
             flags: Flags::READABLE,

@@ -44,7 +44,7 @@ pub use farlens_macros::Schema;
 pub use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind, LinkStats};
 pub use farlens_wire::{
     AtEnd, Bounds, Code, Element, Entity, Flags, Limits, Mode, ModeOffer, OutOfRange, Pos,
-    Position, schema,
+    Position, schema, schema::Schema,
 };
 pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};

@@ -43,7 +43,7 @@ pub(crate) struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let fault = Fault::new(Code::CLOSED, "the link was closed");
+        let fault = Fault::new(Code::LINK_CLOSED, "the link was closed");
         self.shared.with(|state| state.proto.close(fault));
     }
 }
@@ -215,6 +215,12 @@ impl Link {
         Ok(Events::open(self, paths.collect::<Result<_>>()?).await)
     }
 
+    /// Whether the link is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.shared.peek(|link| link.over().is_some())
+    }
+
     /// Waits until the link is over and says why.
     pub async fn closed(&self) -> Error {
         self.0.shared.wait_for(|link| link.over().map(to_error)).await
@@ -222,7 +228,7 @@ impl Link {
 
     /// Closes the link now. Streams on it fail; the peer is told.
     pub fn close(&self) {
-        let fault = Fault::new(Code::CLOSED, "the link was closed");
+        let fault = Fault::new(Code::LINK_CLOSED, "the link was closed");
         self.0.shared.with(|state| state.proto.close(fault));
     }
 

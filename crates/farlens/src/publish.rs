@@ -126,6 +126,16 @@ pub enum Publication {
     Directory(Arc<Directory>),
 }
 
+impl Publication {
+    /// Whether what is published is there now. May block.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Stream(Streamer { recipe: Recipe::File(file), .. }) => file.check(),
+            Self::Stream(_) | Self::Directory(_) => Ok(()),
+        }
+    }
+}
+
 impl From<Streamer> for Publication {
     fn from(streamer: Streamer) -> Self {
         Self::Stream(streamer)
@@ -159,6 +169,18 @@ impl From<SpoolData> for Publication {
 impl From<Directory> for Publication {
     fn from(directory: Directory) -> Self {
         Self::Directory(Arc::new(directory))
+    }
+}
+
+impl From<Vec<u8>> for Publication {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<&'static [u8]> for Publication {
+    fn from(bytes: &'static [u8]) -> Self {
+        Bytes::from_static(bytes).into()
     }
 }
 

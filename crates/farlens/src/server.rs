@@ -137,6 +137,7 @@ impl ServerBuilder {
         }
         let mut publications = Publications::default();
         for (path, publication) in self.published {
+            publication.check()?;
             publications.insert(&RemotePath::new(&path)?, publication)?;
         }
         Ok((identity, Host { publications, access }))
@@ -230,6 +231,10 @@ impl Server {
 
     /// A secret ticket that leads to a path and lets one client in to read there and beneath. It
     /// holds for an hour; a client that has used it may use it again.
+    ///
+    /// A client that was let in stays so: where a file keeps the authorised clients it may read at
+    /// this path and beneath whatever servers with that file publish there, until its line is
+    /// removed.
     ///
     /// # Errors
     /// `BAD_ADDRESS` for a path that breaks a rule, `OVERLOADED` when too many invites are open.
@@ -355,8 +360,11 @@ fn reachable(local: SocketAddr) -> Vec<SocketAddr> {
         return vec![local];
     }
     let mut ips = Vec::new();
+    // A socket for IPv6 takes IPv4, too, but not the other way round.
+    let families = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let families = if local.is_ipv4() { &families[..1] } else { &families[..] };
     // Connecting a datagram socket sends nothing; it only finds the address that would be used.
-    for (from, to) in [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")] {
+    for (from, to) in families {
         let found = UdpSocket::bind(from).and_then(|socket| {
             socket.connect(to)?;
             socket.local_addr()

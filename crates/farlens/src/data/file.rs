@@ -60,6 +60,15 @@ impl FileData {
         offers(self.follow)
     }
 
+    /// Whether the file can be opened now. Blocks.
+    pub(crate) fn check(&self) -> Result<()> {
+        let named = |error: Error| {
+            let text = format!("{} cannot be published", self.path.display());
+            Error::new(error.code(), text).with_source(error)
+        };
+        self.open().map(drop).map_err(named)
+    }
+
     /// Opens the file for one stream. Blocks, so it belongs on the blocking pool.
     ///
     /// # Errors

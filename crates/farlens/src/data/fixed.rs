@@ -12,7 +12,6 @@ use farlens_wire::{Bounds, Code, Element, Flags, ModeOffer, Position, schema::Sc
 use std::sync::Arc;
 
 /// Immutable data in memory. Cheap to share: reading copies nothing.
-#[derive(Debug)]
 pub struct FixedData {
     content: Content,
     end: Position,
@@ -20,10 +19,15 @@ pub struct FixedData {
     schema: Option<Arc<SchemaDoc>>,
 }
 
-#[derive(Debug)]
 enum Content {
     Bytes(Bytes),
     Items { encoded: Bytes, index: SparseIndex },
+}
+
+impl std::fmt::Debug for FixedData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FixedData").field("end", &self.end).finish_non_exhaustive()
+    }
 }
 
 impl FixedData {

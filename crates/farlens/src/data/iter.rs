@@ -1,11 +1,11 @@
 //! Data that an iterator produces: forward only, for one stream at a time.
 //!
-//! The iterator is user code that may block, panic or never end, so it runs on the blocking pool
+//! The iterator is user code that may block, panic or never end, so it runs on a thread of its own
 //! and only while a read waits for it. What it yields goes to a small store that outlives the read,
 //! so a read that is dropped loses nothing:
 //!
 //! ```text
-//!   read_at --starts--> job (blocking pool): next() ... next()  until the read's budget is full
+//!   read_at --starts--> job (own thread): next() ... next()  until the read's budget is full
 //!      ^                   | each entity as soon as it is there
 //!      +---- wakes ----- store <---+
 //! ```
@@ -47,13 +47,13 @@ enum Claim {
 impl IterData {
     /// Publishes entities that `next` appends to the buffer, encoded, until it returns `None`.
     ///
-    /// `next` runs on the blocking pool, where it may block. An error ends the data after the
+    /// `next` runs on a thread of its own, where it may block. An error ends the data after the
     /// entities before it; a panic does the same without showing its text.
     pub fn encoded(next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static) -> Self {
         Self { claim: Arc::new(Mutex::new(Claim::Free(Box::new(next)))), schema: None }
     }
 
-    /// Publishes the values of an iterator, which runs on the blocking pool, where it may block.
+    /// Publishes the values of an iterator, which runs on a thread of its own, where it may block.
     pub fn new<T, I>(values: I) -> Self
     where
         T: Element,
@@ -285,7 +285,14 @@ impl OpenIter {
         let Some(source) = store.source.take() else { return };
         drop(store);
         let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || shared.pull(source, budget));
+        let job = move || shared.pull(source, budget);
+        // A thread of its own, so that one that never returns keeps no runtime from ending.
+        let started = std::thread::Builder::new().name("farlens-iter".into()).spawn(job);
+        if started.is_err() {
+            let text = "no thread can be started".to_owned();
+            self.shared.store.lock().end = Some(Ended::Failed(Code::OVERLOADED, text));
+            self.shared.news.notify_waiters();
+        }
     }
 }
 

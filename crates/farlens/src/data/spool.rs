@@ -29,7 +29,9 @@ use tokio::sync::Notify;
 /// Bytes kept in memory before a spool continues in a file, unless told otherwise.
 const MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
-/// Where spools come from.
+/// Where spools come from: sequences that are kept whole while they are produced.
+///
+/// The producer's end is the end: a reader waits for it, also with [`crate::AtEnd::Stop`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Spool;

@@ -2,13 +2,13 @@
 
 use crate::Error;
 use farlens_proto::Fault;
-use farlens_wire::Code;
+use farlens_wire::{Code, frame::printable};
 
 /// The error for a failure that a machine or the peer reported.
 pub(crate) fn to_error(fault: &Fault) -> Error {
     let text = if fault.text.is_empty() { fault.code.meaning() } else { &fault.text };
     // The text may be the peer's: it must not reach a terminal as it is.
-    let error = Error::new(fault.code, text.escape_debug().to_string());
+    let error = Error::new(fault.code, printable(text));
     match hint(fault.code) {
         Some(hint) => error.with_hint(hint),
         None => error,
@@ -22,7 +22,7 @@ fn hint(code: Code) -> Option<&'static str> {
             "ask the server's owner for a new ticket, or to add your key to authorized_clients"
         }
         Code::LINK_LOST | Code::GOING_AWAY | Code::STALLED => {
-            "what arrived is good but not all there is; connect again to go on"
+            "connect again; what arrived is good, but it may not be all there is"
         }
         Code::BUSY => "wait until the other reader is done",
         Code::DATA_CHANGED | Code::TRUNCATED => {
