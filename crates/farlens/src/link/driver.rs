@@ -32,7 +32,7 @@ const BLOCK_BYTES: usize = 64 << 10;
 const BLOCK_REST: usize = 8 << 10;
 /// Rounds in one poll, of one block in and one batch out. Then the consumers that were woken have
 /// their turn, while what was read is still in the cache.
-const ROUNDS_PER_POLL: usize = 2;
+const ROUNDS_PER_POLL: usize = 1;
 /// How long the last frame may take, and how long the peer's last bytes are awaited.
 const FAREWELL: Duration = Duration::from_millis(500);
 
