@@ -30,9 +30,6 @@ use tokio::{
 const BLOCK_BYTES: usize = 64 << 10;
 /// A block with less room than this is replaced.
 const BLOCK_REST: usize = 8 << 10;
-/// Rounds in one poll, of one block in and one batch out. Then the consumers that were woken have
-/// their turn, while what was read is still in the cache.
-const ROUNDS_PER_POLL: usize = 1;
 /// How long the last frame may take, and how long the peer's last bytes are awaited.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -303,19 +300,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.shared.with_driver(|state| state.set_driver(cx));
-        for _ in 0..ROUNDS_PER_POLL {
-            match this.phase {
-                Phase::Running => {
-                    if !this.poll_running(cx) {
-                        return Poll::Pending;
-                    }
+        match this.phase {
+            Phase::Running => {
+                // After each round, of one block in and one batch out, the consumers that were
+                // woken have their turn, while what was read is still in the cache.
+                if this.poll_running(cx) {
+                    cx.waker().wake_by_ref();
                 }
-                Phase::Leaving(until) => return this.poll_leaving(cx, until),
-                Phase::Lingering(until) => return this.poll_lingering(cx, until),
+                Poll::Pending
             }
+            Phase::Leaving(until) => this.poll_leaving(cx, until),
+            Phase::Lingering(until) => this.poll_lingering(cx, until),
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
