@@ -13,6 +13,7 @@ use farlens_proto::{Ask, BATCH_BYTES, DataRequest, Fault, Reply};
 use farlens_wire::Code;
 use futures::FutureExt;
 use std::{
+    collections::VecDeque,
     future::Future,
     io,
     panic::AssertUnwindSafe,
@@ -30,6 +31,8 @@ use tokio::{
 const BLOCK_BYTES: usize = 64 << 10;
 /// A block with less room than this is replaced.
 const BLOCK_REST: usize = 8 << 10;
+/// Full blocks that are remembered.
+const FULL_BLOCKS: usize = 2;
 /// How long the last frame may take, and how long the peer's last bytes are awaited.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -38,6 +41,8 @@ pub(crate) struct Driver<IO> {
     io: IO,
     shared: Arc<Shared>,
     block: BytesMut,
+    /// Full blocks, to be used again once their readers are done: warm memory is faster than new.
+    full: VecDeque<BytesMut>,
     out: BytesMut,
     unflushed: bool,
     requests: Vec<(DataRequest, Arc<dyn ErasedData>)>,
@@ -64,6 +69,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             io,
             shared,
             block: BytesMut::new(),
+            full: VecDeque::new(),
             out: BytesMut::with_capacity(BATCH_BYTES + 1024),
             unflushed: false,
             requests: Vec::new(),
@@ -99,7 +105,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     /// Fills the block. Ready with nothing when it is full, with a reason when the peer is gone.
     fn fill_block(&mut self, cx: &mut Context<'_>) -> Poll<Option<String>> {
         if self.block.capacity() < BLOCK_REST && !self.block.try_reclaim(BLOCK_BYTES) {
-            self.block = BytesMut::with_capacity(BLOCK_BYTES);
+            self.change_block();
         }
         while self.block.len() < self.block.capacity() {
             let read = std::pin::pin!(self.io.read_buf(&mut self.block)).poll(cx);
@@ -111,6 +117,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             }
         }
         Poll::Ready(None)
+    }
+
+    /// Puts a full block aside and takes one whose readers are done, or a new one.
+    fn change_block(&mut self) {
+        self.full.push_back(std::mem::take(&mut self.block));
+        let done = self.full.iter_mut().position(|block| block.try_reclaim(BLOCK_BYTES));
+        let again = done.and_then(|index| self.full.remove(index));
+        self.block = again.unwrap_or_else(|| BytesMut::with_capacity(BLOCK_BYTES));
+        if self.full.len() > FULL_BLOCKS {
+            self.full.pop_front();
+        }
     }
 
     /// Answers requests for data, at once or by a task.
