@@ -184,6 +184,9 @@ pub fn open(path: &str, bytes: u64) -> Open {
         kind: None,
         start: farlens_wire::Pos::START,
         at_end: farlens_wire::AtEnd::Stop,
+        delivery: farlens_wire::Delivery::Lossless,
+        purpose: stream::Purpose::Use,
+        ranges: Vec::new(),
         credit: stream::Credit { bytes, elements: bytes },
         fingerprint: None,
     }
@@ -196,6 +199,8 @@ pub fn opened(kind: Kind, length: u64) -> Opened {
     Opened {
         kind,
         mode: Mode::READ_FILE,
+        append_only: false,
+        write: stream::Credit::default(),
         state: State { bounds: farlens_wire::Bounds::up_to(end), version: Vec::new(), ended: true },
         at: Position::ZERO,
         fingerprint: None,

@@ -221,6 +221,9 @@ pub fn open(path: &str) -> Open {
         kind: None,
         start: Pos::START,
         at_end: AtEnd::Stop,
+        delivery: farlens_wire::Delivery::Lossless,
+        purpose: farlens_wire::frame::stream::Purpose::Use,
+        ranges: Vec::new(),
         credit: Credit { bytes: 1_000, elements: 1_000 },
         fingerprint: None,
     }

@@ -143,8 +143,15 @@ impl Source {
             Ask::Read { at, .. } if at.get() < self.start => {
                 Reply::Failed(Fault::new(Code::EVICTED, "dropped"))
             }
-            Ask::Read { at, .. } if at.get() >= self.end => Reply::AtEnd(self.state()),
+            Ask::Read { at, .. } if at.get() >= self.end => Reply::Nothing(self.state()),
             Ask::Read { at, bytes, elements } => Reply::Some(self.chunk(at.get(), bytes, elements)),
+            Ask::Range { at, bytes } if at.get() < self.end => {
+                Reply::Some(self.chunk(at.get(), bytes, bytes as u64))
+            }
+            Ask::Range { .. } => Reply::Nothing(self.state()),
+            Ask::Write { .. } | Ask::Truncate { .. } | Ask::Sync { .. } => {
+                Reply::Failed(Fault::new(Code::MODE_FORBIDS, "this source is for reading"))
+            }
         }
     }
 }

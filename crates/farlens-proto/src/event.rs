@@ -1,8 +1,8 @@
 //! What a link tells its shell, and what it asks of it.
 
-use crate::buffer::chunk::Chunk;
+use crate::{buffer::chunk::Chunk, change::Rules};
 use farlens_wire::{
-    CallId, ObjectId, Position, StreamId,
+    CallId, Edge, ObjectId, Pos, Position, StreamId,
     frame::{Fault, stream},
 };
 
@@ -76,19 +76,20 @@ pub enum Event {
 }
 
 /// Work on data that the link asks of its shell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DataRequest {
     /// The stream whose data is meant.
     pub stream: StreamId,
-    /// Names this request in the reply. A newer one of the same stream replaces it.
+    /// Names this request in the reply. A newer [`Ask::Read`] or [`Ask::State`] of the same stream
+    /// takes the place of the one before, which need not be answered any more.
     pub serial: u64,
     /// What to do.
     pub ask: Ask,
 }
 
 /// The work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the shell must know every kind of work")]
 pub enum Ask {
     /// Read elements.
@@ -102,6 +103,36 @@ pub enum Ask {
     },
     /// Say what the data looks like now.
     State,
+    /// Read bytes beside the cursor; several of these may be under way.
+    Range {
+        /// From here.
+        at: Position,
+        /// So many, never zero.
+        bytes: usize,
+    },
+    /// Store elements. One change at a time is under way on a stream; it must run to its end.
+    Write {
+        /// Where the first goes.
+        to: Pos,
+        /// The elements, at least one.
+        chunk: Chunk,
+        /// What the change may do.
+        rules: Rules,
+    },
+    /// Move an end.
+    Truncate {
+        /// Which.
+        edge: Edge,
+        /// Where to.
+        to: Pos,
+        /// What the change may do.
+        rules: Rules,
+    },
+    /// Make durable what was stored.
+    Sync {
+        /// Nothing more will be written.
+        finish: bool,
+    },
 }
 
 /// The answer to a [`DataRequest`].
@@ -110,10 +141,19 @@ pub enum Ask {
 pub enum Reply {
     /// Elements from the position asked for.
     Some(Chunk),
-    /// Nothing lies at or behind that position; what the data looks like now.
-    AtEnd(stream::State),
+    /// Nothing lies at that position; what the data looks like now tells why.
+    Nothing(stream::State),
     /// What the data looks like now.
     State(stream::State),
+    /// Elements were stored, or an end was moved.
+    Changed {
+        /// Where the elements begin, or where the end is.
+        at: Position,
+        /// Elements that were stored, at least one of those that were handed in.
+        elements: u64,
+    },
+    /// What was stored is durable.
+    Synced,
     /// It did not work.
     Failed(Fault),
 }

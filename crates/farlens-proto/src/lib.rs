@@ -16,6 +16,7 @@
 )]
 
 mod buffer;
+mod change;
 mod error;
 mod event;
 mod identity;
@@ -24,10 +25,14 @@ mod stream;
 mod time;
 
 pub use buffer::chunk::{BadBatch, BatchBuilder, Chunk, ItemBatch};
+pub use change::{Reach, Room, Rules};
 pub use event::{Ask, DataRequest, Event, Reply};
 pub use farlens_wire::{
     Kind,
-    frame::{Fault, stream::State},
+    frame::{
+        Fault,
+        stream::{Guard, Purpose, Range, State, WriteTo},
+    },
 };
 pub use identity::PeerIdentity;
 pub use link::{Admission, BATCH_BYTES, Config, Link, LinkStats, TimeoutReason};

@@ -28,8 +28,8 @@ pub(crate) mod send;
 pub(crate) mod streamer;
 
 use farlens_wire::{
-    AtEnd, Pos,
-    frame::stream::{Credit, Open, Target},
+    AtEnd, Delivery, Pos,
+    frame::stream::{Credit, Open, Purpose, Target},
 };
 
 /// What stands for an open frame that could not be read, until its refusal is sent.
@@ -40,6 +40,9 @@ pub(crate) const fn unread_open() -> Open {
         kind: None,
         start: Pos::START,
         at_end: AtEnd::Stop,
+        delivery: Delivery::Lossless,
+        purpose: Purpose::Use,
+        ranges: Vec::new(),
         credit: Credit { bytes: 0, elements: 0 },
         fingerprint: None,
     }

@@ -67,8 +67,11 @@ codes! {
     705 EVICTED "evicted" "The data at this position has been dropped by its source.";
     706 CLOSED "closed" "The stream is closed.";
     707 SEEKING "seeking" "A newer seek took the place of this one.";
+    708 END_OF_SPACE "end_of_space" "The end of the data is reached and cannot be moved.";
+    709 CONFLICT "conflict" "The data is not what the change was meant for.";
     801 STORAGE_IO "storage_io" "Reading or writing the storage failed.";
     802 SOURCE_FAILED "source_failed" "The source of the data reported a failure.";
+    803 STORAGE_FULL "storage_full" "The storage has no room left.";
     901 PROTOCOL_VIOLATION "protocol_violation" "The other side broke the protocol.";
     902 FRAME_TOO_LARGE "frame_too_large" "A frame exceeds the limit.";
     903 FLOW_CONTROL "flow_control" "Data beyond the granted credit.";
@@ -83,6 +86,7 @@ codes! {
     1003 TOO_LARGE "too_large" "A message exceeds the limit.";
     1004 OVERLOADED "overloaded" "The limit on links or files is reached.";
     1005 EXCESSIVE_LOAD "excessive_load" "The other side sends more of something cheap than allowed.";
+    1006 TOO_LONG "too_long" "The data would become longer than its publisher allows.";
     1101 INTERNAL "internal" "A handler or source failed inside.";
     1102 CANCELLED "cancelled" "The caller gave up.";
 }

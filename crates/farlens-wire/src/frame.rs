@@ -15,11 +15,15 @@
 //!  0x11  Return       call    {value}                                             callee
 //!  0x12  CallFailed   call    {code, text}                                        callee
 //!  0x13  Cancel       call    {}                                                  caller
-//!  0x20  Open         stream  {target, flags, kind?, start, at_end, limit, type?} opener
-//!  0x21  Opened       stream  {kind, mode, state, at, type?, schema?}             streamer
-//!  0x22  Data         stream  epoch varint, at varint, bytes                      streamer
-//!  0x23  Items        stream  epoch varint, at varint, (length varint, body)*     streamer
-//!  0x24  ItemPart     stream  epoch varint, at varint, total varint, bytes        streamer
+//!  0x20  Open         stream  {target, flags, kind?, start, at_end, delivery,     opener
+//!                              purpose, limit, ranges, type?}
+//!  0x21  Opened       stream  {kind, mode, append_only, write limit, state, at,   streamer
+//!                              type?, schema?}
+//!  0x22  Data         stream  epoch or step varint, at varint, bytes              both
+//!  0x23  Items        stream  epoch or step varint, at varint, (length varint,    both
+//!                              body)*
+//!  0x24  ItemPart     stream  epoch or step varint, at varint, total varint,      both
+//!                              bytes
 //!  0x25  Limit        stream  {epoch, bytes, items}                               opener
 //!  0x26  Seek         stream  {epoch, to, at_end, limit}                          opener
 //!  0x27  Sought       stream  {epoch, at, state}                                  streamer
@@ -31,6 +35,16 @@
 //!  0x2d  Close        stream  {}                                                  opener
 //!  0x2e  Closed       stream  {}                                                  streamer
 //!  0x2f  Failed       stream  {code, text}                                        streamer
+//!  0x30  Write        stream  {step, to, guard}                                   opener
+//!  0x31  Truncate     stream  {step, edge, to, guard}                             opener
+//!  0x32  Sync         stream  {step, finish}                                      opener
+//!  0x33  WriteLimit   stream  {bytes, items}                                      streamer
+//!  0x34  Written      stream  {step, at, count}                                   streamer
+//!  0x35  WriteFailed  stream  {step, count, code, text}                           streamer
+//!  0x36  Ranges       stream  {first, (at, length)*}                              opener
+//!  0x37  RangeData    stream  range varint, at varint, bytes                      streamer
+//!  0x38  RangeEnd     stream  {range, (code, text)?}                              streamer
+//!  0x39  Gap          stream  {epoch, at, to, evicted}                            streamer
 //! ```
 //!
 //! A payload in braces is a postcard struct followed by TLVs that later versions may add. Kinds

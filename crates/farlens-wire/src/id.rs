@@ -98,6 +98,21 @@ impl Epoch {
     }
 }
 
+/// The number of something that an opener wants done to the data: a run of writes, a truncation.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[expect(clippy::exhaustive_structs, reason = "a step is a number and stays one")]
+pub struct Step(pub u64);
+
+impl Step {
+    /// The step after this one. The first step of a stream is the one after the default.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// What a stream carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_enums, reason = "a stream carries bytes or entities")]

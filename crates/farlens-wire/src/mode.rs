@@ -4,6 +4,10 @@
 //! whoever moves it; `CAN_MOVE_*` say that the holder of this stream may be the mover; the locks
 //! say that nobody else is.
 
+mod operation;
+
+pub use operation::{Forbidden, Operation};
+
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops};
 

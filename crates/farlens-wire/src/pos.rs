@@ -238,6 +238,27 @@ pub enum AtEnd {
     Follow,
 }
 
+/// Whether a reader gets every element.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "to get all or the newest is the whole choice")]
+pub enum Delivery {
+    /// Every element in order. What its source has dropped before it could be read is told of.
+    #[default]
+    Lossless,
+    /// The newest element whenever there is credit for one; what is left out is counted.
+    Latest,
+}
+
+/// An end of the data, named by what a truncation drops there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "a sequence has two ends")]
+pub enum Edge {
+    /// What lies before a position: the start moves.
+    Before,
+    /// What lies behind a position: the end moves.
+    After,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

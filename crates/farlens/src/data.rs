@@ -23,8 +23,8 @@ pub use spool::{Spool, SpoolData, SpoolWriter};
 
 use crate::{Error, Result};
 use bytes::Bytes;
-use farlens_proto::{Chunk, Kind};
-use farlens_wire::{Bounds, Code, ModeOffer, Position, schema::SchemaDoc};
+use farlens_proto::{Chunk, Kind, Rules};
+use farlens_wire::{Bounds, Code, Edge, ModeOffer, Pos, Position, schema::SchemaDoc};
 use std::{
     future::Future,
     hash::{BuildHasher, Hasher, RandomState},
@@ -67,15 +67,31 @@ impl ReadBudget {
 pub enum Fetched {
     /// Elements from the position asked for, at least one.
     Some(Chunk),
-    /// The position asked for is the end as it is now. Whether it may still move is in
-    /// [`DataState::ended`] and the mode.
-    AtEnd,
+    /// Nothing lies at the position asked for: it is the end as it is now, or the bounds have moved
+    /// past it. [`StreamerData::state`] tells which, and whether the end may still move.
+    Nothing,
+}
+
+/// The answer to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "implementors of StreamerData build it")]
+pub struct Stored {
+    /// The position of the first element.
+    pub at: Position,
+    /// Elements that were stored, at least one. Fewer than were handed in when no more fit; the
+    /// rest is then handed in again, and fails if it still does not.
+    pub elements: u64,
 }
 
 /// A source of bytes or entities, read at positions.
 ///
-/// Methods are called outside every lock, at most one read at a time for each open stream; dropping
-/// the value releases what it holds. A panic inside fails that stream and nothing else.
+/// Methods are called outside every lock. For each open stream at most one cursor read, some range
+/// reads and one change are under way at a time; dropping the value releases what it holds. A panic
+/// inside fails that stream and nothing else.
+///
+/// Data that can be written overrides [`StreamerData::write_at`] and what goes with it. It judges
+/// each change by [`Rules::judge_write`] or [`Rules::judge_truncate`] against its own state, under
+/// the lock that makes the change atomic, and then [`StreamerData::changed`] resolves.
 pub trait StreamerData: Send + Sync + 'static {
     /// What the elements are.
     fn kind(&self) -> Kind;
@@ -108,6 +124,63 @@ pub trait StreamerData: Send + Sync + 'static {
         None
     }
 
+    /// [`StreamerData::state`] without waiting, if that is possible. Must never block.
+    fn state_now(&self) -> Option<Result<DataState>> {
+        None
+    }
+
+    /// Whether elements may be left out for a reader that wants only the latest: so it is with data
+    /// that is pushed or kept, and not with data that is produced as it is read.
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    /// Stores elements, all of them or as many as fit. `Pos::FromEnd(0)` appends.
+    ///
+    /// # Errors
+    /// Those of [`Rules::judge_write`], and any failure of the storage. Nothing was stored then.
+    fn write_at(
+        &self,
+        to: Pos,
+        chunk: Chunk,
+        rules: &Rules,
+    ) -> impl Future<Output = Result<Stored>> + Send {
+        let _ = (to, chunk, rules);
+        std::future::ready(Err(not_writable()))
+    }
+
+    /// Answers a write without waiting, if that is possible; `None` sends it to
+    /// [`StreamerData::write_at`]. Runs on the link's own task, so it must never block.
+    fn write_now(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Option<Result<Stored>> {
+        let _ = (to, chunk, rules);
+        None
+    }
+
+    /// Moves an end, and gives its absolute position.
+    ///
+    /// # Errors
+    /// Those of [`Rules::judge_truncate`], and any failure of the storage.
+    fn truncate(
+        &self,
+        edge: Edge,
+        to: Pos,
+        rules: &Rules,
+    ) -> impl Future<Output = Result<Position>> + Send {
+        let _ = (edge, to, rules);
+        std::future::ready(Err(not_writable()))
+    }
+
+    /// Returns when everything stored before survives a loss of power, as far as this data can
+    /// promise that; memory promises nothing and returns at once. With `finish` nothing more will
+    /// be written, and what was written in order to replace something takes its place.
+    ///
+    /// # Errors
+    /// Any failure of the storage. After one, no later sync of the same data may succeed.
+    fn sync(&self, finish: bool) -> impl Future<Output = Result<()>> + Send {
+        let _ = finish;
+        std::future::ready(Ok(()))
+    }
+
     /// Resolves when the state differs from `seen`, at once if it does already.
     fn changed(&self, seen: DataState) -> impl Future<Output = DataState> + Send {
         let _ = seen;
@@ -119,6 +192,10 @@ pub trait StreamerData: Send + Sync + 'static {
 fn fresh_version() -> Bytes {
     let draw = || RandomState::new().build_hasher().finish().to_be_bytes();
     Bytes::from([draw(), draw()].concat())
+}
+
+fn not_writable() -> Error {
+    Error::new(Code::MODE_FORBIDS, "this data cannot be written")
 }
 
 /// The error of a request for a place that this source does not serve.

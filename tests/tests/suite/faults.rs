@@ -26,6 +26,8 @@ const VIOLATION: Code = Code::PROTOCOL_VIOLATION;
 fn opened(source: &Source, at: u64) -> Opened {
     let accepted = source.accepted();
     Opened {
+        append_only: false,
+        write: farlens_wire::frame::stream::Credit::default(),
         kind: accepted.kind,
         mode: accepted.mode,
         state: accepted.state,

@@ -483,6 +483,8 @@ fn a_streamer_that_counts_bytes_as_elements_is_not_held_back() {
         let asked = script.frames();
         let accepted = Source::growing_bytes(3, 10).accepted();
         let opened = farlens_wire::frame::stream::Opened {
+            append_only: false,
+            write: farlens_wire::frame::stream::Credit::default(),
             kind: accepted.kind,
             mode: accepted.mode,
             state: accepted.state,

@@ -220,6 +220,8 @@ fn c16_no_position_wraps_around() {
     source.start = 0;
     let accepted = source.accepted();
     let opened = farlens_wire::frame::stream::Opened {
+        append_only: false,
+        write: farlens_wire::frame::stream::Credit::default(),
         kind: accepted.kind,
         mode: accepted.mode,
         state: accepted.state,
@@ -253,6 +255,8 @@ fn a_seek_storm_keeps_one_seek_under_way() {
     script.frames();
     let accepted = Source::fixed_bytes(9, LENGTH).accepted();
     let opened = farlens_wire::frame::stream::Opened {
+        append_only: false,
+        write: farlens_wire::frame::stream::Credit::default(),
         kind: accepted.kind,
         mode: accepted.mode,
         state: accepted.state,

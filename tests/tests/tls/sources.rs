@@ -178,7 +178,7 @@ impl StreamerData for Rotten {
     async fn read_at(&self, at: Position, _: ReadBudget) -> Result<Fetched> {
         self.check("read_at");
         let rest = Bytes::from_static(b"1234").slice(at.get().min(4) as usize..);
-        Ok(if rest.is_empty() { Fetched::AtEnd } else { Fetched::Some(Chunk::Bytes(rest)) })
+        Ok(if rest.is_empty() { Fetched::Nothing } else { Fetched::Some(Chunk::Bytes(rest)) })
     }
 
     fn read_now(&self, _: Position, _: ReadBudget) -> Option<Result<Fetched>> {

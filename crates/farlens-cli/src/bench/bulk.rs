@@ -37,7 +37,7 @@ impl StreamerData for Repeated {
     }
 
     async fn read_at(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
-        self.read_now(at, budget).unwrap_or(Ok(Fetched::AtEnd))
+        self.read_now(at, budget).unwrap_or(Ok(Fetched::Nothing))
     }
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
@@ -45,7 +45,7 @@ impl StreamerData for Repeated {
         let from = usize::try_from(at.get()).unwrap_or(0) % self.block.len();
         let to = self.block.len().min(from + left.min(budget.bytes));
         let chunk = Chunk::Bytes(self.block.slice(from..to));
-        Some(Ok(if left == 0 { Fetched::AtEnd } else { Fetched::Some(chunk) }))
+        Some(Ok(if left == 0 { Fetched::Nothing } else { Fetched::Some(chunk) }))
     }
 }
 

@@ -13,10 +13,10 @@ use super::{
 use crate::buffer::{StreamBuffer, chunk::Chunk};
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Code, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
+    AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
     frame::{
         Fault,
-        stream::{Close, Credit, Limit, Open, Seek, State, StreamControl, Target},
+        stream::{Close, Credit, Limit, Open, Purpose, Seek, State, StreamControl, Target},
     },
 };
 
@@ -388,7 +388,10 @@ impl StreamPeer {
             kind: self.request.kind,
             start: self.request.start,
             at_end: self.request.at_end,
+            delivery: Delivery::Lossless,
+            purpose: Purpose::Use,
             credit,
+            ranges: Vec::new(),
             fingerprint: self.request.fingerprint,
         }
     }

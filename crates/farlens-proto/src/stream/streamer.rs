@@ -155,7 +155,16 @@ impl Streamer {
                 self.next = at;
                 self.send = Send::start(at, self.send.limit());
                 let Accepted { kind, mode, state, fingerprint, schema } = accepted;
-                let opened = Opened { kind, mode, state: state.clone(), at, fingerprint, schema };
+                let opened = Opened {
+                    kind,
+                    mode,
+                    append_only: false,
+                    write: Credit::default(),
+                    state: state.clone(),
+                    at,
+                    fingerprint,
+                    schema,
+                };
                 self.answer = Some(opened.into());
                 self.phase = Phase::Live(Live { kind, mode, state });
                 self.stop_at_known_end();
@@ -316,7 +325,7 @@ impl Streamer {
                 other => self.handle_no_elements(other),
             },
             Fetch::Resolving(seek) => match reply {
-                Reply::State(state) | Reply::AtEnd(state) => {
+                Reply::State(state) | Reply::Nothing(state) => {
                     self.learn(state);
                     self.resolve(seek);
                 }
@@ -325,7 +334,7 @@ impl Streamer {
                     let state = live.state.clone();
                     self.answer = Some(SeekFailed { epoch: seek.epoch, fault, state }.into());
                 }
-                Reply::Some(_) => self.fail(wrong_reply()),
+                _ => self.fail(wrong_reply()),
             },
             other => self.fetch = other,
         }
@@ -334,8 +343,8 @@ impl Streamer {
     fn handle_no_elements(&mut self, reply: Reply) {
         match reply {
             // An end that was met before the news may be none any more: the next read tells.
-            Reply::AtEnd(_) if self.news => {}
-            Reply::AtEnd(state) => {
+            Reply::Nothing(_) if self.news => {}
+            Reply::Nothing(state) => {
                 self.set_state(state);
                 self.misses = self.misses.saturating_add(1);
                 if self.misses > MISSES {
@@ -345,7 +354,7 @@ impl Streamer {
                 }
             }
             Reply::Failed(fault) => self.break_off(fault),
-            Reply::State(_) | Reply::Some(_) => self.fail(wrong_reply()),
+            _ => self.fail(wrong_reply()),
         }
     }
 

@@ -10,12 +10,23 @@
 //!         <-------------  UpToDate | End         nothing more for now | for good
 //!    Seek {epoch + 1}     ------------->         a new epoch; older data is stale
 //!         <-------------  Sought | SeekFailed
+//!    Ranges               ------------->         places to read beside the epoch
+//!         <-------------  RangeData, RangeEnd    in any order
+//!    Write {step, to}     ------------->         a run of elements that are to be stored
+//!    Data | Items         ------------->         within the write limit
+//!    Truncate, Sync       ------------->         in the order of the steps
+//!         <-------------  WriteLimit | Written | WriteFailed
 //!    Close                ------------->
 //!         <-------------  Closed                 the id is spent
 //! ```
+//!
+//! What the opener writes is a sequence of numbered *steps*, applied in order: runs of elements,
+//! truncations, demands to make durable what came before. In `Data`, `Items` and `ItemPart` of the
+//! opener the step stands where the streamer writes the epoch, and the number of elements of the
+//! run before these where it writes the position.
 
 use super::{Fault, FrameError};
-use crate::{AtEnd, Bounds, Epoch, Kind, Mode, Pos, Position, varint};
+use crate::{AtEnd, Bounds, Delivery, Edge, Epoch, Kind, Mode, Pos, Position, Step, varint};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +46,15 @@ super::frames! {
         0x2d Close "The opener is done.";
         0x2e Closed "The streamer is done, too.";
         0x2f Failed "The stream is over, or never came to be.";
+        0x30 Write "Starts a run of elements to store.";
+        0x31 Truncate "Moves an end.";
+        0x32 Sync "Makes durable what was written before.";
+        0x33 WriteLimit "More credit for writing.";
+        0x34 Written "How far the steps have been applied.";
+        0x35 WriteFailed "A step failed; what belongs to it is dropped.";
+        0x36 Ranges "Asks for the bytes of some places.";
+        0x38 RangeEnd "A range has no more bytes than were sent.";
+        0x39 Gap "Elements are left out.";
     }
 }
 
@@ -54,6 +74,15 @@ pub enum StreamFrame {
         total: u64,
         /// This part, directly after the one before.
         part: Data,
+    },
+    /// Some bytes of a range.
+    RangeData {
+        /// The range.
+        range: RangeId,
+        /// The position of the first.
+        at: Position,
+        /// The bytes.
+        payload: Bytes,
     },
 }
 
@@ -75,6 +104,9 @@ pub const DATA: u8 = 0x22;
 pub const ITEMS: u8 = 0x23;
 /// The kind of a frame with a part of one entity.
 pub const ITEM_PART: u8 = 0x24;
+
+/// The kind of a frame with some bytes of a range.
+pub const RANGE_DATA: u8 = 0x37;
 
 /// What a stream is opened on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +159,8 @@ impl State {
 pub struct Open {
     /// What to open.
     pub target: Target,
-    /// The flags that the opener needs; the stream's mode has at least these.
+    /// The flags that the opener needs; the stream's mode has at least these. Without `READABLE`
+    /// or `WRITABLE` among them it has no right to read or to write.
     pub flags: u16,
     /// What the opener expects, if it cares.
     pub kind: Option<Kind>,
@@ -135,10 +168,49 @@ pub struct Open {
     pub start: Pos,
     /// What to do at the end.
     pub at_end: AtEnd,
+    /// Whether elements may be left out.
+    pub delivery: Delivery,
+    /// What to do where nothing is, or with what is there.
+    pub purpose: Purpose,
     /// The first credit.
     pub credit: Credit,
+    /// Places to read at once, as in [`Ranges`] with `first` zero.
+    pub ranges: Vec<Range>,
     /// The fingerprint of the type that the opener decodes, if it has one.
     pub fingerprint: Option<[u8; 16]>,
+}
+
+/// What an opener is up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// To use what is there.
+    #[default]
+    Use,
+    /// To use what is there, or to begin with nothing where nothing is.
+    Create,
+    /// To write what takes the place of what is there, all at once at the [`Sync`] that finishes.
+    Replace {
+        /// Whether it may be new.
+        create: bool,
+    },
+}
+
+/// A number that names a range on its stream, chosen by the opener, rising.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[expect(clippy::exhaustive_structs, reason = "an id is a number and stays one")]
+pub struct RangeId(pub u64);
+
+/// A place to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a place has a start and a length")]
+pub struct Range {
+    /// The first position.
+    pub at: Position,
+    /// Bytes from there, at least one.
+    pub length: u64,
 }
 
 /// The stream exists.
@@ -149,6 +221,10 @@ pub struct Opened {
     pub kind: Kind,
     /// What it allows.
     pub mode: Mode,
+    /// Whether writing is allowed at the end and nowhere else.
+    pub append_only: bool,
+    /// The first credit for writing.
+    pub write: Credit,
     /// What the data looks like.
     pub state: State,
     /// The absolute position where the first epoch begins.
@@ -241,6 +317,128 @@ pub struct Broken {
     pub fault: Fault,
 }
 
+/// Where a run of elements begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "a new way to begin is a new frame version")]
+pub enum WriteTo {
+    /// Behind the run before; at first where the stream was opened.
+    Here,
+    /// At a place. `FromEnd(0)` appends: each piece then goes to the end as it is at that moment.
+    At(Pos),
+}
+
+/// What must hold of the data for a step to be applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Guard {
+    /// It has this version.
+    pub version: Option<Vec<u8>>,
+    /// It ends here.
+    pub end: Option<Position>,
+}
+
+/// Starts a run of elements to store. Its guard is judged with its first elements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Write {
+    /// The step, one more than the one before.
+    pub step: Step,
+    /// Where to.
+    pub to: WriteTo,
+    /// On what condition.
+    pub guard: Guard,
+}
+
+/// Moves an end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Truncate {
+    /// The step.
+    pub step: Step,
+    /// What to drop.
+    pub edge: Edge,
+    /// Where the end then is.
+    pub to: Pos,
+    /// On what condition.
+    pub guard: Guard,
+}
+
+/// Makes durable what was written before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Sync {
+    /// The step.
+    pub step: Step,
+    /// Nothing more will be written. What was written in order to replace takes its place now.
+    pub finish: bool,
+}
+
+/// More credit for writing, counted from the start of the stream. Cumulative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct WriteLimit {
+    /// How far the opener may send.
+    pub credit: Credit,
+}
+
+/// All steps before this one are settled, and this one as far as it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Written {
+    /// The step.
+    pub step: Step,
+    /// Where the run begins, or where the end is now.
+    pub at: Position,
+    /// Elements of the run that have been applied.
+    pub count: u64,
+}
+
+/// A step failed. All steps before it are settled; its further elements are dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct WriteFailed {
+    /// The step.
+    pub step: Step,
+    /// Elements of the run that had been applied.
+    pub count: u64,
+    /// Why.
+    pub fault: Fault,
+}
+
+/// Asks for the bytes of some places, independently of the epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Ranges {
+    /// The id of the first; each further one has the next. Never one that was used before.
+    pub first: RangeId,
+    /// The places.
+    pub ranges: Vec<Range>,
+}
+
+/// A range is over before all of its length was sent: the data ends there, or reading failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct RangeEnd {
+    /// The range.
+    pub range: RangeId,
+    /// What failed, if something did.
+    pub fault: Option<Fault>,
+}
+
+/// Elements of an epoch are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Gap {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The first position that is left out.
+    pub at: Position,
+    /// The position that comes next.
+    pub to: Position,
+    /// Whether the data is gone, and not merely skipped for a reader that wants the latest.
+    pub evicted: bool,
+}
+
 /// The opener is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
@@ -262,7 +460,7 @@ pub struct Failed {
 impl StreamFrame {
     /// The kinds of this family that carry elements, with their names.
     pub const BULK_KINDS: &'static [(u8, &'static str)] =
-        &[(DATA, "Data"), (ITEMS, "Items"), (ITEM_PART, "ItemPart")];
+        &[(DATA, "Data"), (ITEMS, "Items"), (ITEM_PART, "ItemPart"), (RANGE_DATA, "RangeData")];
 
     pub(crate) fn decode(kind: u8, id: u64, payload: &Bytes) -> Result<Option<Self>, FrameError> {
         let part = |skip| take_part(kind, payload, skip);
@@ -272,6 +470,10 @@ impl StreamFrame {
             ITEM_PART => {
                 let (total, part) = part(true)?;
                 Some(Self::ItemPart { total, part })
+            }
+            RANGE_DATA => {
+                let Data { epoch, at, payload } = part(false)?.1;
+                Some(Self::RangeData { range: RangeId(epoch.0), at, payload })
             }
             _ => StreamControl::decode_control(kind, id, payload)?.map(Self::Control),
         })

@@ -1,9 +1,9 @@
 //! The object-safe twin of [`StreamerData`], boxed once per request.
 
-use super::{DataState, Fetched, ReadBudget, StreamerData};
+use super::{DataState, Fetched, ReadBudget, Stored, StreamerData};
 use crate::Result;
-use farlens_proto::Kind;
-use farlens_wire::{ModeOffer, Position, schema::SchemaDoc};
+use farlens_proto::{Chunk, Kind, Rules};
+use farlens_wire::{Edge, ModeOffer, Pos, Position, schema::SchemaDoc};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
@@ -15,6 +15,22 @@ pub(crate) trait ErasedData: Send + Sync + 'static {
     fn state(&self) -> BoxFuture<'_, Result<DataState>>;
     fn read_at(&self, at: Position, budget: ReadBudget) -> BoxFuture<'_, Result<Fetched>>;
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>>;
+    fn state_now(&self) -> Option<Result<DataState>>;
+    fn is_live(&self) -> bool;
+    fn write_at<'a>(
+        &'a self,
+        to: Pos,
+        chunk: Chunk,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Stored>>;
+    fn write_now(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Option<Result<Stored>>;
+    fn truncate<'a>(
+        &'a self,
+        edge: Edge,
+        to: Pos,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Position>>;
+    fn sync(&self, finish: bool) -> BoxFuture<'_, Result<()>>;
     fn changed(&self, seen: DataState) -> BoxFuture<'_, DataState>;
 }
 
@@ -41,6 +57,40 @@ impl<D: StreamerData> ErasedData for D {
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
         StreamerData::read_now(self, at, budget)
+    }
+
+    fn state_now(&self) -> Option<Result<DataState>> {
+        StreamerData::state_now(self)
+    }
+
+    fn is_live(&self) -> bool {
+        StreamerData::is_live(self)
+    }
+
+    fn write_at<'a>(
+        &'a self,
+        to: Pos,
+        chunk: Chunk,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Stored>> {
+        Box::pin(StreamerData::write_at(self, to, chunk, rules))
+    }
+
+    fn write_now(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Option<Result<Stored>> {
+        StreamerData::write_now(self, to, chunk, rules)
+    }
+
+    fn truncate<'a>(
+        &'a self,
+        edge: Edge,
+        to: Pos,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Position>> {
+        Box::pin(StreamerData::truncate(self, edge, to, rules))
+    }
+
+    fn sync(&self, finish: bool) -> BoxFuture<'_, Result<()>> {
+        Box::pin(StreamerData::sync(self, finish))
     }
 
     fn changed(&self, seen: DataState) -> BoxFuture<'_, DataState> {

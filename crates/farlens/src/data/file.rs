@@ -141,7 +141,7 @@ impl OpenFile {
             return Ok(budget.byte_count());
         }
         match seen.end.checked_sub(at.get()) {
-            Some(0) => Err(Ok(Fetched::AtEnd)),
+            Some(0) => Err(Ok(Fetched::Nothing)),
             Some(rest) => Ok(usize::try_from(rest).unwrap_or(usize::MAX).min(budget.byte_count())),
             None => Err(Err(out_of_range(at, bytes_to(seen.end)))),
         }
@@ -163,7 +163,7 @@ impl OpenFile {
         }
         match size.cmp(&at.get()) {
             Ordering::Less => Some(Err(out_of_range(at, bytes_to(size)))),
-            Ordering::Equal => Some(Ok(Fetched::AtEnd)),
+            Ordering::Equal => Some(Ok(Fetched::Nothing)),
             Ordering::Greater => None,
         }
     }

@@ -75,7 +75,7 @@ impl FixedData {
             return Err(out_of_range(at, self.bounds()));
         }
         if at == self.end {
-            return Ok(Fetched::AtEnd);
+            return Ok(Fetched::Nothing);
         }
         let chunk = match &self.content {
             Content::Bytes(bytes) => Chunk::Bytes(slice(bytes, at, budget)),
@@ -148,7 +148,7 @@ mod tests {
         let budget = ReadBudget { bytes, elements };
         match data.read_now(at(from), budget).expect("memory answers at once").expect("in range") {
             Fetched::Some(chunk) => Some(chunk),
-            Fetched::AtEnd => None,
+            Fetched::Nothing => None,
         }
     }
 

@@ -256,7 +256,7 @@ impl Store {
             return Some(Ok(Fetched::Some(Chunk::Items(batch))));
         }
         match self.end.clone()? {
-            Ended::Exhausted => Some(Ok(Fetched::AtEnd)),
+            Ended::Exhausted => Some(Ok(Fetched::Nothing)),
             Ended::Failed(code, text) => Some(Err(Error::new(code, text))),
         }
     }

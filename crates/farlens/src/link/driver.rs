@@ -6,11 +6,11 @@
 use super::shared::{Shared, State, discard};
 use crate::{
     Error,
-    data::{DataState, Fetched, ReadBudget, erased::ErasedData},
+    data::{DataState, Fetched, ReadBudget, Stored, erased::ErasedData},
 };
 use bytes::{Buf, BytesMut};
 use farlens_proto::{Ask, BATCH_BYTES, DataRequest, Fault, Reply};
-use farlens_wire::Code;
+use farlens_wire::{Code, Position};
 use futures::FutureExt;
 use std::{
     collections::VecDeque,
@@ -136,28 +136,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         self.shared.with_driver(|state| state.take_requests(&mut requests));
         let any = !requests.is_empty();
         for (request, data) in requests.drain(..) {
-            match read_now(&request, &*data) {
+            match answer_now(&request.ask, &*data) {
                 Some(reply) => self.shared.with_driver(|state| {
                     state.proto.handle_reply(request.stream, request.serial, reply);
                 }),
-                None => self.spawn_read(request, data),
+                None => self.spawn_answer(request, data),
             }
         }
         self.requests = requests;
         any
     }
 
-    fn spawn_read(&self, request: DataRequest, data: Arc<dyn ErasedData>) {
+    fn spawn_answer(&self, request: DataRequest, data: Arc<dyn ErasedData>) {
         let shared = Arc::clone(&self.shared);
+        let DataRequest { stream, serial, ask, .. } = request;
+        let replaces = matches!(ask, Ask::Read { .. } | Ask::State);
         let task = tokio::spawn(async move {
-            let work = AssertUnwindSafe(answer(request, &*data)).catch_unwind();
+            let work = AssertUnwindSafe(answer(ask, &*data)).catch_unwind();
             let reply = work.await.unwrap_or_else(|_| Reply::Failed(panicked()));
-            shared.with(|state| {
-                state.proto.handle_reply(request.stream, request.serial, reply);
-            });
+            shared.with(|state| state.proto.handle_reply(stream, serial, reply));
         });
-        let task = task.abort_handle();
-        self.shared.with_driver(|state| state.set_read_task(request.stream, task));
+        if replaces {
+            let task = task.abort_handle();
+            self.shared.with_driver(|state| state.set_read_task(stream, task));
+        }
     }
 
     /// Writes what there is; says whether something moved.
@@ -353,31 +355,81 @@ pub(crate) fn panicked() -> Fault {
 }
 
 /// Answers a request if that takes no waiting.
-fn read_now(request: &DataRequest, data: &dyn ErasedData) -> Option<Reply> {
-    let Ask::Read { at, bytes, elements } = request.ask else { return None };
-    let budget = ReadBudget { bytes, elements };
-    let read = std::panic::catch_unwind(AssertUnwindSafe(|| data.read_now(at, budget)));
-    match read {
-        Err(_) => Some(Reply::Failed(panicked())),
-        Ok(Some(Ok(Fetched::Some(chunk)))) => Some(Reply::Some(chunk)),
-        Ok(Some(Err(error))) => Some(Reply::Failed(to_fault(&error))),
-        Ok(Some(Ok(Fetched::AtEnd)) | None) => None,
-    }
+fn answer_now(ask: &Ask, data: &dyn ErasedData) -> Option<Reply> {
+    let work = std::panic::catch_unwind(AssertUnwindSafe(|| match ask {
+        &Ask::Read { at, bytes, elements } => {
+            fetched(data.read_now(at, ReadBudget { bytes, elements })?, || data.state_now())
+        }
+        &Ask::Range { at, bytes } => {
+            fetched(data.read_now(at, byte_budget(bytes))?, || data.state_now())
+        }
+        Ask::State => data.state_now().map(stated),
+        Ask::Write { to, chunk, rules } => data.write_now(*to, chunk, rules).map(stored),
+        Ask::Truncate { .. } | Ask::Sync { .. } => None,
+    }));
+    work.unwrap_or_else(|_| Some(Reply::Failed(panicked())))
 }
 
 /// Answers a request, waiting as long as the source does.
-async fn answer(request: DataRequest, data: &dyn ErasedData) -> Reply {
-    let outcome = match request.ask {
-        Ask::State => data.state().await.map(|state| Reply::State(to_wire(state))),
-        Ask::Read { at, bytes, elements } => {
-            match data.read_at(at, ReadBudget { bytes, elements }).await {
-                Ok(Fetched::Some(chunk)) => Ok(Reply::Some(chunk)),
-                Ok(Fetched::AtEnd) => data.state().await.map(|s| Reply::AtEnd(to_wire(s))),
-                Err(error) => Err(error),
-            }
-        }
-    };
-    outcome.unwrap_or_else(|error| Reply::Failed(to_fault(&error)))
+async fn answer(ask: Ask, data: &dyn ErasedData) -> Reply {
+    match ask {
+        Ask::State => stated(data.state().await),
+        Ask::Read { at, bytes, elements } => read(data, at, ReadBudget { bytes, elements }).await,
+        Ask::Range { at, bytes } => read(data, at, byte_budget(bytes)).await,
+        Ask::Write { to, chunk, rules } => stored(data.write_at(to, chunk, &rules).await),
+        Ask::Truncate { edge, to, rules } => match data.truncate(edge, to, &rules).await {
+            Ok(at) => Reply::Changed { at, elements: 0 },
+            Err(error) => Reply::Failed(to_fault(&error)),
+        },
+        Ask::Sync { finish } => match data.sync(finish).await {
+            Ok(()) => Reply::Synced,
+            Err(error) => Reply::Failed(to_fault(&error)),
+        },
+    }
+}
+
+async fn read(data: &dyn ErasedData, at: Position, budget: ReadBudget) -> Reply {
+    match data.read_at(at, budget).await {
+        Ok(Fetched::Some(chunk)) => Reply::Some(chunk),
+        Ok(Fetched::Nothing) => match data.state().await {
+            Ok(state) => Reply::Nothing(to_wire(state)),
+            Err(error) => Reply::Failed(to_fault(&error)),
+        },
+        Err(error) => Reply::Failed(to_fault(&error)),
+    }
+}
+
+const fn byte_budget(bytes: usize) -> ReadBudget {
+    ReadBudget { bytes, elements: bytes as u64 }
+}
+
+/// What was read; where that is nothing the state tells why, if it is known without waiting.
+fn fetched(
+    read: Result<Fetched, Error>,
+    state: impl FnOnce() -> Option<Result<DataState, Error>>,
+) -> Option<Reply> {
+    match read {
+        Ok(Fetched::Some(chunk)) => Some(Reply::Some(chunk)),
+        Ok(Fetched::Nothing) => match state()? {
+            Ok(state) => Some(Reply::Nothing(to_wire(state))),
+            Err(error) => Some(Reply::Failed(to_fault(&error))),
+        },
+        Err(error) => Some(Reply::Failed(to_fault(&error))),
+    }
+}
+
+fn stated(state: Result<DataState, Error>) -> Reply {
+    match state {
+        Ok(state) => Reply::State(to_wire(state)),
+        Err(error) => Reply::Failed(to_fault(&error)),
+    }
+}
+
+fn stored(stored: Result<Stored, Error>) -> Reply {
+    match stored {
+        Ok(Stored { at, elements }) => Reply::Changed { at, elements },
+        Err(error) => Reply::Failed(to_fault(&error)),
+    }
 }
 
 pub(crate) fn to_wire(state: DataState) -> farlens_proto::State {

@@ -4,7 +4,7 @@
 //! wakers out and calls them after the lock is gone.
 
 use crate::data::erased::ErasedData;
-use farlens_proto::{self as proto, Ask, DataRequest, Event, Fault, Time};
+use farlens_proto::{self as proto, DataRequest, Event, Fault, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
@@ -403,7 +403,6 @@ impl State {
             match self.sources.get(&request.stream) {
                 Some(source) => out.push((request, Arc::clone(&source.data))),
                 None => {
-                    debug_assert!(matches!(request.ask, Ask::Read { .. } | Ask::State));
                     let fault = Fault::new(farlens_wire::Code::INTERNAL, "the source is gone");
                     let reply = proto::Reply::Failed(fault);
                     self.proto.handle_reply(request.stream, request.serial, reply);

@@ -23,7 +23,7 @@ async fn read(file: &OpenFile, from: u64, bytes: usize) -> Result<Option<Bytes>>
     Ok(match fetched {
         Fetched::Some(Chunk::Bytes(bytes)) => Some(bytes),
         Fetched::Some(Chunk::Items(_)) => panic!("a file holds bytes"),
-        Fetched::AtEnd => None,
+        Fetched::Nothing => None,
     })
 }
 

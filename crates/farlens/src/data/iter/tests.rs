@@ -43,7 +43,7 @@ async fn drain(data: &OpenIter, budget: ReadBudget) -> (u64, Option<Error>) {
     loop {
         match data.read_at(at(place), budget).await {
             Ok(Fetched::Some(chunk)) => place += chunk.elements(),
-            Ok(Fetched::AtEnd) => return (place, None),
+            Ok(Fetched::Nothing) => return (place, None),
             Err(error) => return (place, Some(error)),
         }
     }
@@ -52,7 +52,7 @@ async fn drain(data: &OpenIter, budget: ReadBudget) -> (u64, Option<Error>) {
 async fn elements(data: &OpenIter, from: u64, budget: ReadBudget) -> u64 {
     match data.read_at(at(from), budget).await.expect("no failure") {
         Fetched::Some(chunk) => chunk.elements(),
-        Fetched::AtEnd => 0,
+        Fetched::Nothing => 0,
     }
 }
 

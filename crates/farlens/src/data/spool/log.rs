@@ -119,7 +119,7 @@ impl Log {
         if at_element == self.end() {
             return match self.ended.clone() {
                 None => Found::Nothing,
-                Some(Ended::Finished) => Found::Answer(Ok(Fetched::AtEnd)),
+                Some(Ended::Finished) => Found::Answer(Ok(Fetched::Nothing)),
                 Some(Ended::Failed(code, text)) => Found::Answer(Err(Error::new(code, text))),
             };
         }

@@ -19,7 +19,7 @@ async fn read(data: &SpoolData, from: u64, budget: ReadBudget) -> Result<Option<
     };
     Ok(match fetched {
         Fetched::Some(chunk) => Some(chunk),
-        Fetched::AtEnd => None,
+        Fetched::Nothing => None,
     })
 }
 
@@ -139,8 +139,8 @@ async fn a_reader_at_the_end_waits_for_the_next_element() {
     let mut waiting = std::pin::pin!(data.read_at(at(3), ALL));
     assert!(matches!(futures::poll!(&mut waiting), Poll::Pending));
     writer.finish();
-    assert!(matches!(waiting.await, Ok(Fetched::AtEnd)));
-    assert!(matches!(data.read_now(at(3), ALL), Some(Ok(Fetched::AtEnd))));
+    assert!(matches!(waiting.await, Ok(Fetched::Nothing)));
+    assert!(matches!(data.read_now(at(3), ALL), Some(Ok(Fetched::Nothing))));
 }
 
 #[tokio::test]
