@@ -173,6 +173,7 @@ impl Reader {
             }
             ReadOutcome::Pending => Ok(()),
             ReadOutcome::End(end) => self.end(source, end.get()),
+            ReadOutcome::Gap { skipped, .. } => Err(format!("a gap of {skipped}")),
             ReadOutcome::Failed(fault) => self.failed(source, fault.code),
         }
     }

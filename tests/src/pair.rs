@@ -48,7 +48,10 @@ pub fn request(path: &str) -> OpenRequest {
         kind: None,
         start: Pos::START,
         at_end: AtEnd::Stop,
-        elements: true,
+        delivery: farlens_wire::Delivery::Lossless,
+        purpose: farlens_proto::Purpose::Use,
+        ahead: farlens_proto::Ahead::Auto,
+        ranges: Vec::new(),
         fingerprint: None,
     }
 }

@@ -15,9 +15,11 @@ use crate::{
     wire::{Cut, Wire},
 };
 use bytes::BytesMut;
-use farlens_proto::{Event, Link, LinkStats, OpenRequest, PeerIdentity, Reply, SeekStatus, Time};
+use farlens_proto::{
+    Ahead, Event, Link, LinkStats, OpenRequest, PeerIdentity, Purpose, Reply, SeekStatus, Time,
+};
 use farlens_wire::{
-    AtEnd, CallId, Code, Flags, Kind, Limits, ObjectId, Pos, Side, StreamId,
+    AtEnd, CallId, Code, Delivery, Flags, Kind, Limits, ObjectId, Pos, Side, StreamId,
     frame::{Fault, stream::Target},
 };
 use std::{
@@ -651,8 +653,21 @@ impl World {
             Op::Open { node, source, flags, kind, start, at_end, elements } => {
                 let path = source.to_string();
                 let fingerprint = None;
-                let request =
-                    OpenRequest { path, flags, kind, start, at_end, elements, fingerprint };
+                let ahead = if elements { Ahead::Auto } else { Ahead::Nothing };
+                let (delivery, purpose) = (Delivery::Lossless, Purpose::Use);
+                let ranges = Vec::new();
+                let request = OpenRequest {
+                    path,
+                    flags,
+                    kind,
+                    start,
+                    at_end,
+                    delivery,
+                    purpose,
+                    ahead,
+                    ranges,
+                    fingerprint,
+                };
                 self.open(node, source.min(self.sources.len() - 1), request)
             }
             Op::Read { reader, max } => {
@@ -747,7 +762,7 @@ impl World {
     }
 
     fn open(&mut self, node: usize, source: usize, request: OpenRequest) -> Result<(), String> {
-        let (at_end, wants_elements) = (request.at_end, request.elements);
+        let (at_end, wants_elements) = (request.at_end, request.ahead != Ahead::Nothing);
         let consuming = self.nodes[node].link.stats().consuming as u32;
         let allowed = match self.nodes[node].link.is_established() {
             true => self.limits[1 - node].streams,
@@ -786,6 +801,7 @@ impl World {
         let outcome = link.read(slot.stream, max);
         let (what, number) = match &outcome {
             farlens_proto::ReadOutcome::Some(chunk) => ("read", chunk.elements()),
+            farlens_proto::ReadOutcome::Gap { skipped, .. } => ("read a gap", *skipped),
             farlens_proto::ReadOutcome::Pending => ("read nothing", 0),
             farlens_proto::ReadOutcome::End(at) => ("read the end", at.get()),
             farlens_proto::ReadOutcome::Failed(fault) => {
@@ -884,7 +900,10 @@ impl World {
                 kind: None,
                 start: Pos::Abs(crate::source::position(at)),
                 at_end: slot.reader.at_end,
-                elements: true,
+                delivery: Delivery::Lossless,
+                purpose: Purpose::Use,
+                ahead: Ahead::Auto,
+                ranges: Vec::new(),
                 fingerprint: None,
             };
             self.open(slot.node, slot.source, request)?;

@@ -102,6 +102,9 @@ impl Source {
     #[must_use]
     pub fn accepted(&self) -> Accepted {
         Accepted {
+            append_only: false,
+            reach: farlens_proto::Reach::default(),
+            live: false,
             kind: self.kind,
             mode: self.mode,
             state: self.state(),

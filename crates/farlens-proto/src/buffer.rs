@@ -7,6 +7,7 @@ pub(crate) mod chunk;
 
 use bytes::{Bytes, BytesMut};
 use chunk::{Chunk, ItemBatch};
+use farlens_wire::Kind;
 use std::collections::VecDeque;
 
 /// Chunks shorter than this are copied together; also the size of the blocks they are copied to.
@@ -47,6 +48,13 @@ impl StreamBuffer {
     /// Encoded bytes in it.
     pub(crate) const fn encoded_len(&self) -> usize {
         self.encoded
+    }
+
+    /// What it holds, if it holds something.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        let tail =
+            || self.tail.as_ref().map(|tail| tail.items.map_or(Kind::Bytes, |_| Kind::Items));
+        self.chunks.front().map(Chunk::kind).or_else(tail)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

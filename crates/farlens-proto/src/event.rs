@@ -1,6 +1,6 @@
 //! What a link tells its shell, and what it asks of it.
 
-use crate::{buffer::chunk::Chunk, change::Rules};
+use crate::{buffer::chunk::Chunk, change::Rules, stream::range_reader::RangeTicket};
 use farlens_wire::{
     CallId, Edge, ObjectId, Pos, Position, StreamId,
     frame::{Fault, stream},
@@ -37,6 +37,13 @@ pub enum Event {
     Changed {
         /// The stream.
         stream: StreamId,
+    },
+    /// A range that this side asked for is there, or is not to be had.
+    RangeDone {
+        /// The stream.
+        stream: StreamId,
+        /// The ticket that it was asked for with.
+        ticket: RangeTicket,
     },
     /// The peer calls: answer with [`crate::Link::answer`].
     Called {

@@ -28,17 +28,19 @@ pub use buffer::chunk::{BadBatch, BatchBuilder, Chunk, ItemBatch};
 pub use change::{Reach, Room, Rules};
 pub use event::{Ask, DataRequest, Event, Reply};
 pub use farlens_wire::{
-    Kind,
+    Flags, Kind,
     frame::{
         Fault,
-        stream::{Guard, Purpose, Range, State, WriteTo},
+        stream::{Credit, Guard, Purpose, Range, State, WriteTo},
     },
 };
 pub use identity::PeerIdentity;
 pub use link::{Admission, BATCH_BYTES, Config, Link, LinkStats, TimeoutReason};
 pub use stream::{
-    peer::{OpenRequest, ReadOutcome, StreamInfo},
+    peer::{Ahead, OpenRequest, ReadOutcome, StreamInfo},
+    range_reader::{RangeStatus, RangeTicket},
     seek::SeekStatus,
     streamer::Accepted,
+    writer::StepStatus,
 };
 pub use time::Time;

@@ -146,6 +146,12 @@ impl Link {
         self.handshake.peer_agent()
     }
 
+    /// The longest entity that the other end takes, in bytes.
+    #[must_use]
+    pub fn peer_message_bytes(&self) -> usize {
+        self.handshake.peer_message_bytes()
+    }
+
     /// Whether the hellos are exchanged and accepted.
     #[must_use]
     pub const fn is_established(&self) -> bool {
@@ -290,10 +296,8 @@ impl Link {
         }
         match frame {
             StreamFrame::Control(StreamControl::Open(open)) => self.handle_open(id, open),
-            StreamFrame::Control(control) if id.0 <= self.last_peer_stream => {
-                self.handle_opener_frame(id, &control, now)
-            }
-            _ => Err(Violation::protocol("elements to the side that has them, or an unknown id")),
+            frame if id.0 <= self.last_peer_stream => self.handle_opener_frame(id, frame, now),
+            _ => Err(Violation::protocol("a frame for a stream that was never opened")),
         }
     }
 
@@ -306,7 +310,7 @@ impl Link {
             Call::KIND => self.calls.refuse_unread(CallId(id), fault, &self.limits),
             Open::KIND if !self.side.owns(id) && id > self.last_peer_stream => {
                 let mut streamer = Streamer::asked(crate::stream::unread_open());
-                streamer.fail(fault);
+                streamer.fail(fault, &mut self.budget);
                 self.add_streamer(StreamId(id), streamer)
             }
             _ => Err(Violation(fault)),
@@ -384,7 +388,7 @@ impl Link {
         self.timers.end();
         self.schedule.clear();
         for (stream, mut streamer) in std::mem::take(&mut self.streamers) {
-            streamer.fail(outcome.clone());
+            streamer.fail(outcome.clone(), &mut self.budget);
             if streamer.take_farewell() {
                 self.events.push_back(Event::StreamGone { stream });
             }
@@ -392,6 +396,9 @@ impl Link {
         self.peers.retain(|_, peer| !peer.is_closing());
         for (&id, peer) in &mut self.peers {
             peer.handle_over(outcome.clone(), &mut self.budget);
+            while let Some(ticket) = peer.take_done_range() {
+                self.events.push_back(Event::RangeDone { stream: id, ticket });
+            }
             self.changed.insert(id);
         }
         self.events.push_back(Event::Over { fault });

@@ -21,11 +21,16 @@
 //! Only numbers move here; the data itself rests in a [`crate::buffer::StreamBuffer`]. The side
 //! that opens numbers the epochs, so only that side ever sees stale data.
 
+pub(crate) mod intake;
+pub(crate) mod lane;
 pub(crate) mod peer;
+pub(crate) mod range_reader;
+pub(crate) mod range_server;
 pub(crate) mod recv;
 pub(crate) mod seek;
 pub(crate) mod send;
 pub(crate) mod streamer;
+pub(crate) mod writer;
 
 use farlens_wire::{
     AtEnd, Delivery, Pos,

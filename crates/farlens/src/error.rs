@@ -43,12 +43,21 @@ struct Inner {
     message: String,
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    skipped: Option<u64>,
+    applied: Option<u64>,
 }
 
 impl Error {
     /// An error with a code and a sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { code, message: message.into(), hint: None, source: None }))
+        Self(Box::new(Inner {
+            code,
+            message: message.into(),
+            hint: None,
+            source: None,
+            skipped: None,
+            applied: None,
+        }))
     }
 
     /// The same with advice on what to do next.
@@ -63,6 +72,34 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Elements that are gone before they could be read. Reading goes on behind them.
+    pub(crate) fn evicted(skipped: u64) -> Self {
+        let text = format!("{skipped} elements were dropped by their source before they were read");
+        let mut error = Self::new(Code::EVICTED, text)
+            .with_hint("read on: the next element is the first that is still kept");
+        error.0.skipped = Some(skipped);
+        error
+    }
+
+    /// The same with what had been applied of a write.
+    #[must_use]
+    pub(crate) fn with_applied(mut self, elements: u64) -> Self {
+        self.0.applied = Some(elements);
+        self
+    }
+
+    /// With `EVICTED`: how many elements are gone. Reading goes on behind them.
+    #[must_use]
+    pub fn skipped(&self) -> Option<u64> {
+        self.0.skipped
+    }
+
+    /// With a write that failed: how many of its elements had been applied, from its first one on.
+    #[must_use]
+    pub fn applied(&self) -> Option<u64> {
+        self.0.applied
     }
 
     /// The stable number, the same on the wire and on the command line.

@@ -5,9 +5,9 @@ use crate::{
     link::{fault::to_error, shared::Watcher},
     stream::raw::RawStream,
 };
-use farlens_proto::{Chunk, Kind, OpenRequest, ReadOutcome, StreamInfo};
+use farlens_proto::{Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, StreamInfo};
 use farlens_wire::{
-    AtEnd, Budget, Code, Entity, Flags, Limits, Pos, StreamId,
+    AtEnd, Budget, Code, Delivery, Entity, Flags, Limits, Pos, StreamId,
     schema::{SchemaDoc, decode_with},
 };
 use futures::Stream;
@@ -21,7 +21,7 @@ use std::{
 /// Something happened to a watched stream.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct StreamEvent {
+pub struct WatchEvent {
     /// The path that is watched.
     pub path: RemotePath,
     /// What happened.
@@ -76,7 +76,7 @@ pub struct Events {
     link: Link,
     watcher: Arc<Watcher>,
     streams: BTreeMap<StreamId, Watched>,
-    queue: VecDeque<StreamEvent>,
+    queue: VecDeque<WatchEvent>,
 }
 
 impl std::fmt::Debug for Events {
@@ -101,6 +101,7 @@ struct Look {
     len: Option<u64>,
     ended: bool,
     chunk: Option<(u64, Chunk)>,
+    skipped: Option<u64>,
     over: Option<Error>,
 }
 
@@ -120,7 +121,7 @@ impl Events {
             match opened {
                 Ok(raw) => drop(events.streams.insert(raw.id(), Watched::new(path, raw))),
                 Err(error) => {
-                    events.queue.push_back(StreamEvent { path, change: Change::Gone { error } });
+                    events.queue.push_back(WatchEvent { path, change: Change::Gone { error } });
                 }
             }
         }
@@ -143,7 +144,10 @@ impl Events {
             kind: None,
             start: if stat.bounds.end.is_some() { Pos::END } else { Pos::START },
             at_end: AtEnd::Follow,
-            elements: stat.entry.kind == EntryKind::Items,
+            delivery: Delivery::Lossless,
+            purpose: Purpose::Use,
+            ahead: if stat.entry.kind == EntryKind::Items { Ahead::Auto } else { Ahead::Nothing },
+            ranges: Vec::new(),
             fingerprint: None,
         };
         RawStream::start(self.link.clone(), request, Some(Arc::clone(&self.watcher)))
@@ -153,7 +157,7 @@ impl Events {
     fn look(&mut self, id: StreamId) {
         let Some(mut watched) = self.streams.remove(&id) else { return };
         let look = watched.look();
-        let again = look.chunk.is_some();
+        let again = look.chunk.is_some() || look.skipped.is_some();
         let limits = self.link.limits().clone();
         let gone = watched.tell(look, &limits, &mut self.queue);
         if again {
@@ -177,10 +181,11 @@ impl Watched {
             let outcome = state.proto.read(id, u64::MAX);
             let link = &state.proto;
             let known = link.stream_state(id);
-            let (chunk, reached) = match outcome {
-                ReadOutcome::Some(chunk) => (Some((at, chunk)), false),
-                ReadOutcome::End(_) => (None, true),
-                ReadOutcome::Failed(_) | ReadOutcome::Pending => (None, false),
+            let reached = matches!(outcome, ReadOutcome::End(_));
+            let (chunk, skipped) = match outcome {
+                ReadOutcome::Some(chunk) => (Some((at, chunk)), None),
+                ReadOutcome::Gap { skipped, .. } => (None, Some(skipped)),
+                ReadOutcome::End(_) | ReadOutcome::Failed(_) | ReadOutcome::Pending => (None, None),
             };
             let broken = match link.stream_over(id) {
                 Some(fault) => Some(to_error(fault)),
@@ -191,15 +196,16 @@ impl Watched {
                 len: known.and_then(|state| state.bounds.len()),
                 ended: reached || known.is_some_and(|state| state.ended),
                 chunk,
+                skipped,
                 over: broken,
             }
         })
     }
 
     /// Queues what is new; says whether the stream is gone.
-    fn tell(&mut self, look: Look, limits: &Limits, queue: &mut VecDeque<StreamEvent>) -> bool {
+    fn tell(&mut self, look: Look, limits: &Limits, queue: &mut VecDeque<WatchEvent>) -> bool {
         let path = self.path.clone();
-        let mut push = |change| queue.push_back(StreamEvent { path: path.clone(), change });
+        let mut push = |change| queue.push_back(WatchEvent { path: path.clone(), change });
         let is_bytes = look.info.as_ref().is_some_and(|info| info.kind == Kind::Bytes);
         if let Some(info) = look.info
             && !std::mem::replace(&mut self.opened, true)
@@ -220,16 +226,19 @@ impl Watched {
                 }
             }
         }
+        if let Some(skipped) = look.skipped {
+            push(Change::Gap { skipped });
+        }
         if is_bytes && look.len > self.len {
             push(Change::Grew { len: look.len.unwrap_or_default() });
         }
         self.len = look.len;
-        let all_read = is_bytes || look.chunk.is_none();
+        let all_read = is_bytes || look.chunk.is_none() && look.skipped.is_none();
         if look.ended && all_read && self.opened && !std::mem::replace(&mut self.ended, true) {
             push(Change::Ended { len: look.len });
         }
         match look.over {
-            Some(error) if look.chunk.is_none() => {
+            Some(error) if look.chunk.is_none() && look.skipped.is_none() => {
                 push(Change::Gone { error });
                 true
             }
@@ -246,9 +255,9 @@ impl Watched {
 }
 
 impl Stream for Events {
-    type Item = StreamEvent;
+    type Item = WatchEvent;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<WatchEvent>> {
         let this = self.get_mut();
         loop {
             if let Some(event) = this.queue.pop_front() {

@@ -57,6 +57,9 @@ impl Guest {
         let accepted = Accepted {
             kind: data.kind(),
             mode,
+            append_only: false,
+            reach: farlens_proto::Reach::default(),
+            live: data.is_live(),
             state,
             fingerprint: schema.as_ref().map(|schema| schema.fingerprint().0),
             schema: schema.map(|schema| {

@@ -38,7 +38,7 @@ pub use address::Address;
 pub use client::{Client, ClientBuilder, connect};
 pub use data::{Directory, Entry, EntryKind, FileData, FixedData, IterData, Spool, StreamerData};
 pub use error::{Error, ErrorKind, Result};
-pub use events::{Change, Events, StreamEvent};
+pub use events::{Change, Events, WatchEvent};
 
 pub use farlens_macros::Schema;
 pub use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind, LinkStats, Reach, Room, Rules};
@@ -53,7 +53,10 @@ pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
 pub use publish::{Publication, Stat, Streamer};
 pub use server::{Server, ServerBuilder};
-pub use stream::{ByteStream, EntityStream, OpenOptions};
+pub use stream::{
+    ByteReader, ByteStream, ByteWriter, Condition, EntityStream, OpenOptions, StreamEvent,
+    StreamEvents, When,
+};
 pub use target::{Target, TicketTarget};
 pub use ticket::{Invite, Ticket};
 pub use tls::{AuthorizedClient, AuthorizedClients, Identity, KeyId, KnownServer, KnownServers};

@@ -1,10 +1,20 @@
 //! What a user holds of a stream that a peer publishes.
 
 mod bytes;
+mod cursor;
 mod entities;
+mod entity_writer;
+mod events;
 mod options;
+mod place;
 pub(crate) mod raw;
+mod reader;
+mod writer;
 
 pub use bytes::ByteStream;
 pub use entities::EntityStream;
+pub use events::{StreamEvent, StreamEvents};
 pub use options::OpenOptions;
+pub use place::{Condition, When};
+pub use reader::ByteReader;
+pub use writer::ByteWriter;

@@ -4,7 +4,7 @@
 
 use crate::{args::Global, connect, exit::Exit, json, output, stdout};
 use farlens::{
-    Change, Code, EntryKind, Error, KeyId, Kind, Link, RemotePath, Result, StreamEvent, Target,
+    Change, Code, EntryKind, Error, KeyId, Kind, Link, RemotePath, Result, Target, WatchEvent,
 };
 use futures::{Stream, StreamExt, future::ready, stream::select_all};
 use serde::Serialize;
@@ -99,7 +99,7 @@ async fn events(
     global: &Global,
     link: &Link,
     paths: &[RemotePath],
-) -> Result<impl Stream<Item = StreamEvent> + Unpin + use<>> {
+) -> Result<impl Stream<Item = WatchEvent> + Unpin + use<>> {
     let mut streams = Vec::new();
     for path in paths {
         expand(link, path, &mut streams).await?;
@@ -191,7 +191,7 @@ struct Line<'a> {
     message: Option<String>,
 }
 
-fn event_json(event: &StreamEvent) -> Option<String> {
+fn event_json(event: &WatchEvent) -> Option<String> {
     let path = event.path.as_str();
     let line = |event| Line { event, path, ..Line::default() };
     let line = match &event.change {
@@ -220,7 +220,7 @@ fn event_json(event: &StreamEvent) -> Option<String> {
     Some(output::to_json(&line))
 }
 
-fn event_text(event: &StreamEvent) -> Option<String> {
+fn event_text(event: &WatchEvent) -> Option<String> {
     let unit = |len: &Option<u64>| len.map_or_else(String::new, |len| format!(" at {len}"));
     let text = match &event.change {
         Change::Opened { kind, len } => format!("opened {}{}", kind_word(*kind), unit(len)),

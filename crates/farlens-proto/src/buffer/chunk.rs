@@ -138,6 +138,13 @@ impl ItemBatch {
         Self { count, encoded: self.encoded.split_to(used) }
     }
 
+    /// Takes everything behind the first `count` entities off.
+    #[must_use]
+    pub fn split_off(&mut self, count: u64) -> Self {
+        let first = self.split_to(count);
+        std::mem::replace(self, first)
+    }
+
     /// The longest run from the front that fits into `bytes`; empty when the first does not.
     #[must_use]
     pub fn split_fitting(&mut self, bytes: usize) -> Self {
@@ -252,6 +259,14 @@ impl BatchBuilder {
         }
         self.body = body;
         outcome
+    }
+
+    /// Puts entities back that were finished, before whatever came after them.
+    pub fn restore(&mut self, batch: ItemBatch) {
+        let behind = self.finish();
+        self.count = batch.count.saturating_add(behind.count);
+        self.encoded.unsplit(batch.encoded.into());
+        self.encoded.extend_from_slice(&behind.encoded);
     }
 
     /// Entities so far.

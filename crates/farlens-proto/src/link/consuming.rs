@@ -2,18 +2,22 @@
 
 use super::{Link, schedule::Needs};
 use crate::{
+    buffer::chunk::Chunk,
     error::Violation,
+    event::Event,
     stream::{
         peer::{OpenRequest, ReadOutcome, StreamInfo, StreamPeer},
+        range_reader::{RangeStatus, RangeTicket},
         recv::Window,
         seek::SeekStatus,
+        writer::StepStatus,
     },
 };
 use farlens_wire::{
-    AtEnd, Code, Limits, Pos, Position, StreamId,
+    AtEnd, Code, Edge, Limits, Pos, Position, Step, StreamId,
     frame::{
         Fault, StreamFrame,
-        stream::{Failed, State, StreamControl},
+        stream::{self, Failed, Guard, State, StreamControl, WriteTo},
     },
 };
 
@@ -81,22 +85,17 @@ impl Link {
         id: StreamId,
         frame: StreamFrame,
     ) -> Result<(), Violation> {
-        if let StreamFrame::Control(
-            StreamControl::Open(_)
-            | StreamControl::Limit(_)
-            | StreamControl::Seek(_)
-            | StreamControl::Close(_),
-        ) = frame
-        {
-            return Err(Violation::protocol("a frame that only an opener sends"));
-        }
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(&id) else { return check_streamers(&frame) };
+        let message_bytes = self.limits.message_bytes;
         let budget = &mut self.budget;
         match frame {
-            StreamFrame::Data(data) => peer.handle_data(data)?,
-            StreamFrame::Items(data) => peer.handle_items(data, self.limits.message_bytes)?,
-            StreamFrame::ItemPart { total, part } => {
-                peer.handle_part(total, &part, self.limits.message_bytes)?;
+            StreamFrame::Data(stream::Data { epoch, .. })
+            | StreamFrame::Items(stream::Data { epoch, .. })
+            | StreamFrame::ItemPart { part: stream::Data { epoch, .. }, .. } => {
+                peer.handle_elements(epoch, frame, message_bytes)?;
+            }
+            StreamFrame::RangeData { range, at, payload } => {
+                peer.handle_range_data(range, at, payload, budget)?;
             }
             StreamFrame::Control(control) => match control {
                 StreamControl::Opened(opened) => {
@@ -109,18 +108,31 @@ impl Link {
                 StreamControl::UpToDate(frame) => peer.handle_up_to_date(frame)?,
                 StreamControl::End(frame) => peer.handle_end(frame)?,
                 StreamControl::Broken(frame) => peer.handle_broken(frame)?,
+                StreamControl::Gap(frame) => peer.handle_gap(frame)?,
+                StreamControl::RangeEnd(frame) => peer.handle_range_end(frame, budget)?,
+                StreamControl::WriteLimit(_)
+                | StreamControl::Written(_)
+                | StreamControl::WriteFailed(_) => peer.handle_step_frame(control)?,
                 StreamControl::Failed(Failed { fault }) => self.end_peer(id, fault),
                 StreamControl::Closed(_) => {
                     let fault = Fault::new(Code::CLOSED, "the stream was closed");
                     self.end_peer(id, fault);
                 }
-                _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
+                _ => return Err(Violation::protocol("a frame that only an opener sends")),
             },
             _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
         }
+        self.tell_ranges(id);
         self.refresh_peer(id);
         self.changed.insert(id);
         Ok(())
+    }
+
+    fn tell_ranges(&mut self, id: StreamId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        while let Some(ticket) = peer.take_done_range() {
+            self.events.push_back(Event::RangeDone { stream: id, ticket });
+        }
     }
 
     /// A stream that this side opened is over; it is forgotten once its consumer is gone, too.
@@ -131,6 +143,7 @@ impl Link {
             self.schedule.forget(id);
         } else {
             peer.handle_over(fault, &mut self.budget);
+            self.tell_ranges(id);
             self.refresh_peer(id);
             self.changed.insert(id);
         }
@@ -164,7 +177,7 @@ impl Link {
     /// Takes up to `max` elements of a stream.
     pub fn read(&mut self, stream: StreamId, max: u64) -> ReadOutcome {
         let Some(peer) = self.peers.get_mut(&stream) else {
-            return ReadOutcome::Failed(Fault::new(Code::CLOSED, "the stream is closed"));
+            return ReadOutcome::Failed(closed());
         };
         let outcome = peer.read(max, &mut self.budget);
         self.refresh_peer(stream);
@@ -184,7 +197,7 @@ impl Link {
         held: u64,
     ) -> Result<(), Fault> {
         let Some(peer) = self.peers.get_mut(&stream) else {
-            return Err(Fault::new(Code::CLOSED, "the stream is closed"));
+            return Err(closed());
         };
         let outcome = peer.seek(to, at_end, held, &mut self.budget);
         self.refresh_peer(stream);
@@ -194,6 +207,122 @@ impl Link {
     /// What became of the last seek; success and failure are told once.
     pub fn take_seek_status(&mut self, stream: StreamId) -> SeekStatus {
         self.peers.get_mut(&stream).map_or(SeekStatus::Idle, StreamPeer::take_seek_status)
+    }
+
+    /// Begins a run of elements to store; [`Link::push`] hands them in.
+    ///
+    /// # Errors
+    /// What is known to be impossible without asking: the stream is over, its mode forbids it, or
+    /// too many changes are under way (`OVERLOADED`; wait for one).
+    pub fn write(&mut self, stream: StreamId, to: WriteTo, guard: Guard) -> Result<Step, Fault> {
+        self.change(stream, |peer| peer.write(to, guard))
+    }
+
+    /// Adds elements to a run; says whether it still took them. It does until the next step begins
+    /// or it fails. How much is handed in is the caller's own choice.
+    pub fn push(&mut self, stream: StreamId, step: Step, chunk: Chunk) -> bool {
+        let Some(peer) = self.peers.get_mut(&stream).filter(|peer| peer.takes_more(step)) else {
+            return false;
+        };
+        peer.push(chunk);
+        self.refresh_peer(stream);
+        true
+    }
+
+    /// Moves an end of the data.
+    ///
+    /// # Errors
+    /// As [`Link::write`].
+    pub fn truncate(
+        &mut self,
+        stream: StreamId,
+        edge: Edge,
+        to: Pos,
+        guard: Guard,
+    ) -> Result<Step, Fault> {
+        self.change(stream, |peer| peer.truncate(edge, to, guard))
+    }
+
+    /// Makes durable what was written before; with `finish` nothing more will be written.
+    ///
+    /// # Errors
+    /// As [`Link::write`].
+    pub fn sync(&mut self, stream: StreamId, finish: bool) -> Result<Step, Fault> {
+        self.change(stream, |peer| peer.sync(finish))
+    }
+
+    fn change<T>(
+        &mut self,
+        stream: StreamId,
+        change: impl FnOnce(&mut StreamPeer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let peer = self.peers.get_mut(&stream).ok_or_else(closed)?;
+        let outcome = change(peer);
+        self.refresh_peer(stream);
+        outcome
+    }
+
+    /// Whether a writer who can wait should hand in more.
+    #[must_use]
+    pub fn is_writable(&self, stream: StreamId) -> bool {
+        self.peers.get(&stream).is_some_and(StreamPeer::is_writable)
+    }
+
+    /// Whether nothing that was written waits to be applied.
+    #[must_use]
+    pub fn is_settled(&self, stream: StreamId) -> bool {
+        self.peers.get(&stream).is_none_or(StreamPeer::is_settled)
+    }
+
+    /// What became of a step, until it is forgotten.
+    #[must_use]
+    pub fn step_status(&self, stream: StreamId, step: Step) -> StepStatus {
+        match self.peers.get(&stream) {
+            Some(peer) => peer.step_status(step),
+            None => StepStatus::Failed { at: None, count: 0, fault: closed() },
+        }
+    }
+
+    /// Nobody will ask for a step any more.
+    pub fn forget_step(&mut self, stream: StreamId, step: Step) {
+        if let Some(peer) = self.peers.get_mut(&stream) {
+            peer.forget_step(step);
+        }
+    }
+
+    /// Asks for the bytes of a place, beside the cursor. [`Event::RangeDone`] tells when they are
+    /// there. Bounded by the receive budget: what does not fit waits its turn.
+    ///
+    /// # Errors
+    /// The stream is over, carries entities, or its mode forbids it; the length is zero.
+    pub fn ask_range(
+        &mut self,
+        stream: StreamId,
+        at: Position,
+        length: u64,
+    ) -> Result<RangeTicket, Fault> {
+        if length == 0 {
+            return Err(Fault::new(Code::USAGE, "a range has at least one byte"));
+        }
+        let peer = self.peers.get_mut(&stream).ok_or_else(closed)?;
+        let ticket = peer.ask_range(at, length, &mut self.budget);
+        self.refresh_peer(stream);
+        ticket
+    }
+
+    /// What became of a range; its bytes are given once.
+    pub fn take_range(&mut self, stream: StreamId, ticket: RangeTicket) -> RangeStatus {
+        match self.peers.get_mut(&stream) {
+            Some(peer) => peer.take_range(ticket),
+            None => RangeStatus::Failed(closed()),
+        }
+    }
+
+    /// Nobody waits for a range any more.
+    pub fn forget_range(&mut self, stream: StreamId, ticket: RangeTicket) {
+        if let Some(peer) = self.peers.get_mut(&stream) {
+            peer.forget_range(ticket);
+        }
     }
 
     /// The consumer of a stream is gone.
@@ -209,8 +338,23 @@ impl Link {
 
     pub(super) fn refresh_peer(&mut self, id: StreamId) {
         if let Some(peer) = self.peers.get(&id) {
-            let control = peer.has_control();
-            self.schedule.set(id, Needs { control, ..Needs::default() });
+            let needs =
+                Needs { control: peer.has_control(), data: peer.has_data(), ..Needs::default() };
+            self.schedule.set(id, needs);
         }
+    }
+}
+
+fn closed() -> Fault {
+    Fault::new(Code::CLOSED, "the stream is closed")
+}
+
+/// A late frame to a stream that is gone must still be one that a streamer sends.
+fn check_streamers(frame: &StreamFrame) -> Result<(), Violation> {
+    match frame {
+        StreamFrame::Control(control) if control.is_openers() => {
+            Err(Violation::protocol("a frame that only an opener sends"))
+        }
+        _ => Ok(()),
     }
 }

@@ -4,15 +4,18 @@ use super::{BATCH_BYTES, Link, schedule::Needs};
 use crate::{
     error::Violation,
     event::{DataRequest, Event, Reply},
-    stream::streamer::{Accepted, Streamer},
+    stream::{
+        recv::Window,
+        streamer::{Accepted, Streamer},
+    },
     time::Time,
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    Code, StreamId,
+    Code, Step, StreamId,
     frame::{
-        Fault,
-        stream::{Open, State, StreamControl},
+        Fault, StreamFrame,
+        stream::{self, Open, Ranges, State, StreamControl},
     },
 };
 
@@ -27,10 +30,11 @@ impl Link {
         let (held, allowed) = (self.streamers.len(), self.limits.streams as usize);
         let mut streamer = Streamer::asked(open.clone());
         if self.shutdown.refuses_work() {
-            streamer.fail(Fault::new(Code::GOING_AWAY, "the server is shutting down"));
+            let fault = Fault::new(Code::GOING_AWAY, "the server is shutting down");
+            streamer.fail(fault, &mut self.budget);
         } else if held >= allowed {
             let text = format!("at most {allowed} streams may be open on a link");
-            streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text));
+            streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text), &mut self.budget);
         } else {
             streamer.tell();
             self.events.push_back(Event::OpenRequested { stream: id, open });
@@ -60,26 +64,41 @@ impl Link {
     pub(super) fn handle_opener_frame(
         &mut self,
         id: StreamId,
-        control: &StreamControl,
+        frame: StreamFrame,
         now: Time,
     ) -> Result<(), Violation> {
-        if !matches!(
-            control,
-            StreamControl::Limit(_) | StreamControl::Seek(_) | StreamControl::Close(_)
-        ) {
+        let openers = match &frame {
+            StreamFrame::Control(control) => control.is_openers(),
+            StreamFrame::RangeData { .. } => false,
+            _ => true,
+        };
+        if !openers {
             return Err(Violation::protocol("a frame that only a streamer sends"));
         }
         let Some(streamer) = self.streamers.get_mut(&id) else { return Ok(()) };
-        match control {
-            StreamControl::Limit(limit) => streamer.handle_limit(*limit)?,
-            StreamControl::Seek(seek) => streamer.handle_seek(*seek)?,
-            _ => {
-                if streamer.is_asked() && !self.resets.take(now) {
-                    let text = "too many streams were taken back unanswered";
-                    return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
-                }
-                streamer.handle_close();
+        let (message_bytes, budget) = (self.limits.message_bytes, &mut self.budget);
+        match frame {
+            StreamFrame::Data(stream::Data { epoch, .. })
+            | StreamFrame::Items(stream::Data { epoch, .. })
+            | StreamFrame::ItemPart { part: stream::Data { epoch, .. }, .. } => {
+                streamer.handle_elements(Step(epoch.0), frame, message_bytes, budget)?;
             }
+            StreamFrame::Control(control) => match control {
+                StreamControl::Limit(limit) => streamer.handle_limit(limit)?,
+                StreamControl::Seek(seek) => streamer.handle_seek(seek, budget)?,
+                StreamControl::Ranges(Ranges { first, ranges }) => {
+                    streamer.handle_ranges(first, &ranges, budget)?;
+                }
+                StreamControl::Close(_) => {
+                    if streamer.is_asked() && !self.resets.take(now) {
+                        let text = "too many streams were taken back unanswered";
+                        return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
+                    }
+                    streamer.handle_close(budget);
+                }
+                step => streamer.handle_step(step, budget)?,
+            },
+            _ => return Err(Violation::protocol("a stream frame of an unknown kind")),
         }
         self.refresh_streamer(id);
         Ok(())
@@ -88,7 +107,8 @@ impl Link {
     /// The answer to a [`DataRequest`].
     pub fn handle_reply(&mut self, stream: StreamId, serial: u64, reply: Reply) {
         if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.handle_reply(serial, reply, self.handshake.peer_message_bytes());
+            let message_bytes = self.handshake.peer_message_bytes();
+            streamer.handle_reply(serial, reply, message_bytes, &mut self.budget);
             self.refresh_streamer(stream);
         }
     }
@@ -96,7 +116,7 @@ impl Link {
     /// The data below a stream looks different.
     pub fn handle_state(&mut self, stream: StreamId, state: State) {
         if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.handle_state(state);
+            streamer.handle_state(state, &mut self.budget);
             self.refresh_streamer(stream);
         }
     }
@@ -109,9 +129,13 @@ impl Link {
         let schema = accepted.schema.as_ref().map_or(0, Vec::len);
         if schema.saturating_add(OPENED_OVERHEAD_BYTES) > self.handshake.peer_frame_bytes() {
             let text = format!("the schema of {schema} bytes does not fit into a frame");
-            streamer.fail(Fault::new(Code::TOO_LARGE, text));
+            streamer.fail(Fault::new(Code::TOO_LARGE, text), &mut self.budget);
         } else {
-            streamer.accept(accepted);
+            let window = Window::from_limits(&self.limits);
+            if let Err(Violation(fault)) = streamer.accept(accepted, window, &mut self.budget) {
+                self.close(fault);
+                return false;
+            }
         }
         self.refresh_streamer(stream);
         true
@@ -120,7 +144,7 @@ impl Link {
     /// Refuses the stream that the peer asked for, or ends one that it has.
     pub fn refuse(&mut self, stream: StreamId, fault: Fault) {
         if let Some(streamer) = self.streamers.get_mut(&stream) {
-            streamer.fail(fault);
+            streamer.fail(fault, &mut self.budget);
             self.refresh_streamer(stream);
         }
     }
@@ -152,9 +176,17 @@ impl Link {
         while let Some((id, room)) = self.schedule.next_data(BATCH_BYTES.saturating_sub(out.len()))
         {
             let room = room.min(self.handshake.peer_frame_bytes());
-            let Some(streamer) = self.streamers.get_mut(&id) else { continue };
-            let sent = streamer.put_data(out, id, room);
-            self.refresh_streamer(id);
+            let sent = if let Some(streamer) = self.streamers.get_mut(&id) {
+                let sent = streamer.put_data(out, id, room);
+                self.refresh_streamer(id);
+                sent
+            } else if let Some(peer) = self.peers.get_mut(&id) {
+                let sent = peer.put_data(out, id.0, room);
+                self.refresh_peer(id);
+                sent
+            } else {
+                continue;
+            };
             if !sent {
                 return;
             }

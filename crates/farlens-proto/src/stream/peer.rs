@@ -4,11 +4,17 @@
 //! stands.
 
 mod input;
+mod ranges;
+mod writing;
 
 use super::{
+    intake::Intake,
+    lane::Rights,
+    range_reader::RangeReader,
     recv::{Receive, ReceiveBudget, Window},
     seek::{SeekStatus, Seeks, Wish},
     streamer::wish_allowed,
+    writer::Writer,
 };
 use crate::buffer::{StreamBuffer, chunk::Chunk};
 use bytes::BytesMut;
@@ -16,9 +22,12 @@ use farlens_wire::{
     AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
     frame::{
         Fault,
-        stream::{Close, Credit, Limit, Open, Purpose, Seek, State, StreamControl, Target},
+        stream::{
+            Close, Credit, Gap, Limit, Open, Purpose, Range, Seek, State, StreamControl, Target,
+        },
     },
 };
+use std::collections::VecDeque;
 
 /// What a stream is opened with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +43,29 @@ pub struct OpenRequest {
     pub start: Pos,
     /// What to do at the end.
     pub at_end: AtEnd,
-    /// Whether elements are wanted, or only news about the data.
-    pub elements: bool,
+    /// Whether elements may be left out.
+    pub delivery: Delivery,
+    /// What to do where nothing is, or with what is there.
+    pub purpose: Purpose,
+    /// How far the streamer may send ahead: nothing where only news of the data are wanted.
+    pub ahead: Ahead,
+    /// Places to read at once.
+    pub ranges: Vec<Range>,
     /// The fingerprint of the type that will be decoded.
     pub fingerprint: Option<[u8; 16]>,
+}
+
+/// How far a streamer may send ahead of the consumer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell chooses one")]
+pub enum Ahead {
+    /// As the limits of the link say, more where that helps.
+    #[default]
+    Auto,
+    /// So many encoded bytes and entities, and never more.
+    AtMost(Credit),
+    /// Nothing.
+    Nothing,
 }
 
 /// What is known of a stream once it is open.
@@ -48,6 +76,8 @@ pub struct StreamInfo {
     pub kind: Kind,
     /// What it allows.
     pub mode: Mode,
+    /// Whether it may be written at the end and nowhere else.
+    pub append_only: bool,
     /// The fingerprint of the entities' type.
     pub fingerprint: Option<[u8; 16]>,
     /// The encoded schema of that type.
@@ -62,6 +92,13 @@ pub struct StreamInfo {
 pub enum ReadOutcome {
     /// Elements, at least one.
     Some(Chunk),
+    /// Elements are left out here, at least one; the position is behind them now.
+    Gap {
+        /// How many.
+        skipped: u64,
+        /// Whether the data is gone, and not merely skipped for a reader that wants the latest.
+        evicted: bool,
+    },
     /// Nothing yet.
     Pending,
     /// The end, at this position.
@@ -82,12 +119,15 @@ pub(crate) struct StreamPeer {
     /// The next element that the consumer gets.
     position: Position,
     window: Window,
-    receive: Receive,
+    intake: Intake,
     buffer: StreamBuffer,
-    partial: Option<Partial>,
+    /// What is left out between the elements in the buffer, or behind them.
+    gaps: VecDeque<Gap>,
     finish: Option<Finish>,
     seeks: Seeks,
     slots: Slots,
+    ranges: RangeReader,
+    writer: Writer,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -98,13 +138,6 @@ enum Phase {
     Over(Fault),
     /// The consumer is gone; the streamer has not confirmed it.
     Closing,
-}
-
-/// An entity that arrives in parts.
-#[derive(Debug)]
-struct Partial {
-    total: usize,
-    bytes: BytesMut,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -125,7 +158,11 @@ struct Slots {
 
 impl StreamPeer {
     pub(crate) fn open(request: OpenRequest, window: Window, budget: &mut ReceiveBudget) -> Self {
-        let window = if request.elements { window } else { Window::NONE };
+        let window = match request.ahead {
+            Ahead::Auto => window,
+            Ahead::AtMost(most) => Window::fixed(most),
+            Ahead::Nothing => Window::NONE,
+        };
         Self {
             phase: Phase::Opening,
             info: None,
@@ -134,12 +171,14 @@ impl StreamPeer {
             at_end: request.at_end,
             position: Position::ZERO,
             window,
-            receive: Receive::start(window, budget),
+            intake: Intake::new(Receive::start(window, budget)),
             buffer: StreamBuffer::default(),
-            partial: None,
+            gaps: VecDeque::new(),
             finish: None,
             seeks: Seeks::default(),
             slots: Slots { open: true, ..Slots::default() },
+            ranges: RangeReader::default(),
+            writer: Writer::default(),
             request,
         }
     }
@@ -190,24 +229,34 @@ impl StreamPeer {
 
     /// Whether all that there is has been consumed, as far as the streamer said.
     pub(crate) fn is_up_to_date(&self) -> bool {
-        self.buffer.is_empty() && matches!(self.finish, Some(Finish::UpToDate | Finish::End(_)))
+        self.is_drained() && matches!(self.finish, Some(Finish::UpToDate | Finish::End(_)))
     }
 
+    /// Whether a read gives elements, or tells of some that are left out.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.buffer.is_empty()
+        !self.is_drained()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.buffer.is_empty() && self.gaps.is_empty()
     }
 
     // --- commands ----------------------------------------------------------------------------
 
     /// Takes up to `max` elements.
     pub(crate) fn read(&mut self, max: u64, budget: &mut ReceiveBudget) -> ReadOutcome {
-        if let Some(chunk) = self.buffer.pop(max) {
+        if let Some(gap) = self.gaps.pop_front_if(|gap| gap.at == self.position) {
+            self.position = gap.to;
+            return ReadOutcome::Gap { skipped: gap.to.since(gap.at), evicted: gap.evicted };
+        }
+        let before_gap = self.gaps.front().map_or(u64::MAX, |gap| gap.at.since(self.position));
+        if let Some(chunk) = self.buffer.pop(max.min(before_gap)) {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             if self.phase == Phase::Open && !self.seeks.under_way {
                 let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
                 let taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
-                self.slots.limit |= self.receive.consume(taken, &mut self.window, budget);
+                self.slots.limit |= self.intake.receive.consume(taken, &mut self.window, budget);
             }
             return ReadOutcome::Some(chunk);
         }
@@ -259,7 +308,8 @@ impl StreamPeer {
     /// Reaches a place inside the buffer without asking anybody.
     fn skip_to(&mut self, wish: Wish, budget: &mut ReceiveBudget) -> bool {
         let Pos::Abs(to) = wish.to else { return false };
-        let inside = to >= self.position && to.since(self.position) < self.buffer.elements();
+        let known = self.gaps.front().map_or(self.intake.next(), |gap| gap.at);
+        let inside = to >= self.position && to < known;
         if !inside || wish.at_end != self.at_end {
             return false;
         }
@@ -275,15 +325,21 @@ impl StreamPeer {
     fn send_seek(&mut self, wish: Wish, budget: &mut ReceiveBudget) {
         self.epoch = self.epoch.next();
         self.seeks.at_end = wish.at_end;
-        self.buffer.clear();
-        self.partial = None;
+        self.drop_elements(budget);
         self.finish = None;
-        self.receive.release(budget);
-        self.receive = Receive::start(self.window, budget);
+        self.intake.receive = Receive::start(self.window, budget);
         self.seeks.under_way = true;
         self.seeks.silent = false;
         self.slots.limit = false;
         self.slots.seek = Some(wish);
+    }
+
+    /// Forgets what has come, and the credit for more.
+    fn drop_elements(&mut self, budget: &mut ReceiveBudget) {
+        self.buffer.clear();
+        self.gaps.clear();
+        self.intake.restart(self.position);
+        self.intake.receive.release(budget);
     }
 
     /// What became of the last seek; success and failure are told once.
@@ -310,9 +366,9 @@ impl StreamPeer {
         if self.is_closing() {
             return false;
         }
-        self.buffer.clear();
-        self.partial = None;
-        self.receive.release(budget);
+        self.drop_elements(budget);
+        self.ranges.fail_all(&closed(), budget);
+        self.writer.end(&closed());
         let sought = self.seeks.take_status() == SeekStatus::Pending;
         self.seeks = Seeks { outcome: sought.then(|| Err(closed())), ..Seeks::default() };
         if self.over().is_some() {
@@ -331,8 +387,9 @@ impl StreamPeer {
         }
         self.phase = Phase::Over(fault.clone());
         self.slots = Slots::default();
-        self.partial = None;
-        self.receive.release(budget);
+        self.intake.receive.release(budget);
+        self.ranges.fail_all(&fault, budget);
+        self.writer.end(&fault);
         let answered = self.seeks.under_way && !self.seeks.silent || self.seeks.waiting.is_some();
         self.seeks = Seeks { outcome: self.seeks.outcome.take(), ..Seeks::default() };
         if answered {
@@ -351,8 +408,12 @@ impl StreamPeer {
 
     // --- output ------------------------------------------------------------------------------
 
-    pub(crate) const fn has_control(&self) -> bool {
-        self.slots.open || self.slots.seek.is_some() || self.slots.limit || self.slots.close
+    pub(crate) fn has_control(&self) -> bool {
+        self.slots.open
+            || self.slots.seek.is_some()
+            || self.slots.limit
+            || self.slots.close
+            || self.asks_ranges()
     }
 
     /// Appends the frames that wait.
@@ -368,6 +429,9 @@ impl StreamPeer {
         } else if slots.limit {
             StreamControl::Limit(Limit { epoch: self.epoch, credit }).put(out, id.0);
         }
+        if self.asks_ranges() {
+            self.ranges.put_frame(out, id.0);
+        }
         if slots.close {
             StreamControl::Close(Close {}).put(out, id.0);
         }
@@ -375,23 +439,23 @@ impl StreamPeer {
 
     /// What the streamer may send. On bytes it may hold back at the elements, too: they bind no less.
     fn credit(&self) -> Credit {
-        let Credit { bytes, elements } = self.receive.granted();
+        let Credit { bytes, elements } = self.intake.receive.granted();
         let kind = self.info.as_ref().map_or(self.request.kind, |info| Some(info.kind));
         let least = if kind == Some(Kind::Bytes) { bytes } else { 0 };
         Credit { bytes, elements: elements.max(least) }
     }
 
-    fn open_frame(&self, credit: Credit) -> Open {
+    fn open_frame(&mut self, credit: Credit) -> Open {
         Open {
             target: Target::Path(self.request.path.clone()),
             flags: self.request.flags.bits(),
             kind: self.request.kind,
             start: self.request.start,
             at_end: self.request.at_end,
-            delivery: Delivery::Lossless,
-            purpose: Purpose::Use,
+            delivery: self.request.delivery,
+            purpose: self.request.purpose,
             credit,
-            ranges: Vec::new(),
+            ranges: self.ranges.take_for_open(),
             fingerprint: self.request.fingerprint,
         }
     }

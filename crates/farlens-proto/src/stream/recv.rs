@@ -50,6 +50,11 @@ impl Window {
     /// Nothing is wanted: only news about the data.
     pub(crate) const NONE: Self = Self { bytes: 0, max_bytes: 0, elements: 0 };
 
+    /// Never more than this.
+    pub(crate) const fn fixed(most: Credit) -> Self {
+        Self { bytes: most.bytes, max_bytes: most.bytes, elements: most.elements }
+    }
+
     pub(crate) const fn from_limits(limits: &Limits) -> Self {
         Self {
             bytes: limits.stream_window_bytes,

@@ -33,6 +33,27 @@ impl Send {
         Self { limit, at, ..Self::default() }
     }
 
+    /// Goes on with another run of elements under the same credit.
+    pub(crate) fn restart(&mut self, queue: StreamBuffer) {
+        self.at = Position::ZERO;
+        self.queue = queue;
+    }
+
+    /// The position of the first element that has not been sent.
+    pub(crate) const fn at(&self) -> Position {
+        self.at
+    }
+
+    /// Leaves out the elements before `to`, none of which is queued.
+    pub(crate) fn skip_to(&mut self, to: Position) {
+        self.at = to;
+    }
+
+    /// Forgets what waits, but for the rest of an entity that is going out.
+    pub(crate) fn drop_queue(&mut self) {
+        self.queue.clear();
+    }
+
     pub(crate) const fn limit(&self) -> Credit {
         self.limit
     }
@@ -81,7 +102,16 @@ impl Send {
 
     /// Whether something may go out.
     pub(crate) fn is_ready(&self) -> bool {
-        self.part.is_some() || (!self.queue.is_empty() && self.sent.bytes < self.limit.bytes)
+        self.part.is_some()
+            || (!self.queue.is_empty() && self.sent.bytes < self.limit.bytes && self.allowed() > 0)
+    }
+
+    /// Entities that may still go out; bytes are bounded as bytes alone.
+    fn allowed(&self) -> u64 {
+        match self.queue.kind() {
+            Some(Kind::Items) => self.limit.elements.saturating_sub(self.sent.elements),
+            _ => u64::MAX,
+        }
     }
 
     /// Appends one frame whose payload is at most `room` bytes; says whether it did.
@@ -101,7 +131,12 @@ impl Send {
         }
         let left = self.limit.bytes.saturating_sub(self.sent.bytes);
         let within = usize::try_from(left).unwrap_or(usize::MAX).min(room);
-        if let Some(batch) = self.queue.pop_fitting(within) {
+        let allowed = self.allowed();
+        if let Some(mut batch) = self.queue.pop_fitting(within) {
+            if batch.count() > allowed {
+                let rest = batch.split_off(allowed);
+                self.queue.unpop(Chunk::Items(rest));
+            }
             let at = (epoch, self.at);
             stream::put_bulk_head(out, stream::ITEMS, id, at, None, batch.encoded().len());
             out.extend_from_slice(batch.encoded());

@@ -457,6 +457,24 @@ pub struct Failed {
     pub fault: Fault,
 }
 
+impl StreamControl {
+    /// Whether only an opener sends it.
+    #[must_use]
+    pub const fn is_openers(&self) -> bool {
+        matches!(
+            self,
+            Self::Open(_)
+                | Self::Limit(_)
+                | Self::Seek(_)
+                | Self::Close(_)
+                | Self::Write(_)
+                | Self::Truncate(_)
+                | Self::Sync(_)
+                | Self::Ranges(_)
+        )
+    }
+}
+
 impl StreamFrame {
     /// The kinds of this family that carry elements, with their names.
     pub const BULK_KINDS: &'static [(u8, &'static str)] =

@@ -4,7 +4,7 @@
 //! wakers out and calls them after the lock is gone.
 
 use crate::data::erased::ErasedData;
-use farlens_proto::{self as proto, DataRequest, Event, Fault, Time};
+use farlens_proto::{self as proto, DataRequest, Event, Fault, RangeTicket, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
@@ -73,6 +73,9 @@ pub(crate) enum Work {
 #[derive(Default)]
 struct Handle {
     reader: Option<Waker>,
+    /// Those who wait for room, for a step, or for what they wrote.
+    writers: Vec<Waker>,
+    ranges: HashMap<RangeTicket, Waker>,
     observers: Option<watch::Sender<u64>>,
     watcher: Option<Arc<Watcher>>,
 }
@@ -285,6 +288,10 @@ impl State {
         while let Some(event) = self.proto.poll_event() {
             match event {
                 Event::Changed { stream } => self.tell_handle(stream, wakers),
+                Event::RangeDone { stream, ticket } => {
+                    let handle = self.handles.get_mut(&stream);
+                    wakers.extend(handle.and_then(|handle| handle.ranges.remove(&ticket)));
+                }
                 Event::Established => self.milestone.send_modify(|passed| *passed += 1),
                 Event::Answered { call, outcome } => {
                     if let Some(pending) = self.calls.get_mut(&call) {
@@ -319,6 +326,7 @@ impl State {
     fn tell_handle(&mut self, stream: StreamId, wakers: &mut Vec<Waker>) {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
         wakers.extend(handle.reader.take());
+        wakers.append(&mut handle.writers);
         if let Some(observers) = &handle.observers {
             observers.send_modify(|round| *round = round.wrapping_add(1));
         }
@@ -356,6 +364,29 @@ impl State {
         if let Some(handle) = self.handles.get_mut(&stream) {
             handle.reader = Some(cx.waker().clone());
         }
+    }
+
+    /// Wakes `cx` at the next news of a stream, beside its reader.
+    pub(crate) fn wait_writer(&mut self, stream: StreamId, cx: &Context<'_>) {
+        let Some(handle) = self.handles.get_mut(&stream) else { return };
+        if !handle.writers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            handle.writers.push(cx.waker().clone());
+        }
+    }
+
+    /// Wakes `cx` once a range is there.
+    pub(crate) fn wait_range(&mut self, stream: StreamId, ticket: RangeTicket, cx: &Context<'_>) {
+        if let Some(handle) = self.handles.get_mut(&stream) {
+            handle.ranges.insert(ticket, cx.waker().clone());
+        }
+    }
+
+    /// Nobody waits for a range any more.
+    pub(crate) fn forget_range(&mut self, stream: StreamId, ticket: RangeTicket) {
+        if let Some(handle) = self.handles.get_mut(&stream) {
+            handle.ranges.remove(&ticket);
+        }
+        self.proto.forget_range(stream, ticket);
     }
 
     /// A receiver that changes at each news of a stream.

@@ -1,6 +1,11 @@
 //! A remote sequence: values that are iterated, sought by index and awaited as if they were local.
 
-use super::{OpenOptions, raw::RawStream};
+use super::{
+    OpenOptions,
+    entity_writer::EntityWriter,
+    events::StreamEvents,
+    raw::{Next, RawStream},
+};
 use crate::{
     Error, Link, RemotePath, Result,
     observe::{Observation, StreamObserver},
@@ -10,7 +15,7 @@ use farlens_wire::{
     AtEnd, Bounds, Budget, Code, DecodeError, Element, Limits, Mode, Pos, Position,
     schema::{SchemaDoc, decode_with},
 };
-use futures::Stream;
+use futures::{Sink, Stream};
 use std::{
     marker::PhantomData,
     pin::Pin,
@@ -21,10 +26,18 @@ use std::{
 /// A sequence of entities that a peer publishes, decoded as `T`.
 ///
 /// It reads ahead within its window. Elements are decoded one at a time from the batches in which
-/// they arrived; one that is no valid `T` is an error, and the next one is tried after it. A cut
-/// link is an error and never the end.
+/// they arrived; one that is no valid `T` is an error, and the next one is tried after it. Where
+/// the source has dropped elements before they could be read there is one `EVICTED` error, and
+/// reading goes on behind them; what [`farlens_wire::Delivery::Latest`] leaves out is only counted.
+/// [`EntityStream::events`] shows both as data. A cut link is an error and never the end.
+///
+/// As a [`Sink`] it writes, where the mode allows that: behind what was written before, at first
+/// where the stream was opened, or at the end if it was opened to append. `flush` waits until all
+/// is applied, `close` until it is durable.
 pub struct EntityStream<T> {
-    raw: RawStream,
+    raw: Arc<RawStream>,
+    writer: EntityWriter,
+    skipped: u64,
     held: Held,
     decoder: Decoder,
     limits: Limits,
@@ -95,6 +108,27 @@ impl<T> EntityStream<T> {
         self.raw.position_before(self.held.left)
     }
 
+    /// Elements that were left out so far: skipped for a reader that wants the latest, or dropped
+    /// by their source.
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Whether everything that the peer has was read, as far as it has said.
+    #[must_use]
+    pub fn is_up_to_date(&self) -> bool {
+        let id = self.raw.id();
+        self.held.left == 0 && self.raw.link().shared().peek(|link| link.is_up_to_date(id))
+    }
+
+    /// The elements with what happens between them: gaps, ends that move, the moment when all has
+    /// been read.
+    #[must_use]
+    pub const fn events(self) -> StreamEvents<T> {
+        StreamEvents::new(self)
+    }
+
     /// Goes to an index and gives it back as an absolute one.
     ///
     /// # Errors
@@ -107,12 +141,15 @@ impl<T> EntityStream<T> {
             for _ in 0..skip {
                 let _ = self.held.next(|_| ());
             }
+            self.writer.go_to(self.position());
             return Ok(self.position());
         }
         self.raw.start_seek(to, self.at_end, held)?;
         self.held = Held::default();
         self.over = false;
-        self.raw.finish_seek().await
+        let at = self.raw.finish_seek().await?;
+        self.writer.go_to(at);
+        Ok(at)
     }
 
     /// Has `observer` told of what happens to the stream, until the result is dropped.
@@ -123,16 +160,26 @@ impl<T> EntityStream<T> {
 
 impl<T: Element> EntityStream<T> {
     pub(crate) async fn open(link: &Link, path: &RemotePath, options: OpenOptions) -> Result<Self> {
-        let mut request = options.request(path, Kind::Items);
+        let mut request = options.request(path, Kind::Items)?;
         request.fingerprint = T::schema().map(|schema| schema.fingerprint().0);
         let raw = link.open_raw(request).await.map_err(|error| name_type::<T>(error))?;
+        let raw = Arc::new(raw);
         let limits = link.limits().clone();
         let decoder = raw.info().map_or(Ok(Decoder::Straight), |info| {
             decoder_for(T::schema().as_deref(), &info, &limits)
         })?;
         let at_end = options.end_policy();
-        let held = Held::default();
-        Ok(Self { raw, held, decoder, limits, at_end, over: false, element: PhantomData })
+        Ok(Self {
+            writer: EntityWriter::new(Arc::clone(&raw), options.appends()),
+            raw,
+            skipped: 0,
+            held: Held::default(),
+            decoder,
+            limits,
+            at_end,
+            over: false,
+            element: PhantomData,
+        })
     }
 }
 
@@ -148,29 +195,90 @@ impl Decoder {
     }
 }
 
+/// What comes next in an entity stream.
+pub(super) enum Step<T> {
+    Item(T),
+    Gap { skipped: u64, evicted: bool },
+    End,
+}
+
+impl<T: Element> EntityStream<T> {
+    /// What comes next; behind an error that ends the stream there is nothing but the end.
+    pub(super) fn poll_step(&mut self, cx: &Context<'_>) -> Poll<Result<Step<T>>> {
+        if self.over {
+            return Poll::Ready(Ok(Step::End));
+        }
+        loop {
+            let (decoder, limits) = (&self.decoder, &self.limits);
+            if let Some(element) = self.held.next(|body| decoder.decode(body, limits)) {
+                return Poll::Ready(element.map(Step::Item));
+            }
+            return Poll::Ready(match ready!(self.raw.poll_next(cx, u64::MAX)) {
+                Ok(Next::Elements(Chunk::Items(batch))) => {
+                    self.held = Held::new(batch);
+                    continue;
+                }
+                Ok(Next::Elements(Chunk::Bytes(_))) => Err(not_entities()),
+                Ok(Next::Gap { skipped, evicted }) => {
+                    self.skipped = self.skipped.saturating_add(skipped);
+                    Ok(Step::Gap { skipped, evicted })
+                }
+                Ok(Next::End) => Ok(Step::End),
+                Err(error) => {
+                    self.over = true;
+                    Err(error)
+                }
+            });
+        }
+    }
+
+    /// An entity is encoded with its kind, which only data without a type of its own can hold.
+    fn check_writable(&self) -> Result<()> {
+        match &self.decoder {
+            Decoder::Straight => Ok(()),
+            Decoder::BySchema(schema) => {
+                let text = format!("what is published is {schema}, which `Entity` is not");
+                Err(Error::new(Code::SCHEMA_MISMATCH, text).with_hint("write the published type"))
+            }
+        }
+    }
+}
+
 impl<T: Element> Stream for EntityStream<T> {
     type Item = Result<T>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         let this = self.get_mut();
-        if this.over {
-            return Poll::Ready(None);
-        }
         loop {
-            let (decoder, limits) = (&this.decoder, &this.limits);
-            if let Some(element) = this.held.next(|body| decoder.decode(body, limits)) {
-                return Poll::Ready(Some(element));
-            }
-            match ready!(this.raw.poll_chunk(cx, u64::MAX)) {
-                Ok(Some(Chunk::Items(batch))) => this.held = Held::new(batch),
-                Ok(Some(Chunk::Bytes(_))) => return Poll::Ready(Some(Err(not_entities()))),
-                Ok(None) => return Poll::Ready(None),
-                Err(error) => {
-                    this.over = true;
-                    return Poll::Ready(Some(Err(error)));
-                }
-            }
+            return Poll::Ready(match ready!(this.poll_step(cx)) {
+                Ok(Step::Item(value)) => Some(Ok(value)),
+                Ok(Step::Gap { skipped, evicted: true }) => Some(Err(Error::evicted(skipped))),
+                Ok(Step::Gap { .. }) => continue,
+                Ok(Step::End) => None,
+                Err(error) => Some(Err(error)),
+            });
         }
+    }
+}
+
+impl<T: Element> Sink<T> for EntityStream<T> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().writer.poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, value: T) -> Result<()> {
+        self.check_writable()?;
+        self.get_mut().writer.add(&value)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().writer.poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().writer.poll_close(cx)
     }
 }
 

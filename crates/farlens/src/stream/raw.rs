@@ -1,5 +1,10 @@
 //! A stream without a type: what byte and entity streams have in common.
 
+mod ranges;
+mod steps;
+
+pub(crate) use steps::StepGuard;
+
 use crate::{
     Link, Result,
     link::{fault::to_error, shared::Watcher},
@@ -7,10 +12,24 @@ use crate::{
 use farlens_proto::{self as proto, Chunk, OpenRequest, ReadOutcome, SeekStatus, StreamInfo};
 use farlens_wire::{AtEnd, Code, Flags, Mode, Pos, Position, StreamId};
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 use tokio::sync::watch;
+
+/// What a read gives.
+pub(crate) enum Next {
+    Elements(Chunk),
+    /// Elements are left out here; a reader who wants all of them has lost the evicted ones.
+    Gap {
+        skipped: u64,
+        evicted: bool,
+    },
+    End,
+}
 
 /// A stream that this side opened. Dropping it closes the stream.
 ///
@@ -18,6 +37,8 @@ use tokio::sync::watch;
 pub(crate) struct RawStream {
     link: Link,
     id: StreamId,
+    /// Counts what was changed here beside a cursor, so that what was read before may be old.
+    changes: AtomicU64,
 }
 
 impl Drop for RawStream {
@@ -39,7 +60,7 @@ impl RawStream {
             Ok::<_, proto::Fault>(id)
         });
         let id = opened.map_err(|fault| to_error(&fault))?;
-        Ok(Self { link, id })
+        Ok(Self { link, id, changes: AtomicU64::new(0) })
     }
 
     /// Opens a stream.
@@ -96,16 +117,29 @@ impl RawStream {
         taken.offset(back).unwrap_or(taken)
     }
 
+    /// How often the data was changed here beside a cursor.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Whether it may be written at the end and nowhere else.
+    pub(crate) fn appends_only(&self) -> bool {
+        self.info().is_some_and(|info| info.append_only)
+    }
+
     /// What the stream allows.
     pub(crate) fn mode(&self) -> Mode {
         self.info().map_or(Mode::READ_FILE, |info| info.mode)
     }
 
-    /// The next elements, at most `max`; nothing at the end.
-    pub(crate) fn poll_chunk(&self, cx: &Context<'_>, max: u64) -> Poll<Result<Option<Chunk>>> {
+    /// What comes next, at most `max` elements.
+    pub(crate) fn poll_next(&self, cx: &Context<'_>, max: u64) -> Poll<Result<Next>> {
         self.link.shared().with(|state| match state.proto.read(self.id, max) {
-            ReadOutcome::Some(chunk) => Poll::Ready(Ok(Some(chunk))),
-            ReadOutcome::End(_) => Poll::Ready(Ok(None)),
+            ReadOutcome::Some(chunk) => Poll::Ready(Ok(Next::Elements(chunk))),
+            ReadOutcome::Gap { skipped, evicted } => {
+                Poll::Ready(Ok(Next::Gap { skipped, evicted }))
+            }
+            ReadOutcome::End(_) => Poll::Ready(Ok(Next::End)),
             ReadOutcome::Failed(fault) => Poll::Ready(Err(to_error(&fault))),
             ReadOutcome::Pending => {
                 state.wait_handle(self.id, cx);

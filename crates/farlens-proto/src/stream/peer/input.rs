@@ -1,16 +1,18 @@
 //! What the streamer's frames do to the opener's side: each is checked against what was asked for
 //! and granted, then applied.
 
-use super::{Finish, Partial, Phase, StreamInfo, StreamPeer};
+use super::{Finish, Phase, StreamInfo, StreamPeer};
 use crate::{
-    buffer::chunk::{BatchBuilder, Chunk, ItemBatch},
+    buffer::chunk::Chunk,
     error::Violation,
     stream::{recv::ReceiveBudget, seek::Wish},
 };
-use bytes::BytesMut;
 use farlens_wire::{
-    Code, Epoch, Flags, Kind, Pos, Position,
-    frame::stream::{Broken, Data, End, Opened, SeekFailed, Sought, State, UpToDate},
+    Epoch, Flags, Pos, Position,
+    frame::{
+        StreamFrame,
+        stream::{Broken, End, Gap, Opened, SeekFailed, Sought, State, UpToDate},
+    },
 };
 
 impl StreamPeer {
@@ -29,10 +31,13 @@ impl StreamPeer {
         }
         let asked = self.credit();
         self.position = opened.at;
+        self.intake.restart(opened.at);
+        self.writer.raise(opened.write)?;
         self.state = opened.state;
         self.info = Some(StreamInfo {
             kind: opened.kind,
             mode: opened.mode,
+            append_only: opened.append_only,
             fingerprint: opened.fingerprint,
             schema: opened.schema,
             opened_at: opened.at,
@@ -57,110 +62,59 @@ impl StreamPeer {
         Ok(current)
     }
 
-    fn check_place(&self, at: Position) -> Result<(), Violation> {
-        if self.position.forward(self.buffer.elements()) == Some(at) {
-            return Ok(());
-        }
-        Err(Violation::protocol("elements that do not follow the ones before"))
-    }
-
-    fn check_kind(&self, kind: Kind) -> Result<(), Violation> {
-        if self.info.as_ref().is_some_and(|info| info.kind == kind) {
-            return Ok(());
-        }
-        Err(Violation::protocol("elements of another kind than the stream's"))
-    }
-
-    pub(crate) fn handle_data(&mut self, data: Data) -> Result<(), Violation> {
-        if !self.is_current(data.epoch)? {
-            return Ok(());
-        }
-        self.check_kind(Kind::Bytes)?;
-        self.check_place(data.at)?;
-        let length = data.payload.len() as u64;
-        data.at.forward(length).ok_or_else(|| Violation::protocol("bytes beyond 2^63-1"))?;
-        self.receive.take_bytes(length)?;
-        self.deliver(Chunk::Bytes(data.payload));
-        Ok(())
-    }
-
-    pub(crate) fn handle_items(
+    /// A bulk frame with elements of `epoch`.
+    pub(crate) fn handle_elements(
         &mut self,
-        data: Data,
+        epoch: Epoch,
+        frame: StreamFrame,
         message_bytes: usize,
     ) -> Result<(), Violation> {
-        if !self.is_current(data.epoch)? {
+        if !self.is_current(epoch)? {
             return Ok(());
         }
-        self.check_kind(Kind::Items)?;
-        self.check_place(data.at)?;
-        let (at, encoded) = (data.at, data.payload.len() as u64);
-        let batch = ItemBatch::parse(data.payload).map_err(|_| {
-            Violation::new(Code::MALFORMED, "the lengths of entities do not add up")
-        })?;
-        if batch.is_empty() || self.partial.is_some() {
-            return Err(Violation::protocol("no entities, or between the parts of one"));
+        let kind = self.info.as_ref().map(|info| info.kind);
+        let kind = kind.ok_or_else(|| Violation::protocol("elements before the stream is open"))?;
+        if let Some(chunk) = self.intake.take(frame, kind, message_bytes)? {
+            self.finish = None;
+            self.arrive(chunk);
         }
-        at.forward(batch.count()).ok_or_else(|| Violation::protocol("entities beyond 2^63-1"))?;
-        self.receive.take_items(batch.count(), encoded, || batch.last_encoded_len() as u64)?;
-        let chunk = Chunk::Items(batch);
-        if chunk.first_over(message_bytes).is_some() {
-            return Err(too_large(message_bytes));
-        }
-        self.deliver(chunk);
         Ok(())
     }
 
-    pub(crate) fn handle_part(
-        &mut self,
-        total: u64,
-        part: &Data,
-        message_bytes: usize,
-    ) -> Result<(), Violation> {
-        if !self.is_current(part.epoch)? {
-            return Ok(());
+    /// Elements show that the end lies behind them, whatever was told of it.
+    fn arrive(&mut self, chunk: Chunk) {
+        let after = self.intake.next();
+        if self.state.bounds.end.is_some_and(|end| end < after) {
+            self.state.bounds.end = Some(after);
         }
-        self.check_kind(Kind::Items)?;
-        self.check_place(part.at)?;
-        let total = usize::try_from(total).ok().filter(|&total| total <= message_bytes);
-        let total = total.ok_or_else(|| too_large(message_bytes))?;
-        let mut partial = match self.partial.take() {
-            Some(partial) => partial,
-            None => {
-                self.receive.check_item_start(0)?;
-                Partial { total, bytes: BytesMut::new() }
-            }
-        };
-        let filled = partial.bytes.len().saturating_add(part.payload.len());
-        if partial.total != total || filled > total {
-            return Err(Violation::protocol("the parts of an entity do not add up"));
-        }
-        // Copied on purpose: an entity must be contiguous to be decoded.
-        partial.bytes.extend_from_slice(&part.payload);
-        if filled < total {
-            self.partial = Some(partial);
-            return Ok(());
-        }
-        let mut batch = BatchBuilder::default();
-        batch.push(&partial.bytes);
-        let batch = batch.finish();
-        let length = batch.encoded().len() as u64;
-        self.receive.take_items(1, length, || length)?;
-        self.deliver(Chunk::Items(batch));
-        Ok(())
-    }
-
-    fn deliver(&mut self, chunk: Chunk) {
-        self.finish = None;
         self.buffer.push(chunk);
+    }
+
+    /// Elements are left out. Between two gaps lies an element at least, so there are not more
+    /// gaps to remember than elements.
+    pub(crate) fn handle_gap(&mut self, gap: Gap) -> Result<(), Violation> {
+        if !self.is_current(gap.epoch)? {
+            return Ok(());
+        }
+        self.check_tail(gap.at)?;
+        if gap.to <= gap.at {
+            return Err(Violation::protocol("a gap without an element"));
+        }
+        match self.gaps.back_mut().filter(|before| before.to == gap.at) {
+            Some(before) => {
+                before.to = gap.to;
+                before.evicted |= gap.evicted;
+            }
+            None => self.gaps.push_back(gap),
+        }
+        self.finish = None;
+        self.intake.restart(gap.to);
+        Ok(())
     }
 
     /// What follows elements follows the last of them, and no part of one.
     fn check_tail(&self, at: Position) -> Result<(), Violation> {
-        if self.partial.is_some() {
-            return Err(Violation::protocol("an entity was not sent to its end"));
-        }
-        self.check_place(at)
+        self.intake.check_between(at)
     }
 
     pub(crate) fn handle_up_to_date(&mut self, frame: UpToDate) -> Result<(), Violation> {
@@ -209,6 +163,7 @@ impl StreamPeer {
             return Err(Violation::protocol("a seek led out of the bounds"));
         }
         self.state = frame.state;
+        self.intake.restart(frame.at);
         // Where a newer seek waits this one is as if it had never been, should that one fail.
         if self.seeks.waiting.is_none() {
             self.position = frame.at;
@@ -256,10 +211,6 @@ impl StreamPeer {
         self.seeks.under_way = false;
         Ok(true)
     }
-}
-
-fn too_large(message_bytes: usize) -> Violation {
-    Violation::new(Code::TOO_LARGE, format!("an entity of more than {message_bytes} bytes"))
 }
 
 fn check_state(state: &State) -> Result<(), Violation> {

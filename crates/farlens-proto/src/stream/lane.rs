@@ -1,0 +1,388 @@
+//! Writing, as the streamer sees it: steps come in order, and one change at a time is done to the
+//! data.
+//!
+//! What has arrived and is not applied is bounded by the credit; credit comes back as elements are
+//! applied, or dropped because their step has failed.
+
+use super::{
+    intake::Intake,
+    recv::{Receive, ReceiveBudget, Window},
+    writer::MAX_STEPS,
+};
+use crate::{
+    buffer::{StreamBuffer, chunk::Chunk},
+    change::{Reach, Rules},
+    error::Violation,
+    event::{Ask, Reply},
+};
+use farlens_wire::{
+    Code, Edge, Flags, Kind, Mode, Operation, Pos, Position, Step,
+    frame::{
+        Fault, StreamFrame,
+        stream::{
+            Credit, Guard, StreamControl, Sync, Truncate, Write, WriteFailed, WriteLimit, WriteTo,
+            Written,
+        },
+    },
+};
+use std::collections::VecDeque;
+
+/// What the peer of a stream may change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rights {
+    pub(crate) mode: Mode,
+    pub(crate) append_only: bool,
+    pub(crate) reach: Reach,
+}
+
+/// The changes of one stream that have not been settled.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    stages: VecDeque<Stage>,
+    last: Step,
+    /// Where a run goes that begins behind the one before.
+    at: Position,
+    intake: Intake,
+    window: Option<Window>,
+    in_hand: Option<InHand>,
+    answers: VecDeque<StreamControl>,
+    /// More credit is to be told of.
+    limit: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Run(Run),
+    Truncate(Truncate),
+    Sync(Sync),
+}
+
+#[derive(Debug)]
+struct Run {
+    step: Step,
+    to: WriteTo,
+    guard: Guard,
+    buffer: StreamBuffer,
+    /// Where its first element went.
+    base: Option<Position>,
+    count: u64,
+    failed: bool,
+}
+
+/// A change that the shell is at.
+#[derive(Debug)]
+struct InHand {
+    serial: u64,
+    /// The elements, of which not all may fit.
+    chunk: Option<Chunk>,
+}
+
+impl Lane {
+    /// The lane of a stream that was opened at `at`; without a window nothing is to be written.
+    pub(crate) fn open(at: Position, window: Option<Window>, budget: &mut ReceiveBudget) -> Self {
+        let receive = window.map(|window| Receive::start(window, budget));
+        let intake = Intake::new(receive.unwrap_or_default());
+        Self { at, window, intake, ..Self::default() }
+    }
+
+    /// How far the peer may send.
+    pub(crate) fn credit(&self, kind: Kind) -> Credit {
+        let Credit { bytes, elements } = self.intake.receive.granted();
+        // Where bytes are written only bytes bind.
+        let least = if kind == Kind::Bytes { bytes } else { 0 };
+        Credit { bytes, elements: elements.max(least) }
+    }
+
+    /// Nothing more is applied; the credit returns to the link.
+    pub(crate) fn end(&mut self, budget: &mut ReceiveBudget) {
+        self.intake.receive.release(budget);
+        *self = Self::default();
+    }
+
+    /// Whether everything that has come is applied or has failed.
+    pub(crate) fn is_idle(&self) -> bool {
+        let idle = |stage: &Stage| matches!(stage, Stage::Run(run) if run.buffer.is_empty());
+        self.in_hand.is_none() && self.stages.iter().all(idle)
+    }
+
+    // --- input -------------------------------------------------------------------------------
+
+    pub(crate) fn handle_write(&mut self, write: Write) -> Result<(), Violation> {
+        let Write { step, to, guard } = write;
+        self.begin(step)?;
+        self.stages.push_back(Stage::Run(Run {
+            step,
+            to,
+            guard,
+            buffer: StreamBuffer::default(),
+            base: None,
+            count: 0,
+            failed: false,
+        }));
+        Ok(())
+    }
+
+    pub(crate) fn handle_truncate(&mut self, truncate: Truncate) -> Result<(), Violation> {
+        self.begin(truncate.step)?;
+        self.stages.push_back(Stage::Truncate(truncate));
+        Ok(())
+    }
+
+    pub(crate) fn handle_sync(&mut self, sync: Sync) -> Result<(), Violation> {
+        self.begin(sync.step)?;
+        self.stages.push_back(Stage::Sync(sync));
+        Ok(())
+    }
+
+    fn begin(&mut self, step: Step) -> Result<(), Violation> {
+        if step != self.last.next() {
+            return Err(Violation::protocol("a step that does not follow the one before"));
+        }
+        self.intake.check_whole()?;
+        self.last = step;
+        self.intake.restart(Position::ZERO);
+        self.settle_runs();
+        if self.stages.len() >= MAX_STEPS {
+            let text = format!("more than {MAX_STEPS} changes of one stream at once");
+            return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
+        }
+        Ok(())
+    }
+
+    /// Elements of the last run.
+    pub(crate) fn handle_elements(
+        &mut self,
+        step: Step,
+        frame: StreamFrame,
+        (kind, message_bytes): (Kind, usize),
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
+        let takes = matches!(self.stages.back(), Some(Stage::Run(run)) if run.step == step);
+        if !takes {
+            return Err(Violation::protocol("elements of a step that takes none"));
+        }
+        let Some(chunk) = self.intake.take(frame, kind, message_bytes)? else { return Ok(()) };
+        let Some(Stage::Run(run)) = self.stages.back_mut() else { return Ok(()) };
+        if run.failed {
+            self.give_back(chunk.elements(), chunk.encoded_len(), kind, budget);
+        } else {
+            run.buffer.push(chunk);
+        }
+        Ok(())
+    }
+
+    // --- work --------------------------------------------------------------------------------
+
+    pub(crate) fn wants_request(&self) -> bool {
+        self.in_hand.is_none()
+            && match self.stages.front() {
+                Some(Stage::Run(run)) => !run.buffer.is_empty(),
+                Some(Stage::Truncate(_) | Stage::Sync(_)) => true,
+                None => false,
+            }
+    }
+
+    /// The next change that the shell should make, under the name `serial`.
+    pub(crate) fn poll_request(&mut self, serial: u64, rights: Rights) -> Option<Ask> {
+        if self.in_hand.is_some() {
+            return None;
+        }
+        let Rights { mode, append_only, reach } = rights;
+        let rules = Rules::new(mode, append_only, reach);
+        let (ask, chunk) = match self.stages.front_mut()? {
+            Stage::Run(run) => {
+                let chunk = run.buffer.pop(u64::MAX)?;
+                let first = run.base.is_none();
+                let rules = if first { rules.with_guard(run.guard.clone()) } else { rules };
+                let ask = Ask::Write { to: run.place(self.at), chunk: chunk.clone(), rules };
+                (ask, Some(chunk))
+            }
+            Stage::Truncate(Truncate { edge, to, guard, .. }) => {
+                let rules = rules.with_guard(guard.clone());
+                (Ask::Truncate { edge: *edge, to: *to, rules }, None)
+            }
+            Stage::Sync(sync) => (Ask::Sync { finish: sync.finish }, None),
+        };
+        self.in_hand = Some(InHand { serial, chunk });
+        Some(ask)
+    }
+
+    /// The shell's answer; says whether it was to a request of this lane.
+    pub(crate) fn handle_reply(
+        &mut self,
+        serial: u64,
+        reply: &Reply,
+        budget: &mut ReceiveBudget,
+    ) -> Result<bool, Fault> {
+        let Some(InHand { chunk, .. }) = self.in_hand.take_if(|hand| hand.serial == serial) else {
+            return Ok(false);
+        };
+        match (reply, chunk) {
+            (Reply::Changed { at, elements }, Some(chunk)) => {
+                self.applied(*at, *elements, chunk, budget)?;
+            }
+            (Reply::Failed(fault), Some(chunk)) => self.run_failed(fault, &chunk, budget),
+            (Reply::Changed { at, .. }, None) => self.stage_done(*at),
+            (Reply::Synced, None) => self.stage_done(self.at),
+            (Reply::Failed(fault), None) => self.stage_failed(fault),
+            _ => return Err(wrong_reply()),
+        }
+        self.settle_runs();
+        Ok(true)
+    }
+
+    fn applied(
+        &mut self,
+        at: Position,
+        elements: u64,
+        mut chunk: Chunk,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Fault> {
+        let Some(Stage::Run(run)) = self.stages.front_mut() else { return Err(wrong_reply()) };
+        let after = at.forward(elements).ok_or_else(wrong_reply)?;
+        if elements == 0 || elements > chunk.elements() {
+            return Err(wrong_reply());
+        }
+        let stored = chunk.split_to(elements);
+        run.buffer.unpop(chunk);
+        run.count = run.count.saturating_add(elements);
+        let base = *run.base.get_or_insert(at);
+        let written = Written { step: run.step, at: base, count: run.count };
+        self.at = after;
+        self.tell(written);
+        self.give_back(stored.elements(), stored.encoded_len(), stored.kind(), budget);
+        Ok(())
+    }
+
+    fn run_failed(&mut self, fault: &Fault, chunk: &Chunk, budget: &mut ReceiveBudget) {
+        let Some(Stage::Run(run)) = self.stages.front_mut() else { return };
+        run.failed = true;
+        let elements = chunk.elements().saturating_add(run.buffer.elements());
+        let bytes = chunk.encoded_len().saturating_add(run.buffer.encoded_len());
+        run.buffer.clear();
+        let failed = WriteFailed { step: run.step, count: run.count, fault: fault.clone() };
+        self.answers.push_back(failed.into());
+        self.give_back(elements, bytes, chunk.kind(), budget);
+    }
+
+    fn stage_done(&mut self, at: Position) {
+        if let Some(step) = self.pop_stage() {
+            self.tell(Written { step, at, count: 0 });
+        }
+    }
+
+    fn stage_failed(&mut self, fault: &Fault) {
+        if let Some(step) = self.pop_stage() {
+            let failed = WriteFailed { step, count: 0, fault: fault.clone() };
+            self.answers.push_back(failed.into());
+        }
+    }
+
+    fn pop_stage(&mut self) -> Option<Step> {
+        match self.stages.pop_front()? {
+            Stage::Run(run) => Some(run.step),
+            Stage::Truncate(truncate) => Some(truncate.step),
+            Stage::Sync(sync) => Some(sync.step),
+        }
+    }
+
+    /// Runs behind which another step has begun are over once they are applied.
+    fn settle_runs(&mut self) {
+        while self.in_hand.is_none()
+            && let Some(Stage::Run(run)) = self.stages.front()
+            && run.step != self.last
+            && run.buffer.is_empty()
+        {
+            self.stages.pop_front();
+        }
+    }
+
+    /// Progress of one step replaces earlier progress of the same one.
+    fn tell(&mut self, written: Written) {
+        let same = |answer: &StreamControl| matches!(answer, StreamControl::Written(before) if before.step == written.step);
+        if self.answers.back().is_some_and(same) {
+            self.answers.pop_back();
+        }
+        self.answers.push_back(written.into());
+    }
+
+    fn give_back(&mut self, elements: u64, bytes: usize, kind: Kind, budget: &mut ReceiveBudget) {
+        let Some(window) = &mut self.window else { return };
+        let entities = if kind == Kind::Items { elements } else { 0 };
+        let taken = Credit { bytes: bytes as u64, elements: entities };
+        self.limit |= self.intake.receive.consume(taken, window, budget);
+    }
+
+    // --- output ------------------------------------------------------------------------------
+
+    pub(crate) fn has_control(&self) -> bool {
+        self.limit || !self.answers.is_empty()
+    }
+
+    /// The next frame that waits.
+    pub(crate) fn take_control(&mut self, kind: Kind) -> Option<StreamControl> {
+        if let Some(answer) = self.answers.pop_front() {
+            return Some(answer);
+        }
+        let credit = self.credit(kind);
+        std::mem::take(&mut self.limit).then(|| WriteLimit { credit }.into())
+    }
+
+    /// What the mode says to a step, as far as that is known before it is applied.
+    pub(crate) fn judge(control: &StreamControl, rights: Rights) -> Result<(), Fault> {
+        match control {
+            StreamControl::Write(write) => judge_run(write.to, rights),
+            StreamControl::Truncate(truncate) => judge_truncate(truncate.edge, rights),
+            _ => allowed(rights, Operation::Sync),
+        }
+    }
+}
+
+impl Run {
+    /// Where its next elements go. What is appended goes to the end as it is then.
+    fn place(&self, here: Position) -> Pos {
+        match (self.to, self.base) {
+            (WriteTo::At(Pos::FromEnd(0)), _) => Pos::END,
+            (_, Some(base)) => Pos::Abs(base.forward(self.count).unwrap_or(Position::MAX)),
+            (WriteTo::At(to), None) => to,
+            (WriteTo::Here, None) => Pos::Abs(here),
+        }
+    }
+}
+
+/// Whether a run may begin there.
+pub(crate) fn judge_run(to: WriteTo, rights: Rights) -> Result<(), Fault> {
+    allowed(rights, Operation::Write)?;
+    let appends = to == WriteTo::At(Pos::END);
+    if rights.append_only && !appends {
+        return Err(Fault::new(Code::MODE_FORBIDS, "this stream only appends"));
+    }
+    if appends {
+        return allowed(rights, Operation::Extend);
+    }
+    if to != WriteTo::Here && !rights.mode.flags().has_any(Flags::SEEK) {
+        return Err(Fault::new(Code::MODE_FORBIDS, "this stream cannot seek"));
+    }
+    Ok(())
+}
+
+/// Whether an end may be moved at all.
+pub(crate) fn judge_truncate(edge: Edge, rights: Rights) -> Result<(), Fault> {
+    if rights.append_only {
+        return Err(Fault::new(Code::MODE_FORBIDS, "this stream only appends"));
+    }
+    match edge {
+        Edge::Before => allowed(rights, Operation::TruncateBefore),
+        Edge::After => allowed(rights, Operation::TruncateAfter)
+            .or_else(|_| allowed(rights, Operation::Extend)),
+    }
+}
+
+pub(crate) fn allowed(rights: Rights, operation: Operation) -> Result<(), Fault> {
+    let allows = rights.mode.allows(operation);
+    allows.map_err(|forbidden| Fault::new(Code::MODE_FORBIDS, forbidden.to_string()))
+}
+
+fn wrong_reply() -> Fault {
+    Fault::new(Code::INTERNAL, "the data answered something else than was asked")
+}

@@ -1,0 +1,88 @@
+//! What the opener's side does to read places beside its cursor.
+
+use super::{Phase, StreamPeer, closed};
+use crate::{
+    error::Violation,
+    stream::{
+        range_reader::{RangeStatus, RangeTicket},
+        recv::ReceiveBudget,
+    },
+};
+use bytes::Bytes;
+use farlens_wire::{
+    Code, Kind, Operation, Position,
+    frame::{
+        Fault,
+        stream::{RangeEnd, RangeId},
+    },
+};
+
+impl StreamPeer {
+    /// Asks for the bytes of a place; `length` is not zero.
+    pub(crate) fn ask_range(
+        &mut self,
+        at: Position,
+        length: u64,
+        budget: &mut ReceiveBudget,
+    ) -> Result<RangeTicket, Fault> {
+        match (&self.phase, &self.info) {
+            (Phase::Over(fault), _) => return Err(fault.clone()),
+            (Phase::Closing, _) => return Err(closed()),
+            (_, Some(info)) if info.kind == Kind::Bytes => {
+                let allows = info.mode.allows(Operation::ReadRange);
+                allows.map_err(|no| Fault::new(Code::MODE_FORBIDS, no.to_string()))?;
+            }
+            (_, Some(_)) => {
+                return Err(Fault::new(Code::WRONG_KIND, "places can only be read of bytes"));
+            }
+            (_, None) => {}
+        }
+        Ok(self.ranges.ask(at, length, budget))
+    }
+
+    /// What became of a range; its bytes are given once.
+    pub(crate) fn take_range(&mut self, ticket: RangeTicket) -> RangeStatus {
+        self.ranges.take(ticket)
+    }
+
+    /// Nobody waits for a range any more.
+    pub(crate) fn forget_range(&mut self, ticket: RangeTicket) {
+        self.ranges.forget(ticket);
+    }
+
+    /// The next range that is there or has failed, each once.
+    pub(crate) fn take_done_range(&mut self) -> Option<RangeTicket> {
+        self.ranges.take_done()
+    }
+
+    /// Whether there are places to ask for now. Those of the first flight ride in the open frame.
+    pub(super) fn asks_ranges(&self) -> bool {
+        self.phase == Phase::Open && self.ranges.has_frame()
+    }
+
+    pub(crate) fn handle_range_data(
+        &mut self,
+        range: RangeId,
+        at: Position,
+        bytes: Bytes,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
+        match self.phase {
+            Phase::Opening => Err(Violation::protocol("a range before the stream is open")),
+            Phase::Open => self.ranges.handle_data(range, at, bytes, budget),
+            Phase::Closing | Phase::Over(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn handle_range_end(
+        &mut self,
+        end: RangeEnd,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
+        match self.phase {
+            Phase::Opening => Err(Violation::protocol("a range before the stream is open")),
+            Phase::Open => self.ranges.handle_end(end, budget),
+            Phase::Closing | Phase::Over(_) => Ok(()),
+        }
+    }
+}

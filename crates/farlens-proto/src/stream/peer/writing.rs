@@ -1,0 +1,115 @@
+//! What the opener's side does to write: what the mode forbids is refused here, at once.
+
+use super::{Phase, Rights, StreamPeer, closed};
+use crate::{
+    buffer::chunk::Chunk,
+    change::Reach,
+    error::Violation,
+    stream::{
+        lane::{allowed, judge_run, judge_truncate},
+        writer::{StepStatus, too_many_steps},
+    },
+};
+use bytes::BytesMut;
+use farlens_wire::{
+    Code, Edge, Operation, Pos, Step,
+    frame::{
+        Fault,
+        stream::{Guard, StreamControl, Sync, Truncate, Write, WriteTo},
+    },
+};
+
+impl StreamPeer {
+    /// Begins a run of elements.
+    pub(crate) fn write(&mut self, to: WriteTo, guard: Guard) -> Result<Step, Fault> {
+        self.begin(|rights| judge_run(to, rights), |step| Write { step, to, guard }.into())
+    }
+
+    /// Moves an end.
+    pub(crate) fn truncate(&mut self, edge: Edge, to: Pos, guard: Guard) -> Result<Step, Fault> {
+        let head = |step| Truncate { step, edge, to, guard }.into();
+        self.begin(|rights| judge_truncate(edge, rights), head)
+    }
+
+    /// Makes durable what was written.
+    pub(crate) fn sync(&mut self, finish: bool) -> Result<Step, Fault> {
+        let judge = |rights| allowed(rights, Operation::Sync);
+        self.begin(judge, |step| Sync { step, finish }.into())
+    }
+
+    fn begin(
+        &mut self,
+        judge: impl FnOnce(Rights) -> Result<(), Fault>,
+        head: impl FnOnce(Step) -> StreamControl,
+    ) -> Result<Step, Fault> {
+        let info = match (&self.phase, &self.info) {
+            (Phase::Over(fault), _) => return Err(fault.clone()),
+            (Phase::Closing, _) => return Err(closed()),
+            (_, None) => return Err(Fault::new(Code::CLOSED, "the stream is not open yet")),
+            (_, Some(info)) => info,
+        };
+        let (mode, append_only) = (info.mode, info.append_only);
+        judge(Rights { mode, append_only, reach: Reach::default() })?;
+        if !self.writer.may_begin() {
+            return Err(too_many_steps());
+        }
+        Ok(self.writer.begin(head))
+    }
+
+    /// Whether `step` is a run that takes more elements.
+    pub(crate) fn takes_more(&self, step: Step) -> bool {
+        self.phase == Phase::Open && self.writer.is_open(step)
+    }
+
+    /// Adds elements to the run that was begun last.
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        self.writer.push(chunk);
+    }
+
+    /// Whether a writer who can wait should go on.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.phase == Phase::Open && self.writer.has_room() && self.writer.may_begin()
+    }
+
+    /// Whether nothing that was written waits to be applied.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.writer.is_settled()
+    }
+
+    /// What became of a step.
+    pub(crate) fn step_status(&self, step: Step) -> StepStatus {
+        self.writer.status(step)
+    }
+
+    /// Nobody will ask for a step any more.
+    pub(crate) fn forget_step(&mut self, step: Step) {
+        self.writer.forget(step);
+    }
+
+    /// What the streamer says of the steps.
+    pub(crate) fn handle_step_frame(&mut self, frame: StreamControl) -> Result<(), Violation> {
+        match self.phase {
+            Phase::Opening => {
+                return Err(Violation::protocol("an answer before the stream is open"));
+            }
+            Phase::Closing | Phase::Over(_) => return Ok(()),
+            Phase::Open => {}
+        }
+        match frame {
+            StreamControl::WriteLimit(limit) => self.writer.raise(limit.credit),
+            StreamControl::Written(frame) => self.writer.handle_written(frame),
+            StreamControl::WriteFailed(frame) => self.writer.handle_failed(frame),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether something that is written may go out.
+    pub(crate) fn has_data(&self) -> bool {
+        self.phase == Phase::Open && self.writer.has_data()
+    }
+
+    /// Appends one frame of what is written.
+    pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: u64, room: usize) -> bool {
+        self.writer.put_data(out, id, room)
+    }
+}

@@ -1,0 +1,301 @@
+//! Writing, as the opener sees it: numbered steps go out in order, and what became of each comes
+//! back.
+//!
+//! ```text
+//!  begin ──▶ out: [head, elements] ──Write, Data*──▶   the streamer applies it
+//!              │                                          │
+//!              └──▶ under way: {handed, count} ◀──Written─┘ or WriteFailed
+//! ```
+//!
+//! A run of writes stays open for more elements until the next step begins. It is *done* whenever
+//! all that was handed in has been applied.
+
+use super::send::Send;
+use crate::{
+    buffer::{StreamBuffer, chunk::Chunk},
+    error::Violation,
+};
+use bytes::BytesMut;
+use farlens_wire::{
+    Code, Epoch, Position, Step,
+    frame::{
+        Fault,
+        stream::{Credit, StreamControl, WriteFailed, Written},
+    },
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Steps that a streamer takes in before the first of them is settled.
+pub(crate) const MAX_STEPS: usize = 64;
+/// A stream with so many bytes that wait to be sent takes no more from a writer who can wait.
+const QUEUE_BYTES: usize = 128 << 10;
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell must know every state")]
+pub enum StepStatus {
+    /// Not all of it has been applied.
+    Pending {
+        /// Elements that have.
+        count: u64,
+    },
+    /// Everything that was handed in has been applied.
+    Done {
+        /// Where the run begins, or where the end is now; none for a run without elements.
+        at: Option<Position>,
+        /// Elements that were applied.
+        count: u64,
+    },
+    /// It failed; what came after these elements was not applied.
+    Failed {
+        /// Where the run begins, if something of it was applied.
+        at: Option<Position>,
+        /// Elements that were applied.
+        count: u64,
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// The writing half of a stream that this side opened.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    send: Send,
+    /// Steps that are not sent whole. The elements of the first are with `send`.
+    out: VecDeque<Outgoing>,
+    /// Elements that wait behind the first step, in bytes.
+    behind: usize,
+    /// The last step that was begun, and the last whose head was sent.
+    begun: Step,
+    sent: Step,
+    under_way: BTreeMap<Step, Progress>,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    step: Step,
+    /// The frame that begins it, until that is sent.
+    head: Option<StreamControl>,
+    queue: StreamBuffer,
+}
+
+/// How far a step has come.
+#[derive(Debug, Default)]
+struct Progress {
+    is_run: bool,
+    handed: u64,
+    at: Option<Position>,
+    count: u64,
+    answered: bool,
+    fault: Option<Fault>,
+    /// Nobody asks for it any more.
+    forgotten: bool,
+}
+
+impl Writer {
+    /// Whether one more step may begin. The streamer keeps the last run, as it may go on.
+    pub(crate) fn may_begin(&self) -> bool {
+        let kept = |(step, progress): &(&Step, &Progress)| {
+            progress.outcome().is_none() || **step == self.begun
+        };
+        self.under_way.iter().filter(kept).count() < MAX_STEPS
+    }
+
+    /// Whether a writer who can wait should go on.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued() < QUEUE_BYTES
+    }
+
+    /// Elements that wait to be sent, in bytes.
+    pub(crate) fn queued(&self) -> usize {
+        self.send.queued().saturating_add(self.behind)
+    }
+
+    /// Whether everything that was begun is applied or has failed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.out.is_empty() && self.under_way.values().all(|progress| progress.outcome().is_some())
+    }
+
+    /// Begins the next step, whose first frame `head` makes.
+    pub(crate) fn begin(&mut self, head: impl FnOnce(Step) -> StreamControl) -> Step {
+        let step = self.begun.next();
+        let head = head(step);
+        let is_run = matches!(head, StreamControl::Write(_));
+        self.begun = step;
+        self.under_way.insert(step, Progress { is_run, ..Progress::default() });
+        let queue = StreamBuffer::default();
+        self.out.push_back(Outgoing { step, head: Some(head), queue });
+        step
+    }
+
+    /// Whether `step` is a run that takes more elements.
+    pub(crate) fn is_open(&self, step: Step) -> bool {
+        let takes = |progress: &Progress| progress.is_run && progress.fault.is_none();
+        step == self.begun && self.under_way.get(&step).is_some_and(takes)
+    }
+
+    /// Adds elements to the run that was begun last.
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        let step = self.begun;
+        let Some(progress) = self.under_way.get_mut(&step) else { return };
+        progress.handed = progress.handed.saturating_add(chunk.elements());
+        match self.out.back_mut() {
+            Some(last) if last.step == step && last.head.is_some() => {
+                self.behind = self.behind.saturating_add(chunk.encoded_len());
+                last.queue.push(chunk);
+            }
+            Some(last) if last.step == step => self.send.push(chunk),
+            _ => {
+                self.out.push_back(Outgoing { step, head: None, queue: StreamBuffer::default() });
+                self.send.push(chunk);
+            }
+        }
+    }
+
+    /// What became of a step that has not been forgotten.
+    pub(crate) fn status(&self, step: Step) -> StepStatus {
+        let Some(progress) = self.under_way.get(&step) else {
+            return StepStatus::Done { at: None, count: 0 };
+        };
+        let Progress { at, count, .. } = *progress;
+        match progress.outcome() {
+            None => StepStatus::Pending { count },
+            Some(Ok(())) => StepStatus::Done { at, count },
+            Some(Err(fault)) => StepStatus::Failed { at, count, fault: fault.clone() },
+        }
+    }
+
+    /// Nobody will ask for `step` any more.
+    pub(crate) fn forget(&mut self, step: Step) {
+        if let Some(progress) = self.under_way.get_mut(&step) {
+            progress.forgotten = true;
+        }
+        self.sweep();
+    }
+
+    fn sweep(&mut self) {
+        let begun = self.begun;
+        self.under_way.retain(|&step, progress| {
+            let over = progress.outcome().is_some();
+            !(progress.forgotten && over && (step < begun || !progress.is_run))
+        });
+    }
+
+    /// Nothing is applied any more: what is not done has failed.
+    pub(crate) fn end(&mut self, fault: &Fault) {
+        self.send = Send::default();
+        self.out.clear();
+        self.behind = 0;
+        for progress in self.under_way.values_mut() {
+            if progress.outcome().is_none() {
+                progress.fault = Some(fault.clone());
+            }
+        }
+        self.sweep();
+    }
+
+    // --- input -------------------------------------------------------------------------------
+
+    pub(crate) fn raise(&mut self, credit: Credit) -> Result<(), Violation> {
+        self.send.raise(credit)
+    }
+
+    pub(crate) fn handle_written(&mut self, frame: Written) -> Result<(), Violation> {
+        let Written { step, at, count } = frame;
+        self.check_answer(step, count)?;
+        let Some(progress) = self.under_way.get_mut(&step) else { return Ok(()) };
+        if progress.fault.is_some() {
+            return Err(Violation::protocol("progress of a step that had failed"));
+        }
+        progress.at = Some(at);
+        progress.count = count;
+        progress.answered = true;
+        self.sweep();
+        Ok(())
+    }
+
+    pub(crate) fn handle_failed(&mut self, frame: WriteFailed) -> Result<(), Violation> {
+        let WriteFailed { step, count, fault } = frame;
+        self.check_answer(step, count)?;
+        let Some(progress) = self.under_way.get_mut(&step) else { return Ok(()) };
+        if progress.fault.is_some() {
+            return Err(Violation::protocol("a step failed twice"));
+        }
+        progress.count = count;
+        progress.fault = Some(fault);
+        self.drop_unsent(step);
+        self.sweep();
+        Ok(())
+    }
+
+    /// Whether an answer about `step` may come now.
+    fn check_answer(&self, step: Step, count: u64) -> Result<(), Violation> {
+        if step > self.sent || step == Step::default() {
+            return Err(Violation::protocol("an answer to a step that was not made"));
+        }
+        if self.under_way.range(..step).any(|(_, before)| before.outcome().is_none()) {
+            return Err(Violation::protocol("a step was passed over"));
+        }
+        let fits = |progress: &Progress| {
+            let most = if progress.is_run { progress.handed } else { 0 };
+            (progress.count..=most).contains(&count)
+        };
+        if self.under_way.get(&step).is_some_and(|progress| !fits(progress)) {
+            return Err(Violation::protocol("more was applied than was sent, or less than before"));
+        }
+        Ok(())
+    }
+
+    /// The rest of a run that failed need not go out. An entity that has begun to go must.
+    fn drop_unsent(&mut self, step: Step) {
+        if self.out.front().is_some_and(|front| front.step == step && front.head.is_none()) {
+            self.send.drop_queue();
+            if self.send.is_empty() {
+                self.out.pop_front();
+            }
+        }
+    }
+
+    // --- output ------------------------------------------------------------------------------
+
+    /// Whether a frame may go out.
+    pub(crate) fn has_data(&self) -> bool {
+        self.out.front().is_some_and(|front| front.head.is_some() || self.send.is_ready())
+    }
+
+    /// Appends one frame whose payload is at most `room` bytes; says whether it did.
+    pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: u64, room: usize) -> bool {
+        let Some(front) = self.out.front_mut() else { return false };
+        let sent = match front.head.take() {
+            Some(head) => {
+                head.put(out, id);
+                self.sent = front.step;
+                let queue = std::mem::take(&mut front.queue);
+                self.behind = self.behind.saturating_sub(queue.encoded_len());
+                self.send.restart(queue);
+                true
+            }
+            None => self.send.put_frame(out, id, Epoch(front.step.0), room),
+        };
+        if self.send.is_empty() {
+            self.out.pop_front();
+        }
+        sent
+    }
+}
+
+impl Progress {
+    /// How it ended, if it has; a run may go on after that.
+    fn outcome(&self) -> Option<Result<(), &Fault>> {
+        let done = if self.is_run { self.count == self.handed } else { self.answered };
+        match &self.fault {
+            Some(fault) => Some(Err(fault)),
+            None => done.then_some(Ok(())),
+        }
+    }
+}
+
+/// Why a step cannot begin: too many are under way.
+pub(crate) fn too_many_steps() -> Fault {
+    Fault::new(Code::OVERLOADED, format!("{MAX_STEPS} changes of this stream are under way"))
+}
