@@ -11,7 +11,7 @@ use farlens_wire::Kind;
 use std::collections::VecDeque;
 
 /// Chunks shorter than this are copied together; also the size of the blocks they are copied to.
-const JOIN_BYTES: usize = 16 << 10;
+pub(crate) const JOIN_BYTES: usize = 16 << 10;
 
 /// A queue of consecutive elements.
 #[derive(Debug, Default)]

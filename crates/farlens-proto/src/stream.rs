@@ -24,6 +24,8 @@
 pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod peer;
+#[cfg(test)]
+mod range_model;
 pub(crate) mod range_reader;
 pub(crate) mod range_server;
 pub(crate) mod recv;

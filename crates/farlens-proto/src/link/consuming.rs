@@ -88,6 +88,11 @@ impl Link {
         let Some(peer) = self.peers.get_mut(&id) else { return check_streamers(&frame) };
         let message_bytes = self.limits.message_bytes;
         let budget = &mut self.budget;
+        // Who waits for a range is told of it alone.
+        let is_range = matches!(
+            frame,
+            StreamFrame::RangeData { .. } | StreamFrame::Control(StreamControl::RangeEnd(_))
+        );
         match frame {
             StreamFrame::Data(stream::Data { epoch, .. })
             | StreamFrame::Items(stream::Data { epoch, .. })
@@ -124,7 +129,9 @@ impl Link {
         }
         self.tell_ranges(id);
         self.refresh_peer(id);
-        self.changed.insert(id);
+        if !is_range {
+            self.changed.insert(id);
+        }
         Ok(())
     }
 
@@ -321,7 +328,8 @@ impl Link {
     /// Nobody waits for a range any more.
     pub fn forget_range(&mut self, stream: StreamId, ticket: RangeTicket) {
         if let Some(peer) = self.peers.get_mut(&stream) {
-            peer.forget_range(ticket);
+            peer.forget_range(ticket, &mut self.budget);
+            self.refresh_peer(stream);
         }
     }
 

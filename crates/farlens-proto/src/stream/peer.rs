@@ -455,7 +455,7 @@ impl StreamPeer {
             delivery: self.request.delivery,
             purpose: self.request.purpose,
             credit,
-            ranges: self.ranges.take_for_open(),
+            ranges: self.ranges.take_ranges_for_open(),
             fingerprint: self.request.fingerprint,
         }
     }

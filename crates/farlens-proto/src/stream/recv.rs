@@ -33,6 +33,23 @@ impl ReceiveBudget {
         wanted.min(free.max(Limits::MIN_WINDOW_BYTES))
     }
 
+    /// Reserves up to `wanted` bytes, all of which the peer is going to be asked for, for a stream
+    /// that has `own` bytes reserved in this way already. Says how many; zero when that would be
+    /// a crumb, and so never while `own` is zero.
+    pub(crate) fn reserve(&mut self, wanted: u64, own: u64) -> u64 {
+        let allowed = self.allow(own.saturating_add(wanted), own).saturating_sub(own);
+        if allowed < wanted.min(Limits::MIN_WINDOW_BYTES) {
+            return 0;
+        }
+        self.replace(0, allowed);
+        allowed
+    }
+
+    /// Gives back what was reserved.
+    pub(crate) fn give_back(&mut self, bytes: u64) {
+        self.replace(bytes, 0);
+    }
+
     fn replace(&mut self, before: u64, after: u64) {
         self.outstanding = self.outstanding.saturating_sub(before).saturating_add(after);
     }
@@ -221,6 +238,20 @@ mod tests {
             receive.take_bytes(room).unwrap();
             receive.consume(bytes(room), &mut window, &mut budget);
         }
+    }
+
+    #[test]
+    fn what_is_reserved_counts_and_comes_back() {
+        let mut budget = ReceiveBudget::new(100 << 10);
+        assert_eq!(budget.reserve(90 << 10, 0), 90 << 10);
+        assert_eq!(budget.reserve(4 << 10, 90 << 10), 4 << 10);
+        assert_eq!(budget.reserve(64 << 10, 94 << 10), 0, "6 KiB of 64 would be a crumb");
+        assert_eq!(budget.reserve(64 << 10, 0), Limits::MIN_WINDOW_BYTES, "another stream");
+        assert_eq!(budget.outstanding(), (94 << 10) + Limits::MIN_WINDOW_BYTES);
+        budget.give_back(94 << 10);
+        assert_eq!(budget.reserve(64 << 10, 0), 64 << 10);
+        budget.give_back((64 << 10) + Limits::MIN_WINDOW_BYTES);
+        assert_eq!(budget.outstanding(), 0);
     }
 
     proptest! {

@@ -357,10 +357,7 @@ impl Streamer {
     ) {
         let Phase::Live(live) = &mut self.phase else { return };
         let outcome = match self.lane.handle_reply(serial, &reply, budget) {
-            Ok(false) if self.ranges.is_asked(serial) => {
-                self.ranges.handle_reply(serial, reply);
-                Ok(())
-            }
+            Ok(false) if self.ranges.handle_reply(serial, &reply) => Ok(()),
             Ok(false) => {
                 let taken = self.reading.handle_reply(serial, reply, live, message_bytes);
                 taken.map(drop)

@@ -42,12 +42,12 @@ impl StreamPeer {
 
     /// What became of a range; its bytes are given once.
     pub(crate) fn take_range(&mut self, ticket: RangeTicket) -> RangeStatus {
-        self.ranges.take(ticket)
+        self.ranges.poll(ticket)
     }
 
     /// Nobody waits for a range any more.
-    pub(crate) fn forget_range(&mut self, ticket: RangeTicket) {
-        self.ranges.forget(ticket);
+    pub(crate) fn forget_range(&mut self, ticket: RangeTicket, budget: &mut ReceiveBudget) {
+        self.ranges.forget(ticket, budget);
     }
 
     /// The next range that is there or has failed, each once.
