@@ -171,11 +171,33 @@ fn a_short_answer_is_asked_on_where_it_ended() {
 }
 
 #[test]
+fn whom_a_short_answer_missed_comes_before_newcomers() {
+    let mut server = server(&[(1000, 10), (900, 10)]);
+    let mut serial = 0;
+    assert_eq!(request(&mut server, &mut serial), Some((1, 900, 110)));
+    server.handle_reply(1, &some(900, 10));
+    server.accept(RangeId(2), &[range(800, 10), range(1020, 10)]).unwrap();
+    assert_eq!(request(&mut server, &mut serial), Some((2, 1000, 30)));
+    assert_eq!(request(&mut server, &mut serial), Some((3, 800, 10)));
+}
+
+#[test]
 fn a_small_range_overtakes_a_large_one() {
     let mut server = server(&[(0, 1 << 20), (4 << 20, 4096)]);
     run(&mut server, some);
     let sent = sent(&mut server);
     assert!(sent[..2].contains(&Sent::Data(1, 4 << 20, 4096)), "{sent:?}");
+}
+
+#[test]
+fn large_ranges_take_turns() {
+    let mut server = server(&[(0, 100_000), (4 << 20, 100_000)]);
+    run(&mut server, some);
+    let ids: Vec<_> = sent(&mut server)
+        .into_iter()
+        .map(|sent| if let Sent::Data(id, ..) = sent { id } else { panic!("{sent:?}") })
+        .collect();
+    assert_eq!(ids[..8], [0, 1, 0, 1, 0, 1, 0, 1]);
 }
 
 #[test]
