@@ -60,6 +60,8 @@ pub(crate) struct Streamer {
     reading: Reading,
     ranges: RangeServer,
     lane: Lane,
+    /// Whether it is the cursor's turn to send, before the ranges'.
+    cursor_first: bool,
     /// The last request's name.
     serial: u64,
     /// The shell was told of it, and not yet that it is gone.
@@ -111,6 +113,7 @@ impl Streamer {
             reading: Reading::start(open.credit, open.at_end, open.delivery),
             ranges: RangeServer::default(),
             lane: Lane::default(),
+            cursor_first: false,
             serial: 0,
             told: false,
             phase: Phase::Asked(open),
@@ -426,10 +429,15 @@ impl Streamer {
         false
     }
 
-    /// Appends one frame of elements, or what follows the last of them. Ranges go first: somebody
-    /// waits for each of them, while the cursor reads ahead.
+    /// Appends one frame of elements, or what follows the last of them. Cursor and ranges take
+    /// turns.
     pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: StreamId, room: usize) -> bool {
-        self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
+        self.cursor_first = !self.cursor_first;
+        if self.cursor_first {
+            self.reading.put_data(out, id.0, room) || self.ranges.put_frame(out, id.0, room)
+        } else {
+            self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
+        }
     }
 }
 
