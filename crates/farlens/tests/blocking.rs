@@ -389,7 +389,7 @@ fn an_observer_is_told() {
     heard.recv_timeout(LONG).unwrap();
 }
 
-/// Everything once, and small requests more often than a task may do without a pause.
+/// Everything once, and small requests many times.
 fn use_it_all() {
     let poses = FixedData::items((0..1000).map(pose)).unwrap();
     let builder = farlens::Server::builder()

@@ -3,7 +3,7 @@
 use super::background::Waiter;
 use crate::{Observation, Result, StreamObserver};
 use farlens_wire::{Bounds, Element, Mode, Pos, Position};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use std::{sync::Arc, time::Duration};
 
 /// A sequence of entities that a peer publishes, decoded as `T`; see [`crate::EntityStream`].
@@ -72,6 +72,10 @@ impl<T> EntityStream<T> {
 impl<T: Element> EntityStream<T> {
     /// The next element, as [`Iterator::next`] gives it, with another timeout for this wait.
     pub fn next_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> Option<Result<T>> {
+        // What has arrived needs no runtime, and entering one takes longer than decoding it.
+        if let Some(next) = self.inner.next().now_or_never() {
+            return next;
+        }
         let next = self.waiter.wait_for(self.inner.next(), timeout.into());
         next.unwrap_or_else(|error| Some(Err(error)))
     }

@@ -112,6 +112,14 @@ mod tests {
         assert!(start.elapsed() >= timeout);
     }
 
+    #[tokio::test]
+    async fn a_task_may_wait_more_often_than_its_budget_allows() {
+        for _ in 0..1000 {
+            let spent = tokio::task::coop::consume_budget();
+            assert!(wait(spent, Some(Duration::from_secs(30))).is_some());
+        }
+    }
+
     #[test]
     fn a_timeout_beyond_every_clock_is_none() {
         let (done, outcome) = tokio::sync::oneshot::channel();
