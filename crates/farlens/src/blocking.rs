@@ -50,8 +50,7 @@
 //! the server on the same single-threaded runtime, stands still meanwhile. The same holds for code
 //! that runs on the threads behind this module: sources of data and observers must not call it.
 //!
-//! A child made by `fork` has none of those threads and must make new handles in a process that
-//! had none at the fork.
+//! After a `fork` the child has none of those threads: fork before the first handle is made.
 
 mod background;
 mod bytes;
