@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// Changes of many streams; see [`crate::Events`].
 ///
-/// Iterating ends when every stream is gone. The only error is `TIMEOUT`, and the next call goes on.
+/// Iterating ends when every stream is gone. The only error is `TIMEOUT`, after which the next call
+/// goes on.
 #[derive(Debug)]
 pub struct Events {
     // Dropped before what drives it.
