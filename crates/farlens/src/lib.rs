@@ -4,7 +4,9 @@
 //! log) or of typed entities. The other end of a [`Link`] opens one and reads, seeks, follows its
 //! moving end or iterates it as if it were local: a [`ByteStream`] is `AsyncRead + AsyncSeek`, an
 //! [`EntityStream`] is a `futures::Stream`. [`Link::watch`] tells of changes of many at a time.
+//! Programs without `async` use the same verbs in [`blocking`].
 
+pub mod blocking;
 pub mod data;
 pub mod dirs;
 #[doc(hidden)]
