@@ -1,7 +1,7 @@
 //! Changes of many streams, as an iterator.
 
 use super::background::Waiter;
-use crate::{Result, StreamEvent};
+use crate::{Result, WatchEvent};
 use futures::StreamExt;
 use std::time::Duration;
 
@@ -36,16 +36,16 @@ impl Events {
     pub fn next_timeout(
         &mut self,
         timeout: impl Into<Option<Duration>>,
-    ) -> Option<Result<StreamEvent>> {
+    ) -> Option<Result<WatchEvent>> {
         let next = self.waiter.wait_for(self.inner.next(), timeout.into());
         next.map_or_else(|error| Some(Err(error)), |event| event.map(Ok))
     }
 }
 
 impl Iterator for Events {
-    type Item = Result<StreamEvent>;
+    type Item = Result<WatchEvent>;
 
-    fn next(&mut self) -> Option<Result<StreamEvent>> {
+    fn next(&mut self) -> Option<Result<WatchEvent>> {
         self.next_timeout(self.timeout())
     }
 }
