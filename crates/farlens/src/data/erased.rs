@@ -97,3 +97,79 @@ impl<D: StreamerData> ErasedData for D {
         Box::pin(StreamerData::changed(self, seen))
     }
 }
+
+/// A source together with something that is given back when the source is dropped.
+pub(crate) struct Held<G> {
+    data: Arc<dyn ErasedData>,
+    _guard: G,
+}
+
+impl<G> Held<G> {
+    pub(crate) const fn new(data: Arc<dyn ErasedData>, guard: G) -> Self {
+        Self { data, _guard: guard }
+    }
+}
+
+impl<G: Send + Sync + 'static> ErasedData for Held<G> {
+    fn kind(&self) -> Kind {
+        self.data.kind()
+    }
+
+    fn offers(&self) -> ModeOffer {
+        self.data.offers()
+    }
+
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        self.data.schema()
+    }
+
+    fn state(&self) -> BoxFuture<'_, Result<DataState>> {
+        self.data.state()
+    }
+
+    fn read_at(&self, at: Position, budget: ReadBudget) -> BoxFuture<'_, Result<Fetched>> {
+        self.data.read_at(at, budget)
+    }
+
+    fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
+        self.data.read_now(at, budget)
+    }
+
+    fn state_now(&self) -> Option<Result<DataState>> {
+        self.data.state_now()
+    }
+
+    fn is_live(&self) -> bool {
+        self.data.is_live()
+    }
+
+    fn write_at<'a>(
+        &'a self,
+        to: Pos,
+        chunk: Chunk,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Stored>> {
+        self.data.write_at(to, chunk, rules)
+    }
+
+    fn write_now(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Option<Result<Stored>> {
+        self.data.write_now(to, chunk, rules)
+    }
+
+    fn truncate<'a>(
+        &'a self,
+        edge: Edge,
+        to: Pos,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Position>> {
+        self.data.truncate(edge, to, rules)
+    }
+
+    fn sync(&self, finish: bool) -> BoxFuture<'_, Result<()>> {
+        self.data.sync(finish)
+    }
+
+    fn changed(&self, seen: DataState) -> BoxFuture<'_, DataState> {
+        self.data.changed(seen)
+    }
+}
