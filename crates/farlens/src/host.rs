@@ -45,19 +45,12 @@ impl Guest {
 
     /// Opens what an open frame asks for.
     pub(crate) async fn open(&self, open: &Open) -> Result<(Arc<dyn ErasedData>, Accepted)> {
-        let Target::Path(path) = &open.target else {
-            return Err(Error::new(Code::UNSUPPORTED, "only paths can be opened"));
-        };
-        let path = RemotePath::new(path)?;
-        let wanted = Flags::from_bits(open.flags);
-        let granted = self.judge(&path, wanted, open.purpose)?;
-        let found = self.host.publications.open(&path, wanted, open.purpose).await?;
-        let found = granted.limit(found);
+        let found = self.find(open).await?;
         let state = to_wire(found.data.state().await?);
         let schema = found.data.schema();
         check_type(open.fingerprint, schema.as_deref())?;
-        // INTEGRATOR: `Accepted` takes `found.append_only`, `found.reach` and
-        // `found.data.is_live()` here; `found.sync_on_close` goes beside it.
+        // INTEGRATOR: `Accepted` takes `found.append_only`, `found.reach` and `found.live` here;
+        // `found.sync_on_close` goes beside it.
         let accepted = Accepted {
             kind: found.data.kind(),
             mode: found.mode,
@@ -70,6 +63,17 @@ impl Guest {
             }),
         };
         Ok((found.data, accepted))
+    }
+
+    async fn find(&self, open: &Open) -> Result<Found> {
+        let Target::Path(path) = &open.target else {
+            return Err(Error::new(Code::UNSUPPORTED, "only paths can be opened"));
+        };
+        let path = RemotePath::new(path)?;
+        let wanted = Flags::from_bits(open.flags);
+        let granted = self.judge(&path, wanted, open.purpose)?;
+        let found = self.host.publications.open(&path, wanted, open.purpose).await?;
+        Ok(granted.limit(found))
     }
 
     /// Whether the peer may have what it wants there. What it may not see at all looks like what is

@@ -171,7 +171,7 @@ impl Streamer {
             None => data,
         };
         let Self { append_only, reach, sync_on_close, .. } = *self;
-        Ok(Found { data, mode, append_only, reach, sync_on_close })
+        Ok(Found { append_only, reach, sync_on_close, ..Found::new(data, mode) })
     }
 
     fn open_data(&self, write: bool, purpose: Purpose) -> Result<Arc<dyn ErasedData>> {

@@ -63,3 +63,6 @@ impl Directory {
         self.lookup(components, OPEN_FLAGS.union(OFlags::DIRECTORY)).map(File::from)
     }
 }
+
+#[cfg(test)]
+mod tests;
