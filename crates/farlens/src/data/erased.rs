@@ -6,6 +6,7 @@ use farlens_proto::{Chunk, Kind, Rules};
 use farlens_wire::{Edge, ModeOffer, Pos, Position, schema::SchemaDoc};
 use futures::future::BoxFuture;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A source of any type.
 pub(crate) trait ErasedData: Send + Sync + 'static {
@@ -98,19 +99,19 @@ impl<D: StreamerData> ErasedData for D {
     }
 }
 
-/// A source together with something that is given back when the source is dropped.
-pub(crate) struct Held<G> {
+/// A source with a permit that is given back when the source is dropped.
+pub(crate) struct Held {
     data: Arc<dyn ErasedData>,
-    _guard: G,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl<G> Held<G> {
-    pub(crate) const fn new(data: Arc<dyn ErasedData>, guard: G) -> Self {
-        Self { data, _guard: guard }
+impl Held {
+    pub(crate) const fn new(data: Arc<dyn ErasedData>, permit: OwnedSemaphorePermit) -> Self {
+        Self { data, _permit: permit }
     }
 }
 
-impl<G: Send + Sync + 'static> ErasedData for Held<G> {
+impl ErasedData for Held {
     fn kind(&self) -> Kind {
         self.data.kind()
     }

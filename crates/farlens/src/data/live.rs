@@ -5,21 +5,29 @@
 
 mod inode;
 
-use super::storage::{self, BLOCKING_READ_BYTES, Storage, io_failed, on_pool};
-use super::{DataState, Fetched, ReadBudget, Stored, StreamerData, judge_truncate, judge_write};
-use super::{file::FOLLOW_EVERY, replace::Part, wrong_kind};
+use super::{
+    DataState, Fetched, ReadBudget, Stored, StreamerData,
+    file::FOLLOW_EVERY,
+    judge_truncate, judge_write,
+    replace::Part,
+    storage::{self, BLOCKING_READ_BYTES, Storage, io_failed, on_pool},
+    wrong_kind,
+};
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{Chunk, Kind, Rules};
 use farlens_wire::{Code, Edge, Flags, ModeOffer, Pos, Position};
 use inode::Inode;
 use std::{fs::File, sync::Arc};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A file opened for one stream, which may change it if the mode says so.
 pub(crate) struct LiveFile {
     handle: Arc<Handle>,
     /// Whether what other programs append is looked for.
     follow: bool,
+    /// The right to be the only writer, which changes under way keep beyond the stream.
+    permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// What work on the blocking pool holds, beyond the life of the stream if need be.
@@ -56,7 +64,12 @@ impl LiveFile {
     }
 
     fn new(inode: Arc<Inode>, file: Arc<dyn Storage>, part: Option<Part>, follow: bool) -> Self {
-        Self { handle: Arc::new(Handle { inode, file, part }), follow }
+        Self { handle: Arc::new(Handle { inode, file, part }), follow, permit: None }
+    }
+
+    /// The same with a permit that is given back once the last change is over.
+    pub(crate) fn holding(self, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self { permit: permit.map(Arc::new), ..self }
     }
 
     /// How many bytes a request may read; none at the end as it is known.
@@ -70,8 +83,12 @@ impl LiveFile {
         &self,
         work: impl FnOnce(&Handle) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let handle = Arc::clone(&self.handle);
-        on_pool(move || work(&handle)).await
+        let (handle, permit) = (Arc::clone(&self.handle), self.permit.clone());
+        let work = move || {
+            let _permit = permit;
+            work(&handle)
+        };
+        on_pool(work).await
     }
 }
 

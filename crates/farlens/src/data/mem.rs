@@ -44,7 +44,8 @@ impl MemData {
         Self { shared: Arc::new(Shared { content, version: fresh_version() }), capacity: CAPACITY }
     }
 
-    /// How many bytes it may hold at a time. What does not fit is `STORAGE_FULL`.
+    /// How many bytes it may hold at a time, when it is written through this value and its clones.
+    /// What does not fit is `STORAGE_FULL`.
     #[must_use]
     pub const fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
@@ -66,9 +67,10 @@ impl MemData {
         let length = budget.byte_count().min(content.bytes.len() - skip);
         let (front, back) = content.bytes.as_slices();
         let mut copy = Vec::with_capacity(length);
-        copy.extend(front.iter().skip(skip).take(length));
-        let skip = skip.saturating_sub(front.len());
-        copy.extend(back.iter().skip(skip).take(length - copy.len()));
+        for slice in [front.get(skip..), back.get(skip.saturating_sub(front.len())..)] {
+            let rest = slice.unwrap_or_default();
+            copy.extend_from_slice(rest.get(..length - copy.len()).unwrap_or(rest));
+        }
         Fetched::Some(Chunk::Bytes(Bytes::from(copy)))
     }
 

@@ -4,6 +4,7 @@
 //! target's name once it is complete and on disk. Until then the old content stays, and whoever
 //! has it open keeps it for good. The file is locked as long as somebody writes it, so one that a
 //! crash left behind is known by its missing lock and removed when the next replacement begins.
+//! Permissions are taken over; owner and group are those of any file that this process makes.
 
 use super::{
     fresh_version,

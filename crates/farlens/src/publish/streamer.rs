@@ -11,7 +11,7 @@ use crate::{
 use farlens_proto::{Kind, Purpose, Reach};
 use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer, Operation};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A lens to publish: data and what peers may do with it.
 ///
@@ -165,21 +165,29 @@ impl Streamer {
         } else {
             None
         };
-        let data = self.open_data(mode.has(Flags::WRITABLE), purpose)?;
-        let data = match permit {
-            Some(permit) => Arc::new(Held::new(data, permit)),
-            None => data,
-        };
+        let data = self.open_data(mode.has(Flags::WRITABLE), purpose, permit)?;
         let Self { append_only, reach, sync_on_close, .. } = *self;
         Ok(Found { append_only, reach, sync_on_close, ..Found::new(data, mode) })
     }
 
-    fn open_data(&self, write: bool, purpose: Purpose) -> Result<Arc<dyn ErasedData>> {
-        Ok(match &self.recipe {
-            Recipe::Shared(data) => Arc::clone(data),
-            Recipe::File(file) if file.is_writable() => Arc::new(file.open_live(write, purpose)?),
+    /// Opens the data; a permit is given back when that is dropped.
+    fn open_data(
+        &self,
+        write: bool,
+        purpose: Purpose,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Arc<dyn ErasedData>> {
+        let data: Arc<dyn ErasedData> = match &self.recipe {
+            Recipe::File(file) if file.is_writable() => {
+                return Ok(Arc::new(file.open_live(write, purpose)?.holding(permit)));
+            }
             Recipe::File(file) => Arc::new(file.open()?),
+            Recipe::Shared(data) => Arc::clone(data),
             Recipe::Iter(iter) => Arc::new(iter.open()?),
+        };
+        Ok(match permit {
+            Some(permit) => Arc::new(Held::new(data, permit)),
+            None => data,
         })
     }
 
@@ -212,7 +220,7 @@ impl Streamer {
             return Ok(Stat { entry, flags: flags.bits(), bounds: Bounds::open_end(), schema });
         }
         let streamer = self.clone();
-        let data = super::blocking(move || streamer.open_data(false, Purpose::Use)).await?;
+        let data = super::blocking(move || streamer.open_data(false, Purpose::Use, None)).await?;
         let bounds = data.state().await?.bounds;
         let kind = match data.kind() {
             Kind::Bytes => EntryKind::Bytes,

@@ -295,3 +295,21 @@ fn the_memory_of_a_file_ends_with_its_last_stream() {
     let third = open(&publication);
     assert!(Arc::ptr_eq(&third.handle.inode, &open(&publication).handle.inode));
 }
+
+#[tokio::test]
+async fn a_writer_that_leaves_keeps_its_permit_until_its_last_change_is_over() {
+    let semaphore = Arc::new(tokio::sync::Semaphore::new(1));
+    let permit = Arc::clone(&semaphore).try_acquire_owned().expect("it is free");
+    let (_double, file) = scripted(Double::default());
+    let inode = Arc::clone(&file.handle.inode);
+    let file = file.holding(Some(permit));
+    let other = Double::default();
+    let change = inode.change(&other).expect("nobody changes it");
+    let mut writing = Box::pin(write(&file, Pos::END, b"x"));
+    assert!(futures::poll!(&mut writing).is_pending(), "somebody changes the file");
+    drop(writing);
+    drop(file);
+    assert_eq!(semaphore.available_permits(), 0);
+    drop(change);
+    drop(semaphore.acquire().await.expect("it comes back"));
+}
