@@ -3,6 +3,7 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
+mod create;
 mod dir;
 mod encode;
 mod entry;
@@ -11,6 +12,9 @@ mod file;
 mod fixed;
 mod items;
 mod iter;
+mod live;
+mod mem;
+mod replace;
 mod spool;
 mod storage;
 
@@ -19,11 +23,15 @@ pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
+pub use mem::MemData;
 pub use spool::{Spool, SpoolData, SpoolWriter};
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    link::{driver::to_wire, fault::to_error},
+};
 use bytes::Bytes;
-use farlens_proto::{Chunk, Kind, Rules};
+use farlens_proto::{Chunk, Kind, Room, Rules};
 use farlens_wire::{Bounds, Code, Edge, ModeOffer, Pos, Position, schema::SchemaDoc};
 use std::{
     future::Future,
@@ -196,6 +204,24 @@ fn fresh_version() -> Bytes {
 
 fn not_writable() -> Error {
     Error::new(Code::MODE_FORBIDS, "this data cannot be written")
+}
+
+fn wrong_kind() -> Error {
+    Error::new(Code::WRONG_KIND, "this data consists of bytes, not of entities")
+}
+
+/// [`Rules::judge_write`] for so many bytes.
+fn judge_write(rules: &Rules, state: DataState, to: Pos, bytes: usize) -> Result<Room> {
+    rules.judge_write(&to_wire(state), to, bytes as u64).map_err(|fault| to_error(&fault))
+}
+
+/// [`Rules::judge_truncate`].
+fn judge_truncate(rules: &Rules, state: DataState, edge: Edge, to: Pos) -> Result<Position> {
+    rules.judge_truncate(&to_wire(state), edge, to).map_err(|fault| to_error(&fault))
+}
+
+fn bytes_to(end: u64) -> Bounds {
+    Bounds::up_to(Position::new(end).unwrap_or(Position::MAX))
 }
 
 /// The error of a request for a place that this source does not serve.

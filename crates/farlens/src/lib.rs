@@ -38,7 +38,9 @@ mod url;
 pub use ::bytes;
 pub use address::Address;
 pub use client::{Client, ClientBuilder, connect};
-pub use data::{Directory, Entry, EntryKind, FileData, FixedData, IterData, Spool, StreamerData};
+pub use data::{
+    Directory, Entry, EntryKind, FileData, FixedData, IterData, MemData, Spool, StreamerData,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};
 
