@@ -1,9 +1,12 @@
 use super::*;
+use crate::data::FileData;
 use crate::data::storage::double::{Double, failing};
 use farlens_wire::{Bounds, Mode as StreamMode};
+use rustix::fs::Mode;
 use std::{
     fs,
     io::{ErrorKind, Write},
+    path::{Path, PathBuf},
 };
 
 fn at(n: u64) -> Position {
