@@ -11,6 +11,8 @@ mod file;
 mod fixed;
 mod items;
 mod iter;
+mod log_file;
+mod log_lines;
 mod spool;
 mod storage;
 
@@ -19,6 +21,8 @@ pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
+pub use log_file::{LogFile, OpenLog};
+pub use log_lines::{LogLines, OpenLines};
 pub use spool::{Spool, SpoolData, SpoolWriter};
 
 use crate::{Error, Result};

@@ -3,8 +3,8 @@
 use crate::{
     Error, RemotePath, Result,
     data::{
-        Directory, Entry, EntryKind, FileData, FixedData, IterData, SpoolData, StreamerData,
-        erased::ErasedData,
+        Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines, SpoolData,
+        StreamerData, erased::ErasedData,
     },
 };
 use bytes::Bytes;
@@ -32,6 +32,10 @@ enum Recipe {
     File(FileData),
     /// One stream at a time takes it.
     Iter(Arc<IterData>),
+    /// Opened once, when it is published, for all streams.
+    LogFile(LogFile),
+    /// The same.
+    LogLines(LogLines),
 }
 
 impl std::fmt::Debug for Recipe {
@@ -40,6 +44,8 @@ impl std::fmt::Debug for Recipe {
             Self::Shared(_) => f.write_str("Shared"),
             Self::File(file) => file.fmt(f),
             Self::Iter(_) => f.write_str("Iter"),
+            Self::LogFile(log) => log.fmt(f),
+            Self::LogLines(lines) => lines.fmt(f),
         }
     }
 }
@@ -76,6 +82,8 @@ impl Streamer {
             Recipe::Shared(data) => data.offers(),
             Recipe::File(file) => file.offers(),
             Recipe::Iter(iter) => iter.offers(),
+            Recipe::LogFile(log) => log.offers(),
+            Recipe::LogLines(lines) => lines.offers(),
         };
         mode_for(offer, self.flags)
     }
@@ -86,6 +94,8 @@ impl Streamer {
             Recipe::Shared(data) => Arc::clone(data),
             Recipe::File(file) => Arc::new(file.open()?),
             Recipe::Iter(iter) => Arc::new(iter.open()?),
+            Recipe::LogFile(log) => Arc::new(log.open()?),
+            Recipe::LogLines(lines) => Arc::new(lines.open()?),
         })
     }
 
@@ -131,6 +141,8 @@ impl Publication {
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Stream(Streamer { recipe: Recipe::File(file), .. }) => file.check(),
+            Self::Stream(Streamer { recipe: Recipe::LogFile(log), .. }) => log.check(),
+            Self::Stream(Streamer { recipe: Recipe::LogLines(lines), .. }) => lines.check(),
             Self::Stream(_) | Self::Directory(_) => Ok(()),
         }
     }
@@ -151,6 +163,18 @@ impl From<FileData> for Publication {
 impl From<IterData> for Publication {
     fn from(iter: IterData) -> Self {
         Self::Stream(Streamer { recipe: Recipe::Iter(Arc::new(iter)), flags: None })
+    }
+}
+
+impl From<LogFile> for Publication {
+    fn from(log: LogFile) -> Self {
+        Self::Stream(Streamer { recipe: Recipe::LogFile(log), flags: None })
+    }
+}
+
+impl From<LogLines> for Publication {
+    fn from(lines: LogLines) -> Self {
+        Self::Stream(Streamer { recipe: Recipe::LogLines(lines), flags: None })
     }
 }
 
