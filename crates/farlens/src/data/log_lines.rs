@@ -133,9 +133,7 @@ async fn split(lines: Arc<Lines>) {
             let lines = Arc::clone(&lines);
             on_pool(move || lines.split()).await
         };
-        if let Err(error) = &step {
-            lines.fail(error);
-        }
+        lines.judge(step.as_ref().err());
         lines.news.notify_waiters();
         match step {
             Ok(Next::More) => {}

@@ -64,7 +64,7 @@ impl Bell {
                 Ok(Err(_)) => break,
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Takes one buffer of events; whether one of them is about this file.

@@ -148,3 +148,14 @@ fn lost() -> Error {
 pub(super) fn length_of(file: &Arc<File>) -> Result<u64> {
     Ok(storage::retry(|| file.metadata()).map_err(io_failed)?.len())
 }
+
+#[cfg(test)]
+impl Log {
+    /// A log that says it has `length` bytes in a file that cannot be read.
+    pub(in crate::data) fn unreadable(length: u64) -> Self {
+        let file = File::options().write(true).open("/dev/null").expect("there");
+        let mut generations = Generations::default();
+        generations.push(Arc::new(file), length);
+        Self::new(generations)
+    }
+}

@@ -1,7 +1,9 @@
 use super::*;
+use crate::data::{DataState, Fetched, ReadBudget, StreamerData};
 use bytes::Bytes;
-use farlens_wire::Bounds;
-use std::{fs, io::Write};
+use farlens_proto::Chunk;
+use farlens_wire::{Bounds, Position};
+use std::{fs, io::Write, time::Duration};
 
 /// The longest that anything may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -231,6 +233,14 @@ async fn only_regular_files_are_followed_and_the_publisher_learns_why() {
         assert_eq!(error.code(), code, "{}", path.display());
         assert!(error.message().contains(&path.display().to_string()));
     }
+}
+
+#[tokio::test]
+async fn d11_failing_storage_is_reported() {
+    let log = OpenLog { log: Arc::new(Log::unreadable(10)), _follower: None };
+    let failed = read(&log, 0).await.expect_err("a failure");
+    assert_eq!(failed.code(), Code::STORAGE_IO);
+    assert_eq!(log.state().await.expect("known").bounds, Bounds::up_to(at(10)));
 }
 
 #[test]

@@ -67,7 +67,9 @@ impl Index {
     /// Forgets what lies before `start` in the log of bytes, which is where a file begins. Bytes
     /// that are gone before their lines were known count as one line.
     pub(super) fn advance(&mut self, start: u64) {
-        self.anchors.retain(|anchor| anchor.at >= start);
+        while self.anchors.front().is_some_and(|first| first.at < start) {
+            self.anchors.pop_front();
+        }
         self.recent.retain(|anchor| anchor.at >= start);
         if self.cursor.at < start {
             self.cursor = Anchor { line: self.cursor.line + 1, at: start };

@@ -91,7 +91,6 @@ impl Lines {
                 }
                 ends.iter().for_each(|&end| known.index.push(end));
             }
-            known.trouble = None;
             used == piece.bytes.len() || !ends.is_empty()
         });
         Ok(if whole { Next::More } else { self.rest() })
@@ -104,9 +103,10 @@ impl Lines {
         if ended { Next::Finish } else { Next::Wait }
     }
 
-    /// Takes note of a failure, which readers get at the end.
-    pub(super) fn fail(&self, error: &Error) {
-        self.known.lock().trouble = Some((error.code(), error.message().to_owned()));
+    /// Takes note of how the last step went: readers get a failure at the end, until one succeeds.
+    pub(super) fn judge(&self, failure: Option<&Error>) {
+        let trouble = failure.map(|error| (error.code(), error.message().to_owned()));
+        self.known.lock().trouble = trouble;
     }
 
     /// What the lines look like; `None` until all is split that was there in the beginning.

@@ -281,3 +281,27 @@ async fn the_splitting_ends_with_the_last_handle() {
     };
     tokio::time::timeout(DEADLINE, gone).await.expect("the task is gone, too");
 }
+
+#[tokio::test]
+async fn a_fixed_file_that_is_cut_has_a_gap_and_not_an_early_end() {
+    let (_dir, path) = sample(b"a\nb\nc\n");
+    let lines = LogLines::read_only(&path).open().expect("there");
+    assert_eq!(rest(&lines, 0).await, ["a", "b", "c"]);
+    fs::write(&path, b"a\n").expect("space");
+    assert!(read(&lines, 1, ALL).await.is_empty());
+    let bounds = lines.state().await.expect("readable").bounds;
+    assert_eq!(bounds, Bounds { start: Some(at(3)), end: Some(at(3)) });
+}
+
+#[test]
+fn d11_failing_storage_is_reported_until_it_is_well_again() {
+    let lines = Lines::new(Arc::new(super::super::log_file::Log::unreadable(10)));
+    assert!(lines.settled_state().is_none());
+    let failure = lines.split().err().expect("a failure");
+    lines.judge(Some(&failure));
+    let state = lines.settled_state().expect("known").expect_err("a failure");
+    let Answer::Known(Err(read)) = lines.find(at(0)) else { panic!("nothing can be read") };
+    assert_eq!((state.code(), read.code()), (Code::STORAGE_IO, Code::STORAGE_IO));
+    lines.judge(None);
+    assert!(matches!(lines.find(at(0)), Answer::Later));
+}
