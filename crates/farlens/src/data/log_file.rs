@@ -45,10 +45,12 @@ use tokio::runtime::Handle;
 /// The path may lead nowhere for any time. The four files before the present one stay open and
 /// readable, also when they are removed, and take up their space so long; with a fifth the start of
 /// the data moves up, as it does to the end of a file that was cut. A read of a position below the
-/// start gives [`Fetched::Nothing`].
+/// start gives [`super::Fetched::Nothing`].
 ///
 /// What is lost and goes unnoticed: a file that is replaced twice, or cut and grown past its former
-/// length, between two looks; and what was appended between the last look and a cut.
+/// length, between two looks; and what was appended between the last look and a cut. Whoever writes
+/// to a file that is cut has to open it with `O_APPEND`: otherwise it goes on behind a hole, which
+/// reads as zeros.
 ///
 /// Clones share one log.
 #[derive(Clone, Debug)]
