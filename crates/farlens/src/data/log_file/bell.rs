@@ -137,3 +137,56 @@ impl Watches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, io::Write};
+
+    /// What the bell says to the events so far.
+    fn heard(bell: &Bell) -> Option<bool> {
+        bell.drain(bell.inotify.get_ref()).ok()
+    }
+
+    #[tokio::test]
+    async fn a_bell_rings_for_its_file_and_its_name_only() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("log");
+        let Some((bell, mut watches)) = Bell::new(&path) else { return };
+        assert!(watches.point_at(&path, None), "the directory is new");
+        assert!(!watches.are_complete());
+        fs::write(dir.path().join("neighbour"), "x").expect("space");
+        assert_eq!(heard(&bell), Some(false));
+        let mut file = File::create(&path).expect("possible");
+        bell.rung().await;
+        assert_eq!(heard(&bell), None, "nothing more happened");
+        assert!(watches.point_at(&path, Some((0, &file))), "the file is new");
+        assert!(!watches.point_at(&path, Some((0, &file))), "nothing is new");
+        assert!(watches.are_complete());
+        file.write_all(b"x").expect("space");
+        assert_eq!(heard(&bell), Some(true));
+        fs::rename(&path, dir.path().join("old")).expect("same directory");
+        assert_eq!(heard(&bell), Some(true));
+        file.write_all(b"x").expect("space");
+        assert_eq!(heard(&bell), Some(true), "the file is watched, wherever it is");
+        file.set_len(0).expect("possible");
+        bell.rung().await;
+    }
+
+    #[tokio::test]
+    async fn a_bell_moves_to_the_next_file() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("log");
+        let Some((bell, mut watches)) = Bell::new(&path) else { return };
+        let mut files =
+            ["log", "log.1"].map(|name| File::create(dir.path().join(name)).expect("possible"));
+        watches.point_at(&path, Some((0, &files[1])));
+        assert!(watches.point_at(&path, Some((1, &files[0]))));
+        assert_eq!(heard(&bell), Some(true), "the old watch ends");
+        files[1].write_all(b"x").expect("space");
+        assert_eq!(heard(&bell), None);
+        assert!(watches.point_at(&path, Some((2, &files[0]))), "cut, and the same file");
+        files[0].write_all(b"x").expect("space");
+        assert_eq!(heard(&bell), Some(true));
+    }
+}
