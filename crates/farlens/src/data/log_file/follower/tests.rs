@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::log_file::{generations::Generations, log::Found};
+use proptest::prelude::*;
 use std::{fs, io::Write};
 
 const PACE: Pace =
@@ -43,6 +44,20 @@ impl Bench {
     fn look_after(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         self.follower.look(self.now);
+    }
+
+    /// Looks until the present file is the one that the path leads to.
+    fn settle(&mut self) {
+        self.look_after(0);
+        self.look_after(10);
+        self.look_after(10);
+    }
+
+    /// Reads on from where `got` ends.
+    fn catch_up(&self, got: &mut String) {
+        while let Found::Piece(piece) = self.log.read(got.len() as u64, 1_000).expect("readable") {
+            *got += std::str::from_utf8(&piece.bytes).expect("text");
+        }
     }
 
     /// Everything that can be read, and where it begins.
@@ -187,4 +202,64 @@ fn a_follower_is_patient_unless_a_successor_waits() {
     assert_eq!(bench.follower.patience(), Duration::from_secs(6));
     bench.look_after(6);
     assert_eq!(bench.content(), (0, "ab".into()));
+}
+
+/// What happens to a file.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Append(u8),
+    /// The file is renamed, something is still appended to it, and a new one comes.
+    Replace(u8),
+    Cut,
+    Look(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => any::<u8>().prop_map(Event::Append),
+        1 => any::<u8>().prop_map(Event::Replace),
+        1 => Just(Event::Cut),
+        3 => (0..12u64).prop_map(Event::Look),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A file is replaced or cut only when it was seen by the follower and by the reader.
+    #[test]
+    fn a_reader_that_keeps_up_gets_everything_in_order(
+        events in proptest::collection::vec(event(), 0..40)
+    ) {
+        let mut bench = Bench::new();
+        let (mut written, mut got) = (String::new(), String::new());
+        bench.append("log", "");
+        for (n, event) in events.into_iter().enumerate() {
+            let append = |bench: &Bench, name: &str, length: u8, written: &mut String| {
+                let text = format!("{n}").repeat(usize::from(length)) + ";";
+                bench.append(name, &text);
+                *written += &text;
+            };
+            match event {
+                Event::Append(length) => append(&bench, "log", length, &mut written),
+                Event::Look(seconds) => bench.look_after(seconds),
+                Event::Replace(length) => {
+                    bench.settle();
+                    bench.rename("log", "old");
+                    append(&bench, "old", length, &mut written);
+                    bench.append("log", "");
+                }
+                Event::Cut => {
+                    bench.settle();
+                    bench.catch_up(&mut got);
+                    fs::write(bench.path("log"), "").expect("space");
+                    bench.look_after(0);
+                }
+            }
+            bench.catch_up(&mut got);
+        }
+        bench.settle();
+        bench.catch_up(&mut got);
+        prop_assert_eq!(got, written);
+    }
 }
