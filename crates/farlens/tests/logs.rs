@@ -32,7 +32,7 @@ async fn a_reader_follows_a_log_through_a_rotation() {
         .publish("/fixed", LogLines::read_only(&path));
     let (_server, link) = start(builder).await;
     let options = OpenOptions::new().at_end(AtEnd::Follow);
-    let mut bytes = link.open_with("/bytes", options.clone()).await.unwrap();
+    let mut bytes = link.open_with("/bytes", options).await.unwrap();
     let mut lines = link.entities_with::<Entity>("/lines", options).await.unwrap();
     let mut got = vec![0; 8];
     bytes.read_exact(&mut got).await.unwrap();
