@@ -13,6 +13,8 @@ mod fixed;
 mod items;
 mod iter;
 mod live;
+mod log_file;
+mod log_lines;
 mod mem;
 mod replace;
 mod spool;
@@ -23,6 +25,8 @@ pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
+pub use log_file::{LogFile, OpenLog};
+pub use log_lines::{LogLines, OpenLines};
 pub use mem::MemData;
 pub use spool::{Spool, SpoolData, SpoolWriter};
 

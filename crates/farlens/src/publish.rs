@@ -1,5 +1,6 @@
 //! What a server publishes: streams and directories at paths.
 
+mod recipe;
 mod streamer;
 
 pub use streamer::Streamer;
@@ -7,8 +8,8 @@ pub use streamer::Streamer;
 use crate::{
     Error, RemotePath, Result,
     data::{
-        Directory, Entry, EntryKind, FileData, FixedData, IterData, MemData, SpoolData,
-        erased::ErasedData,
+        Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines, MemData,
+        SpoolData, erased::ErasedData,
     },
 };
 use bytes::Bytes;
@@ -54,6 +55,18 @@ impl From<FileData> for Publication {
 impl From<IterData> for Publication {
     fn from(iter: IterData) -> Self {
         Self::Stream(iter.into())
+    }
+}
+
+impl From<LogFile> for Publication {
+    fn from(log: LogFile) -> Self {
+        Self::Stream(Streamer::from_recipe(log))
+    }
+}
+
+impl From<LogLines> for Publication {
+    fn from(lines: LogLines) -> Self {
+        Self::Stream(Streamer::from_recipe(lines))
     }
 }
 
