@@ -3,23 +3,30 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
+pub(crate) mod channel;
 mod dir;
 mod encode;
+mod ended;
 mod entry;
 pub(crate) mod erased;
 mod file;
 mod fixed;
 mod items;
 mod iter;
+mod log;
+mod news;
 mod spool;
 mod storage;
+mod topic;
 
+pub use channel::{Channel, ChannelReader, Publisher, Unread, channel};
 pub use dir::Directory;
 pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
 pub use spool::{Spool, SpoolData, SpoolWriter};
+pub use topic::{Keep, Topic};
 
 use crate::{Error, Result};
 use bytes::Bytes;

@@ -36,7 +36,10 @@ mod url;
 pub use ::bytes;
 pub use address::Address;
 pub use client::{Client, ClientBuilder, connect};
-pub use data::{Directory, Entry, EntryKind, FileData, FixedData, IterData, Spool, StreamerData};
+pub use data::{
+    Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, Keep, Publisher, Spool,
+    StreamerData, Topic,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, StreamEvent};
 

@@ -3,13 +3,13 @@
 use crate::{
     Error, RemotePath, Result,
     data::{
-        Directory, Entry, EntryKind, FileData, FixedData, IterData, SpoolData, StreamerData,
-        erased::ErasedData,
+        Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, SpoolData,
+        StreamerData, Topic, channel::Outlet, erased::ErasedData,
     },
 };
 use bytes::Bytes;
 use farlens_proto::Kind;
-use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode, ModeOffer};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::Semaphore;
@@ -32,6 +32,8 @@ enum Recipe {
     File(FileData),
     /// One stream at a time takes it.
     Iter(Arc<IterData>),
+    /// Each stream becomes a reader of it.
+    Channel(Arc<Outlet>),
 }
 
 impl std::fmt::Debug for Recipe {
@@ -40,6 +42,7 @@ impl std::fmt::Debug for Recipe {
             Self::Shared(_) => f.write_str("Shared"),
             Self::File(file) => file.fmt(f),
             Self::Iter(_) => f.write_str("Iter"),
+            Self::Channel(_) => f.write_str("Channel"),
         }
     }
 }
@@ -76,6 +79,7 @@ impl Streamer {
             Recipe::Shared(data) => data.offers(),
             Recipe::File(file) => file.offers(),
             Recipe::Iter(iter) => iter.offers(),
+            Recipe::Channel(channel) => channel.offers(),
         };
         mode_for(offer, self.flags)
     }
@@ -86,16 +90,22 @@ impl Streamer {
             Recipe::Shared(data) => Arc::clone(data),
             Recipe::File(file) => Arc::new(file.open()?),
             Recipe::Iter(iter) => Arc::new(iter.open()?),
+            Recipe::Channel(channel) => Arc::new(channel.open()),
         })
     }
 
     /// What it is, without taking what only one stream can have. May block.
     async fn stat(&self, name: &str) -> Result<Stat> {
         let flags = self.mode()?.flags();
-        if let Recipe::Iter(iter) = &self.recipe {
-            let schema = iter.schema().map(|schema| schema.to_string());
-            let entry = Entry::new(name, EntryKind::Items, None);
-            return Ok(Stat { entry, flags: flags.bits(), bounds: Bounds::open_end(), schema });
+        let taken = match &self.recipe {
+            Recipe::Iter(iter) => Some((iter.schema(), Bounds::open_end())),
+            Recipe::Channel(channel) => Some((channel.schema(), channel.bounds())),
+            Recipe::Shared(_) | Recipe::File(_) => None,
+        };
+        if let Some((schema, bounds)) = taken {
+            let schema = schema.map(|schema| schema.to_string());
+            let entry = Entry::new(name, EntryKind::Items, bounds.len());
+            return Ok(Stat { entry, flags: flags.bits(), bounds, schema });
         }
         let recipe = self.clone();
         let data = blocking(move || recipe.open()).await?;
@@ -163,6 +173,18 @@ impl From<FixedData> for Publication {
 impl From<SpoolData> for Publication {
     fn from(data: SpoolData) -> Self {
         Self::Stream(Streamer::new(data))
+    }
+}
+
+impl<T: Element + 'static> From<Topic<T>> for Publication {
+    fn from(topic: Topic<T>) -> Self {
+        Self::Stream(Streamer::new(topic))
+    }
+}
+
+impl<T> From<Channel<T>> for Publication {
+    fn from(channel: Channel<T>) -> Self {
+        Self::Stream(Streamer { recipe: Recipe::Channel(channel.outlet), flags: None })
     }
 }
 
