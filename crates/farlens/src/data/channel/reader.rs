@@ -2,8 +2,8 @@
 
 use super::{Shared, offers};
 use crate::Result;
-use crate::data::news::Pace;
 use crate::data::{DataState, Fetched, ReadBudget, StreamerData, out_of_range};
+use crate::data::{ended::Ended, news::Pace};
 use farlens_proto::Kind;
 use farlens_wire::{Bounds, ModeOffer, Position, schema::SchemaDoc};
 use std::{fmt, sync::Arc};
@@ -48,7 +48,7 @@ impl ChannelReader {
         }
         let run = (at.get() < end).then(|| state.log.run_from(at.get(), budget));
         let answer = match &run {
-            None => state.ended.as_ref().map(|ended| ended.answer()),
+            None => state.ended.as_ref().map(Ended::answer),
             Some(_) => None,
         };
         drop(state);
