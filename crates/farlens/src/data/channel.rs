@@ -16,8 +16,8 @@ use super::log::ItemLog;
 use super::news::News;
 use super::{DataState, fresh_version};
 use bytes::Bytes;
-use farlens_wire::{Bounds, Element, Flags, ModeOffer, schema::SchemaDoc};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use farlens_wire::{Bounds, Element, Flags, ModeOffer, Position, schema::SchemaDoc};
+use parking_lot::{Condvar, Mutex};
 use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
 /// A channel of entities: what a [`Publisher`] sends goes to every stream that is open on the
@@ -131,9 +131,9 @@ impl Outlet {
         self.shared.schema.clone()
     }
 
-    /// What a reader that attached now would find.
+    /// Where a reader that attached now would begin. How many elements there are is not known.
     pub(crate) fn bounds(&self) -> Bounds {
-        self.shared.state.lock().log.bounds()
+        Bounds { start: Position::new(self.shared.state.lock().log.start()), end: None }
     }
 }
 
@@ -205,8 +205,10 @@ impl Shared {
         self.tell_room();
     }
 
-    fn state_in(&self, state: &MutexGuard<'_, State>, start: u64) -> DataState {
-        let bounds = Bounds { start: farlens_wire::Position::new(start), ..state.log.bounds() };
+    /// What the channel looks like to a reader that began with element `first`.
+    fn state_from(&self, first: u64) -> DataState {
+        let state = self.state.lock();
+        let bounds = Bounds { start: Position::new(first), ..state.log.bounds() };
         let ended = state.ended.as_ref().is_some_and(Ended::is_finished);
         DataState { bounds, version: self.version.clone(), ended }
     }

@@ -109,6 +109,7 @@ impl<T: Element> Topic<T> {
     /// # Errors
     /// `USAGE` for a value that cannot be encoded, `TOO_LARGE` for one that exceeds the bound in
     /// bytes alone, `CLOSED` after [`Topic::close`]. The topic is what it was then.
+    #[expect(clippy::needless_pass_by_value, reason = "what is sent is given away")]
     pub fn send(&self, value: T) -> Result<Position> {
         let mut body = Vec::new();
         encode_value(&value, &mut body)?;

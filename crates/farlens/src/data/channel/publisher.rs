@@ -61,6 +61,7 @@ impl<T> Publisher<T> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is sent is given away")]
 impl<T: Element> Publisher<T> {
     /// Sends a value, and blocks the thread while the buffer is full.
     ///

@@ -29,7 +29,7 @@ impl ChannelReader {
     }
 
     pub(super) fn current(&self) -> DataState {
-        self.shared.state_in(&self.shared.state.lock(), self.first)
+        self.shared.state_from(self.first)
     }
 
     /// What there is at a position; `None` while that is still to be sent.
