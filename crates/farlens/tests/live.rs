@@ -130,6 +130,24 @@ async fn a_failed_publisher_is_an_error_after_the_last_element() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_topic_is_an_error_after_the_last_element_also_for_who_waits() {
+    let topic = Topic::keep_last(10);
+    topic.send(1_u32).unwrap();
+    let server = start(topic.clone()).await;
+    let link = join(&server).await;
+    let options = OpenOptions::new().at_end(AtEnd::Follow);
+    let mut waits = link.entities_with::<u32>("/live", options).await.unwrap();
+    assert_eq!(waits.try_next().await.unwrap(), Some(1));
+    let waiting = tokio::spawn(async move { waits.try_next().await });
+    tokio::task::yield_now().await;
+    topic.fail(&Error::new(Code::SOURCE_FAILED, "the pipe burst"));
+    assert_eq!(waiting.await.unwrap().unwrap_err().message(), "the pipe burst");
+    let mut late = link.entities::<u32>("/live").await.unwrap();
+    assert_eq!(late.try_next().await.unwrap(), Some(1));
+    assert_eq!(late.try_next().await.unwrap_err().code(), Code::SOURCE_FAILED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asynchronous_stream_is_iterated_by_one_reader() {
     let values = stream::iter(0..10_000_u64).then(async |n| {
         tokio::task::yield_now().await;

@@ -7,6 +7,7 @@ mod keep;
 pub use keep::Keep;
 
 use super::encode::encode_value;
+use super::ended::Ended;
 use super::log::{ItemLog, encoded_len};
 use super::news::{News, Pace};
 use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version, out_of_range};
@@ -53,7 +54,7 @@ struct Shared {
 struct Kept {
     log: ItemLog,
     ages: Ages,
-    closed: bool,
+    ended: Option<Ended>,
 }
 
 impl Kept {
@@ -93,7 +94,7 @@ impl<T: Element> Topic<T> {
     /// An empty topic that keeps what all bounds allow.
     #[must_use]
     pub fn new(keep: Keep) -> Self {
-        let kept = Kept { log: ItemLog::default(), ages: Ages::new(keep.age), closed: false };
+        let kept = Kept { log: ItemLog::default(), ages: Ages::new(keep.age), ended: None };
         let shared = Shared {
             keep,
             version: fresh_version(),
@@ -108,7 +109,7 @@ impl<T: Element> Topic<T> {
     ///
     /// # Errors
     /// `USAGE` for a value that cannot be encoded, `TOO_LARGE` for one that exceeds the bound in
-    /// bytes alone, `CLOSED` after [`Topic::close`]. The topic is what it was then.
+    /// bytes alone, `CLOSED` once the topic has ended. It is what it was then.
     #[expect(clippy::needless_pass_by_value, reason = "what is sent is given away")]
     pub fn send(&self, value: T) -> Result<Position> {
         let mut body = Vec::new();
@@ -130,8 +131,8 @@ impl<T> Topic<T> {
             return Err(Error::new(Code::TOO_LARGE, text));
         }
         let mut kept = shared.kept.lock();
-        if kept.closed {
-            return Err(Error::new(Code::CLOSED, "the topic is closed"));
+        if kept.ended.is_some() {
+            return Err(Error::new(Code::CLOSED, "the topic has ended"));
         }
         let at = kept.log.push(body)?;
         kept.ages.note(at.get());
@@ -142,17 +143,22 @@ impl<T> Topic<T> {
         Ok(at)
     }
 
-    /// Makes the end final: readers meet it behind the last element. Closing again does nothing.
-    /// Dropping every clone does not close a topic, since it may still be published.
+    /// Makes the end final: readers meet it behind the last element. Dropping every clone does not
+    /// close a topic, since it may still be published.
     pub fn close(&self) {
-        self.shared.kept.lock().closed = true;
-        self.shared.news.tell();
+        self.shared.end(Ended::Finished);
+    }
+
+    /// Ends the topic with a failure: readers get its code and text behind the last element, and
+    /// the end is known no more. The first end stays.
+    pub fn fail(&self, error: &Error) {
+        self.shared.end(Ended::failed(error));
     }
 
     /// The places that exist now: what is kept.
     #[must_use]
     pub fn bounds(&self) -> Bounds {
-        self.shared.current().log.bounds()
+        self.shared.state().bounds
     }
 
     /// The number of elements that are kept now.
@@ -169,6 +175,11 @@ impl<T> Topic<T> {
 }
 
 impl Shared {
+    fn end(&self, ended: Ended) {
+        self.kept.lock().ended.get_or_insert(ended);
+        self.news.tell();
+    }
+
     /// What is kept as of now.
     fn current(&self) -> MutexGuard<'_, Kept> {
         let mut kept = self.kept.lock();
@@ -178,17 +189,25 @@ impl Shared {
 
     fn state(&self) -> DataState {
         let kept = self.current();
-        let (bounds, ended) = (kept.log.bounds(), kept.closed);
+        let mut bounds = kept.log.bounds();
+        let ended = kept.ended.as_ref().is_some_and(Ended::is_finished);
+        if kept.ended.is_some() && !ended {
+            // No end that one could wait at: whoever does looks again, and finds the failure.
+            bounds.end = None;
+        }
         DataState { bounds, version: self.version.clone(), ended }
     }
 
     fn fetch(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
         let run = {
-            let log = &self.current().log;
+            let Kept { log, ended, .. } = &*self.current();
             if at.get() > log.end() {
                 return Err(out_of_range(at, log.bounds()));
             }
-            if at.get() < log.start() || at.get() == log.end() {
+            if at.get() == log.end() {
+                return ended.as_ref().map_or(Ok(Fetched::Nothing), Ended::answer);
+            }
+            if at.get() < log.start() {
                 return Ok(Fetched::Nothing);
             }
             log.run_from(at.get(), budget)

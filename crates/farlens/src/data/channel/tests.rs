@@ -77,6 +77,7 @@ fn a_full_buffer_refuses_and_a_read_further_on_makes_room() {
     publisher.try_send(4).expect("room");
     assert_eq!(code(publisher.try_send(5)), Code::OVERLOADED);
     // A reader that wants only the latest leaves out what it likes.
+    assert!(slow.is_live());
     assert_eq!(now(&slow, 4, 9), Some(vec![4]));
     assert_eq!(now(&fast, 4, 9), Some(vec![4]));
     publisher.try_send(5).expect("room");
@@ -103,7 +104,7 @@ fn a_new_reader_starts_with_the_oldest_in_the_buffer() {
 #[test]
 fn without_a_reader_the_buffer_fills_and_then_the_sender_waits_for_one() {
     let (publisher, channel) = channel::<u64>(4);
-    let (filled, is_full) = mpsc::channel();
+    let (filled, is_full) = mpsc::sync_channel(1);
     let sender = thread::spawn(move || {
         for n in 0..6 {
             if n == 4 {
@@ -138,7 +139,7 @@ fn blocked_until<K>(
     let (publisher, channel) = channel::<u64>(1);
     let reader = channel.open();
     publisher.send(0).expect("room");
-    let (started, about_to_block) = mpsc::channel();
+    let (started, about_to_block) = mpsc::sync_channel(1);
     let other = publisher.clone();
     let sender = thread::spawn(move || {
         started.send(()).expect("the test waits");

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 /// How much of a topic is kept: whichever bound is met first drops the oldest element.
 ///
-/// There is always a bound in bytes, 64 MiB unless it is set. Without further bounds count and age
-/// do not matter.
+/// There is always a bound in bytes, 64 MiB unless it is set. Count and age are unbounded unless
+/// they are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
     pub(super) count: u64,
@@ -38,8 +38,8 @@ impl Keep {
         self
     }
 
-    /// At most so many encoded bytes, with one to four for the length of each usual element. An
-    /// element that does not fit alone cannot be sent.
+    /// At most so many encoded bytes, each element with its length before it. One that does not fit
+    /// alone cannot be sent.
     #[must_use]
     pub const fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
@@ -81,7 +81,7 @@ impl Ages {
             return;
         }
         let now = Instant::now();
-        if self.marks.back().is_none_or(|last| now >= last.since + self.grain) {
+        if self.marks.back().is_none_or(|last| now.duration_since(last.since) >= self.grain) {
             self.marks.push_back(Mark { first: element, since: now });
         }
     }

@@ -153,6 +153,7 @@ fn a_slow_reader_finds_that_the_start_has_moved() {
     assert_eq!((state.bounds, state.ended), (bounds(1, 11), false));
     assert!(values(&topic, 1).into_iter().eq(1..11));
     assert!(values(&topic, 11).is_empty(), "the live end");
+    assert!(topic.is_live(), "and what lies between may be left out");
     let error = topic.read_now(at(12), ALL).expect("at once").expect_err("outside");
     assert_eq!(error.code(), Code::OUT_OF_RANGE);
 }
@@ -180,6 +181,20 @@ async fn a_closed_topic_takes_nothing_more_and_is_read_to_its_end() {
     assert_eq!(reader.await.expect("it ends"), 3);
     let state = topic.state().await.expect("memory does not fail");
     assert_eq!((state.bounds, state.ended, state.version), (bounds(0, 3), true, version));
+}
+
+#[tokio::test]
+async fn a_failed_topic_is_read_up_to_its_failure() {
+    let topic = filled(Keep::new().count(2), 3);
+    let seen = topic.shared.state();
+    topic.fail(&Error::new(Code::SOURCE_FAILED, "the pipe burst"));
+    topic.close();
+    assert_eq!(topic.send(3).expect_err("over").code(), Code::CLOSED);
+    let state = topic.changed(seen).await;
+    assert_eq!((state.bounds.start, state.bounds.end, state.ended), (Some(at(1)), None, false));
+    assert_eq!(values(&topic, 1), [1, 2]);
+    let error = topic.read_at(at(3), ALL).await.expect_err("it failed");
+    assert_eq!((error.code(), error.message()), (Code::SOURCE_FAILED, "the pipe burst"));
 }
 
 #[test]

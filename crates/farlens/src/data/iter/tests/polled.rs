@@ -15,8 +15,8 @@ fn counted(count: u64) -> (IterData, Arc<AtomicUsize>) {
 }
 
 /// Values that the test sends, and word of when the stream was dropped.
-fn fed() -> (IterData, mpsc::UnboundedSender<u64>, oneshot::Receiver<()>) {
-    let (send, values) = mpsc::unbounded();
+fn fed() -> (IterData, mpsc::Sender<u64>, oneshot::Receiver<()>) {
+    let (send, values) = mpsc::channel(8);
     let (dropped, gone) = oneshot::channel::<()>();
     let values = values.map(move |value| {
         let _whole = &dropped;
@@ -93,14 +93,14 @@ async fn a_value_that_did_not_fit_comes_first_the_next_time() {
 
 #[tokio::test]
 async fn a_slow_stream_delivers_each_value_as_it_comes() {
-    let (data, send, _gone) = fed();
+    let (data, mut send, _gone) = fed();
     let open = data.open().expect("free");
     for n in 0..5 {
         {
             let mut read = std::pin::pin!(open.read_at(at(n), MANY));
             assert!(futures::poll!(&mut read).is_pending(), "a read that is dropped loses nothing");
         }
-        send.unbounded_send(n).expect("it lives");
+        send.try_send(n).expect("it lives");
         assert_eq!(elements(&open, n, MANY).await, 1);
     }
     drop(send);
