@@ -23,11 +23,11 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 /// A channel of entities: what a [`Publisher`] sends goes to every stream that is open on the
 /// [`Channel`], each element in order and none left out.
 ///
-/// The buffer holds at most `capacity` elements, one at least. Each reader holds the elements that
-/// it has not asked to go past; when the slowest is `capacity` behind, the publisher waits, or is
-/// refused, as it sends. A reader that leaves, or whose link is lost, holds nothing up any more. A
-/// new one begins with the oldest element in the buffer. While there is no reader the buffer fills
-/// up, and then [`Unread`] says what happens.
+/// The buffer holds at most `capacity` elements, one at least, as they are encoded. Each reader
+/// holds the elements that it has not read past; when the slowest is `capacity` behind, the
+/// publisher waits, or is refused, as it sends. A reader that leaves, or whose link is lost, holds
+/// nothing up any more. A new one begins with the oldest element in the buffer. While there is no
+/// reader the buffer fills up, and then [`Unread`] says what happens.
 ///
 /// ```
 /// # fn main() -> farlens::Result<()> {
