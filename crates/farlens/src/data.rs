@@ -188,7 +188,8 @@ pub trait StreamerData: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Resolves when the state differs from `seen`, at once if it does already.
+    /// Resolves when the state differs from `seen`, at once if it does already. Each time costs a
+    /// frame on each stream, so data that changes all the time gathers changes for a millisecond.
     fn changed(&self, seen: DataState) -> impl Future<Output = DataState> + Send {
         let _ = seen;
         std::future::pending()

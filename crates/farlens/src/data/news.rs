@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// What the tellers of a busy sequence are told of at most once in this time.
+/// How often the changes of a busy sequence are told of.
 const BETWEEN_TIDINGS: Duration = Duration::from_millis(1);
 
 /// Wakes all who wait for a change.
