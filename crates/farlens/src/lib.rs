@@ -39,8 +39,8 @@ pub use ::bytes;
 pub use address::Address;
 pub use client::{Client, ClientBuilder, connect};
 pub use data::{
-    Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines, MemData, Spool,
-    StreamerData,
+    Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, Keep, LogFile, LogLines,
+    MemData, Publisher, Spool, StreamerData, Topic,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};

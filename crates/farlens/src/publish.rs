@@ -8,13 +8,13 @@ pub use streamer::Streamer;
 use crate::{
     Error, RemotePath, Result,
     data::{
-        Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines, MemData,
-        SpoolData, erased::ErasedData,
+        Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines,
+        MemData, SpoolData, Topic, erased::ErasedData,
     },
 };
 use bytes::Bytes;
 use farlens_proto::{Purpose, Reach};
-use farlens_wire::{Bounds, Code, Flags, Mode};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use streamer::{default_mode, limited};
@@ -86,6 +86,18 @@ impl From<MemData> for Publication {
 impl From<SpoolData> for Publication {
     fn from(data: SpoolData) -> Self {
         Self::Stream(Streamer::new(data))
+    }
+}
+
+impl<T: Element + 'static> From<Topic<T>> for Publication {
+    fn from(topic: Topic<T>) -> Self {
+        Self::Stream(Streamer::new(topic))
+    }
+}
+
+impl<T> From<Channel<T>> for Publication {
+    fn from(channel: Channel<T>) -> Self {
+        Self::Stream(Streamer::from_recipe(channel.outlet))
     }
 }
 

@@ -29,7 +29,8 @@ const EDIT: OpenOptions = OpenOptions::new().write(true);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_cursor_reads_and_writes_as_a_file_does() {
-    let (_server, link) = start(Server::builder().publish("/m", MemData::new(*b"0123456789"))).await;
+    let (_server, link) =
+        start(Server::builder().publish("/m", MemData::new(*b"0123456789"))).await;
     let mut file = link.open_with("/m", EDIT).await.unwrap();
     let mut two = [0; 2];
     file.read_exact(&mut two).await.unwrap();
@@ -106,7 +107,8 @@ async fn appends_conditions_and_truncation() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     std::fs::write(&path, b"one\n").unwrap();
-    let (_server, link) = start(Server::builder().publish("/log", FileData::read_write(&path))).await;
+    let (_server, link) =
+        start(Server::builder().publish("/log", FileData::read_write(&path))).await;
     let a = link.open_with("/log", OpenOptions::new().append(true)).await.unwrap();
     let b = link.open_with("/log", EDIT).await.unwrap();
     assert_eq!(a.append("two\n").await.unwrap(), at(4));

@@ -2,13 +2,13 @@
 
 use crate::{
     Result,
-    data::{FileData, IterData, LogFile, LogLines, erased::ErasedData},
+    data::{FileData, IterData, LogFile, LogLines, channel::Outlet, erased::ErasedData},
 };
 use farlens_wire::{Bounds, ModeOffer, schema::SchemaDoc};
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 /// What is published, before a stream is opened on it.
-pub(super) trait Recipe: fmt::Debug + Send + Sync {
+pub(super) trait Recipe: Send + Sync {
     /// What a mode over the data must and may contain.
     fn offers(&self) -> ModeOffer;
 
@@ -33,12 +33,6 @@ pub(super) trait Recipe: fmt::Debug + Send + Sync {
 
 /// Data that all streams share.
 pub(super) struct Shared(pub(super) Arc<dyn ErasedData>);
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shared")
-    }
-}
 
 impl Recipe for Shared {
     fn offers(&self) -> ModeOffer {
@@ -111,5 +105,20 @@ impl Recipe for LogLines {
 
     fn check(&self) -> Result<()> {
         self.check()
+    }
+}
+
+/// Each stream becomes a reader of it.
+impl Recipe for Arc<Outlet> {
+    fn offers(&self) -> ModeOffer {
+        Outlet::offers(self)
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        Ok(Arc::new(Outlet::open(self)))
+    }
+
+    fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
+        Some((self.schema(), self.bounds()))
     }
 }

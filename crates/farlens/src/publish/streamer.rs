@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 ///
 /// The mode is judged when the streamer is published, against itself and against the data. Clones
 /// are the same publication: where its mode has a lock, there is one writer for all of them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Streamer {
     recipe: Arc<dyn Recipe>,
     flags: Option<Flags>,
@@ -52,6 +52,13 @@ const WRITE_FLAGS: Flags = Flags::from_bits(
 /// Flags that let one stream at a time write.
 const LOCKS: Flags =
     Flags::from_bits(Flags::DATA_LOCK.bits() | Flags::START_LOCK.bits() | Flags::END_LOCK.bits());
+
+impl std::fmt::Debug for Streamer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Streamer");
+        out.field("flags", &self.flags).field("writable", &self.writable).finish_non_exhaustive()
+    }
+}
 
 impl Streamer {
     /// A lens on data of any kind, shared by all streams, with everything that reading can use.
