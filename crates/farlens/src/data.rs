@@ -3,6 +3,8 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
+pub mod conformance;
+
 mod dir;
 mod encode;
 mod entry;
@@ -11,6 +13,7 @@ mod file;
 mod fixed;
 mod items;
 mod iter;
+mod judge;
 mod spool;
 mod storage;
 
