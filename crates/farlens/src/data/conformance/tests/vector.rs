@@ -55,11 +55,12 @@ impl VecData {
             return Err(Error::new(Code::EVICTED, "it was dropped"));
         };
         let rest = content.elements.get(usize::try_from(skip).unwrap()..).unwrap_or_default();
-        let mut end = 0;
-        while end < rest.len()
-            && (end as u64) < budget.elements
-            && (end == 0 || chunk_of(self.kind, &rest[..=end]).encoded_len() <= budget.bytes)
-        {
+        let (mut end, mut bytes) = (0, 0);
+        while end < rest.len() && (end as u64) < budget.elements {
+            bytes += chunk_of(self.kind, &rest[end..=end]).encoded_len();
+            if end > 0 && bytes > budget.bytes {
+                break;
+            }
             end += 1;
         }
         let some = Fetched::Some(chunk_of(self.kind, &rest[..end]));
