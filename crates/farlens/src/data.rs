@@ -93,8 +93,10 @@ pub struct Stored {
 /// inside fails that stream and nothing else.
 ///
 /// Data that can be written overrides [`StreamerData::write_at`] and what goes with it. It judges
-/// each change by [`Rules::judge_write`] or [`Rules::judge_truncate`] against its own state, under
-/// the lock that makes the change atomic, and then [`StreamerData::changed`] resolves.
+/// each change by [`DataState::judge_write`] or [`DataState::judge_truncate`], under the lock that
+/// makes the change atomic, and then [`StreamerData::changed`] resolves.
+///
+/// [`conformance::check`] holds a data type to all of this.
 pub trait StreamerData: Send + Sync + 'static {
     /// What the elements are.
     fn kind(&self) -> Kind;

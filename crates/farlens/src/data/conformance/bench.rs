@@ -9,7 +9,7 @@ use super::{
 use crate::data::StreamerData;
 use bytes::Bytes;
 use farlens_proto::{Kind, Rules};
-use farlens_wire::{Flags, ModeOffer, Operation};
+use farlens_wire::{Flags, ModeOffer, Operation, Position};
 use futures::FutureExt;
 use std::{any::Any, future::Future, ops::Range, panic::AssertUnwindSafe, sync::Arc};
 use tokio::time::timeout;
@@ -53,7 +53,7 @@ impl<'a, S: Subject> Bench<'a, S> {
             Ok(state) => state,
             Err(error) => return broken(format!("state fails: {error}")),
         };
-        let start = state.bounds.start.map_or(0, |start| start.get());
+        let start = state.bounds.start.map_or(0, Position::get);
         let model = Model::new(self.kind, start, self.elements(0..elements));
         Ok(Trial::new(self, data, made.1, model))
     }

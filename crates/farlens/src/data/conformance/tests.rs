@@ -1,6 +1,7 @@
 //! The checks pass what is right and find what is wrong.
 
 mod broken;
+mod shapes;
 mod shipped;
 mod vector;
 

@@ -236,7 +236,7 @@ impl Broken {
 
     fn spoiled(&self, at: Position, fetched: Fetched) -> Fetched {
         match (self.bug, fetched) {
-            (Some(ReadIsEmpty), Fetched::Some(mut chunk)) if at.get() % 7 == 0 => {
+            (Some(ReadIsEmpty), Fetched::Some(mut chunk)) if at.get().is_multiple_of(7) => {
                 Fetched::Some(chunk.split_to(0))
             }
             (Some(ReadIsOfWrongKind), Fetched::Some(_)) => {
