@@ -5,6 +5,7 @@ use crate::data::{DataState, Fetched, ReadBudget, Stored, StreamerData};
 use crate::{Error, Result};
 use farlens_proto::{Chunk, Rules};
 use farlens_wire::{Bounds, Code, Edge, Flags, ModeOffer, Pos};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -18,11 +19,15 @@ enum Shape {
     LateStart,
     /// It refuses to leave gaps.
     Gapless,
+    /// It goes forward, and forgets what it has passed.
+    Skips,
 }
 
 struct Shaped {
     good: VecData,
     shape: Shape,
+    /// Behind what was read last.
+    passed: AtomicU64,
 }
 
 impl StreamerData for Shaped {
@@ -40,6 +45,7 @@ impl StreamerData for Shaped {
             }
             Shape::WriteOnly => (bounded | Flags::END_CAN_INC, appends),
             Shape::FixedSize => (bounded, reads | Flags::WRITABLE),
+            Shape::Skips => (bounded | Flags::END_CAN_INC, Flags::READABLE),
             _ => return self.good.offers(),
         };
         ModeOffer { required, possible }
@@ -49,16 +55,30 @@ impl StreamerData for Shaped {
         Ok(self.good.now())
     }
 
+    fn is_live(&self) -> bool {
+        self.shape == Shape::Skips
+    }
+
     async fn read_at(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
         if self.shape == Shape::WriteOnly {
             return Err(Error::new(Code::MODE_FORBIDS, "it is a sink"));
         }
-        self.good.fetch(at, budget)
+        let fetched = self.good.fetch(at, budget);
+        if self.shape == Shape::Skips
+            && let Ok(Fetched::Some(chunk)) = &fetched
+        {
+            let passed = self.passed.fetch_max(at.get() + chunk.elements(), Ordering::SeqCst);
+            if at.get() < passed {
+                return Err(Error::new(Code::EVICTED, "it was passed"));
+            }
+        }
+        fetched
     }
 
     async fn write_at(&self, to: Pos, chunk: Chunk, rules: &Rules) -> Result<Stored> {
         let mut rules = rules.clone();
         match self.shape {
+            Shape::Skips => return Err(Error::new(Code::MODE_FORBIDS, "nobody writes it")),
             Shape::AppendsOnly => rules.overwrite = false,
             Shape::Gapless => rules.reach.gap = 0,
             _ => {}
@@ -71,7 +91,10 @@ impl StreamerData for Shaped {
     }
 
     async fn truncate(&self, edge: Edge, to: Pos, rules: &Rules) -> Result<Position> {
-        if matches!(self.shape, Shape::AppendsOnly | Shape::WriteOnly | Shape::FixedSize) {
+        if matches!(
+            self.shape,
+            Shape::AppendsOnly | Shape::WriteOnly | Shape::FixedSize | Shape::Skips
+        ) {
             return Err(Error::new(Code::MODE_FORBIDS, "its ends are its own"));
         }
         let mut rules = rules.clone();
@@ -93,7 +116,7 @@ impl Subject for Maker {
         if self.0 == Shape::LateStart {
             good.content.lock().start = 1_000;
         }
-        (Shaped { good, shape: self.0 }, ())
+        (Shaped { good, shape: self.0, passed: AtomicU64::new(0) }, ())
     }
 
     fn element(&self, n: u64) -> Vec<u8> {
