@@ -26,12 +26,16 @@ pub struct Store {
     pub fault: Option<Fault>,
     /// Syncs that were asked for, and whether each was the last.
     pub syncs: Vec<bool>,
-    content: Content,
+    /// Its elements.
+    pub content: Content,
 }
 
+/// The elements of a store.
 #[derive(Clone, Debug)]
-enum Content {
+pub enum Content {
+    /// Bytes.
     Bytes(Vec<u8>),
+    /// The bodies of entities.
     Items(Vec<Bytes>),
 }
 
