@@ -3,9 +3,11 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
+pub(crate) mod channel;
 mod create;
 mod dir;
 mod encode;
+mod ended;
 mod entry;
 pub(crate) mod erased;
 mod file;
@@ -13,18 +15,27 @@ mod fixed;
 mod items;
 mod iter;
 mod live;
+mod log;
+mod log_file;
+mod log_lines;
 mod mem;
+mod news;
 mod replace;
 mod spool;
 mod storage;
+mod topic;
 
+pub use channel::{Channel, ChannelReader, Publisher, Unread, channel};
 pub use dir::Directory;
 pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
+pub use log_file::{LogFile, OpenLog};
+pub use log_lines::{LogLines, OpenLines};
 pub use mem::MemData;
 pub use spool::{Spool, SpoolData, SpoolWriter};
+pub use topic::{Keep, Topic};
 
 use crate::{
     Error, Result,
@@ -189,7 +200,8 @@ pub trait StreamerData: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Resolves when the state differs from `seen`, at once if it does already.
+    /// Resolves when the state differs from `seen`, at once if it does already. Each time costs a
+    /// frame on each stream, so data that changes all the time gathers changes for a millisecond.
     fn changed(&self, seen: DataState) -> impl Future<Output = DataState> + Send {
         let _ = seen;
         std::future::pending()

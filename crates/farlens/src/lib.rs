@@ -39,7 +39,8 @@ pub use ::bytes;
 pub use address::Address;
 pub use client::{Client, ClientBuilder, connect};
 pub use data::{
-    Directory, Entry, EntryKind, FileData, FixedData, IterData, MemData, Spool, StreamerData,
+    Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, Keep, LogFile, LogLines,
+    MemData, Publisher, Spool, StreamerData, Topic,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};

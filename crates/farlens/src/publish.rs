@@ -1,5 +1,6 @@
 //! What a server publishes: streams and directories at paths.
 
+mod recipe;
 mod streamer;
 
 pub use streamer::Streamer;
@@ -7,13 +8,13 @@ pub use streamer::Streamer;
 use crate::{
     Error, RemotePath, Result,
     data::{
-        Directory, Entry, EntryKind, FileData, FixedData, IterData, MemData, SpoolData,
-        erased::ErasedData,
+        Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines,
+        MemData, SpoolData, Topic, erased::ErasedData,
     },
 };
 use bytes::Bytes;
 use farlens_proto::{Purpose, Reach};
-use farlens_wire::{Bounds, Code, Flags, Mode};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use streamer::{default_mode, limited};
@@ -57,6 +58,18 @@ impl From<IterData> for Publication {
     }
 }
 
+impl From<LogFile> for Publication {
+    fn from(log: LogFile) -> Self {
+        Self::Stream(Streamer::from_recipe(log))
+    }
+}
+
+impl From<LogLines> for Publication {
+    fn from(lines: LogLines) -> Self {
+        Self::Stream(Streamer::from_recipe(lines))
+    }
+}
+
 impl From<FixedData> for Publication {
     fn from(data: FixedData) -> Self {
         Self::Stream(Streamer::new(data))
@@ -73,6 +86,18 @@ impl From<MemData> for Publication {
 impl From<SpoolData> for Publication {
     fn from(data: SpoolData) -> Self {
         Self::Stream(Streamer::new(data))
+    }
+}
+
+impl<T: Element + 'static> From<Topic<T>> for Publication {
+    fn from(topic: Topic<T>) -> Self {
+        Self::Stream(Streamer::new(topic))
+    }
+}
+
+impl<T> From<Channel<T>> for Publication {
+    fn from(channel: Channel<T>) -> Self {
+        Self::Stream(Streamer::from_recipe(channel.outlet))
     }
 }
 

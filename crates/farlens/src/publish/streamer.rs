@@ -1,6 +1,9 @@
 //! A stream as it is published: its data, its mode, and the one writer that a locked one has.
 
-use super::{Found, Stat};
+use super::{
+    Found, Stat,
+    recipe::{Recipe, Shared},
+};
 use crate::{
     Error, Result,
     data::{
@@ -9,7 +12,7 @@ use crate::{
     },
 };
 use farlens_proto::{Kind, Purpose, Reach};
-use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer, Operation};
+use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -17,9 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 ///
 /// The mode is judged when the streamer is published, against itself and against the data. Clones
 /// are the same publication: where its mode has a lock, there is one writer for all of them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Streamer {
-    recipe: Recipe,
+    recipe: Arc<dyn Recipe>,
     flags: Option<Flags>,
     writable: bool,
     append_only: bool,
@@ -27,27 +30,6 @@ pub struct Streamer {
     sync_on_close: bool,
     /// The right to be the only writer.
     lock: Arc<Semaphore>,
-}
-
-/// How the data of one stream comes to be.
-#[derive(Clone)]
-enum Recipe {
-    /// All streams share it.
-    Shared(Arc<dyn ErasedData>),
-    /// Each stream opens the file anew.
-    File(FileData),
-    /// One stream at a time takes it.
-    Iter(Arc<IterData>),
-}
-
-impl std::fmt::Debug for Recipe {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Shared(_) => f.write_str("Shared"),
-            Self::File(file) => file.fmt(f),
-            Self::Iter(_) => f.write_str("Iter"),
-        }
-    }
 }
 
 /// Flags that a streamer has unless it is told otherwise, where its data can honour them: what
@@ -71,15 +53,22 @@ const WRITE_FLAGS: Flags = Flags::from_bits(
 const LOCKS: Flags =
     Flags::from_bits(Flags::DATA_LOCK.bits() | Flags::START_LOCK.bits() | Flags::END_LOCK.bits());
 
+impl std::fmt::Debug for Streamer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Streamer");
+        out.field("flags", &self.flags).field("writable", &self.writable).finish_non_exhaustive()
+    }
+}
+
 impl Streamer {
     /// A lens on data of any kind, shared by all streams, with everything that reading can use.
     pub fn new(data: impl StreamerData) -> Self {
-        Self::over(Recipe::Shared(Arc::new(data)))
+        Self::from_recipe(Shared(Arc::new(data)))
     }
 
-    fn over(recipe: Recipe) -> Self {
+    pub(super) fn from_recipe(recipe: impl Recipe + 'static) -> Self {
         Self {
-            recipe,
+            recipe: Arc::new(recipe),
             flags: None,
             writable: false,
             append_only: false,
@@ -133,11 +122,7 @@ impl Streamer {
     /// # Errors
     /// `USAGE` when the flags contradict themselves or the data.
     pub fn mode(&self) -> Result<Mode> {
-        let offer = match &self.recipe {
-            Recipe::Shared(data) => data.offers(),
-            Recipe::File(file) => file.offers(),
-            Recipe::Iter(iter) => iter.offers(),
-        };
+        let offer = self.recipe.offers();
         match self.flags {
             Some(flags) => judge(offer, flags),
             None => default_mode(offer, self.writable),
@@ -146,10 +131,7 @@ impl Streamer {
 
     /// Whether what is published is there now. May block.
     pub(super) fn check(&self) -> Result<()> {
-        match &self.recipe {
-            Recipe::File(file) => file.check(),
-            Recipe::Shared(_) | Recipe::Iter(_) => Ok(()),
-        }
+        self.recipe.check()
     }
 
     /// Opens the data for one stream of a peer that may have these of `READABLE` and `WRITABLE`.
@@ -178,14 +160,10 @@ impl Streamer {
         purpose: Purpose,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Arc<dyn ErasedData>> {
-        let data: Arc<dyn ErasedData> = match &self.recipe {
-            Recipe::File(file) if file.is_writable() => {
-                return Ok(Arc::new(file.open_live(write, purpose)?.holding(permit)));
-            }
-            Recipe::File(file) => Arc::new(file.open()?),
-            Recipe::Shared(data) => Arc::clone(data),
-            Recipe::Iter(iter) => Arc::new(iter.open()?),
-        };
+        if let Some(file) = self.recipe.writable_file() {
+            return Ok(Arc::new(file.open_live(write, purpose)?.holding(permit)));
+        }
+        let data = self.recipe.open()?;
         Ok(match permit {
             Some(permit) => Arc::new(Held::new(data, permit)),
             None => data,
@@ -195,30 +173,30 @@ impl Streamer {
     /// Whether what is published may be replaced by a stream with this mode.
     fn check_replace(&self, mode: Mode) -> Result<()> {
         let forbidden = |text| Err(Error::new(Code::MODE_FORBIDS, text));
-        match &self.recipe {
-            _ if !mode.has(Flags::WRITABLE) => Err(not_writable()),
-            Recipe::File(_) if self.append_only => {
-                forbidden("what is published here can only be appended to")
-            }
-            Recipe::File(_) if mode.allows(Operation::Extend).is_err() => {
-                forbidden("the length of what is published here is fixed")
-            }
-            Recipe::File(_) => Ok(()),
-            Recipe::Shared(_) | Recipe::Iter(_) => {
-                let text = "what is published here is no file and cannot be replaced: truncate it \
-                            and write instead";
-                forbidden(text)
-            }
+        if !mode.has(Flags::WRITABLE) {
+            return Err(not_writable());
         }
+        if self.recipe.writable_file().is_none() {
+            let text = "what is published here is no file and cannot be replaced: truncate it \
+                        and write instead";
+            return forbidden(text);
+        }
+        if self.append_only {
+            return forbidden("what is published here can only be appended to");
+        }
+        if mode.allows(Operation::Extend).is_err() {
+            return forbidden("the length of what is published here is fixed");
+        }
+        Ok(())
     }
 
     /// What it is, without taking what only one stream can have. May block.
     pub(super) async fn stat(&self, name: &str) -> Result<Stat> {
         let flags = self.mode()?.flags();
-        if let Recipe::Iter(iter) = &self.recipe {
-            let schema = iter.schema().map(|schema| schema.to_string());
-            let entry = Entry::new(name, EntryKind::Items, None);
-            return Ok(Stat { entry, flags: flags.bits(), bounds: Bounds::open_end(), schema });
+        if let Some((schema, bounds)) = self.recipe.glance() {
+            let schema = schema.map(|schema| schema.to_string());
+            let entry = Entry::new(name, EntryKind::Items, bounds.len());
+            return Ok(Stat { entry, flags: flags.bits(), bounds, schema });
         }
         let streamer = self.clone();
         let data = super::blocking(move || streamer.open_data(false, Purpose::Use, None)).await?;
@@ -237,13 +215,13 @@ impl From<FileData> for Streamer {
     /// Peers may write a file that was made for it, as far as their grants go.
     fn from(file: FileData) -> Self {
         let (writable, append_only) = (file.is_writable(), file.is_append_only());
-        Self { writable, append_only, ..Self::over(Recipe::File(file)) }
+        Self { writable, append_only, ..Self::from_recipe(file) }
     }
 }
 
 impl From<IterData> for Streamer {
     fn from(iter: IterData) -> Self {
-        Self::over(Recipe::Iter(Arc::new(iter)))
+        Self::from_recipe(iter)
     }
 }
 
