@@ -67,7 +67,10 @@ impl Account {
             }
             StreamEvent::End(at) => {
                 if at.get() != self.next {
-                    return Err(wrong(format!("the end at {at} came where {} was next", self.next)));
+                    return Err(wrong(format!(
+                        "the end at {at} came where {} was next",
+                        self.next
+                    )));
                 }
                 return Ok(false);
             }

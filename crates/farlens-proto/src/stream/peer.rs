@@ -250,7 +250,8 @@ impl StreamPeer {
 
     /// Takes up to `max` elements.
     pub(crate) fn read(&mut self, max: u64, budget: &mut ReceiveBudget) -> ReadOutcome {
-        if let Some(gap) = self.gaps.pop_front_if(|gap| gap.at == self.position) {
+        let at_gap = self.gaps.front().is_some_and(|gap| gap.at == self.position);
+        if at_gap && let Some(gap) = self.gaps.pop_front() {
             self.position = gap.to;
             return ReadOutcome::Gap { skipped: gap.to.since(gap.at), evicted: gap.evicted };
         }
