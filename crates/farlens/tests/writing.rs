@@ -213,3 +213,27 @@ async fn peers_append_to_a_topic_that_others_follow() {
     assert_eq!(error.code(), Code::SCHEMA_MISMATCH);
     assert_eq!(topic.len(), 20_000);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e4_what_was_cut_off_is_not_delivered_any_more() {
+    let memory = MemData::new(pattern(0, 100_000));
+    let (_server, link) = start(Server::builder().publish("/m", memory)).await;
+    let editor = link.open_with("/m", EDIT).await.unwrap();
+    let mut reader = link.open("/m").await.unwrap();
+    let mut first = [0; 5_000];
+    reader.read_exact(&mut first).await.unwrap();
+    editor.truncate(Edge::After, at(2_000)).await.unwrap();
+    let error = loop {
+        match reader.next_chunk().await {
+            Ok(Some(bytes)) => assert!(bytes == pattern(5_000, 100_000)[..bytes.len()]),
+            Ok(None) => panic!("a cut is no end"),
+            Err(error) => break error,
+        }
+        assert!(reader.position() < at(100_000), "what was cut off came after all");
+    };
+    assert_eq!(error.code(), Code::TRUNCATED, "{error}");
+    reader.seek(SeekFrom::Start(1_990)).await.unwrap();
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, pattern(1_990, 10));
+}
