@@ -433,11 +433,8 @@ impl Streamer {
     /// turns.
     pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: StreamId, room: usize) -> bool {
         self.cursor_first = !self.cursor_first;
-        if self.cursor_first {
-            self.reading.put_data(out, id.0, room) || self.ranges.put_frame(out, id.0, room)
-        } else {
-            self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
-        }
+        let sent = self.cursor_first && self.reading.put_data(out, id.0, room);
+        sent || self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
     }
 }
 
