@@ -104,8 +104,8 @@ fn try_it(pair: &mut Pair, stream: StreamId, operation: Operation) -> Verdict {
                 Err(fault) => Err(fault),
             }
         }
-        Operation::Write => link.write(stream, WriteTo::Here, unguarded()),
-        Operation::Extend => link.write(stream, WriteTo::At(Pos::END), unguarded()),
+        Operation::Write => link.write(stream, WriteTo::Here, None, unguarded()),
+        Operation::Extend => link.write(stream, WriteTo::At(Pos::END), None, unguarded()),
         Operation::TruncateBefore => link.truncate(stream, Edge::Before, at(1), unguarded()),
         Operation::TruncateAfter => link.truncate(stream, Edge::After, at(7), unguarded()),
         _ => link.sync(stream, false),
@@ -171,15 +171,17 @@ fn forged(operation: Operation) -> Vec<u8> {
         }
         Operation::SeekBackward => seek(at(2)),
         Operation::SeekForward => seek(at(9)),
-        Operation::Write => control(1, &Write { step, to: WriteTo::Here, guard }),
-        Operation::Extend => control(1, &Write { step, to: WriteTo::At(Pos::END), guard }),
+        Operation::Write => control(1, &Write { step, to: WriteTo::Here, length: None, guard }),
+        Operation::Extend => {
+            control(1, &Write { step, to: WriteTo::At(Pos::END), length: None, guard })
+        }
         Operation::TruncateBefore => {
             control(1, &Truncate { step, edge: Edge::Before, to: at(1), guard })
         }
         Operation::TruncateAfter => {
             control(1, &Truncate { step, edge: Edge::After, to: at(7), guard })
         }
-        _ => control(1, &Sync { step, finish: false }),
+        _ => control(1, &Sync { step, seen: Step(0), finish: false }),
     }
 }
 
