@@ -496,7 +496,7 @@ fn seek(epoch: u64) -> Seek {
 }
 
 #[test]
-fn gaps_overlaps_and_places_beyond_the_largest_end_the_link() {
+fn i13_holes_overlaps_and_places_beyond_the_largest_end_the_link() {
     for at in [0, 2, 4, 1 << 40, i64::MAX as u64] {
         let (mut script, id) = bytes_reader();
         script.send(&data(id, 0, 0, b"abc"));
