@@ -16,9 +16,8 @@ use std::{
 fn numbers() -> (IterData, Weak<()>) {
     let alive = Arc::new(());
     let seen = Arc::downgrade(&alive);
-    let numbers = (0..).map(move |n: u64| {
+    let numbers = (0u64..).inspect(move |_| {
         let _ = &alive;
-        n
     });
     (IterData::new(numbers), seen)
 }
