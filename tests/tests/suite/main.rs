@@ -12,4 +12,5 @@ mod reading;
 mod schedule;
 mod seeking;
 mod write_faults;
+mod write_noise;
 mod writing;
