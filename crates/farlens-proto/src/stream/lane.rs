@@ -27,6 +27,10 @@ use farlens_wire::{
 };
 use std::collections::VecDeque;
 
+/// Answers that wait to be sent: a step has two at the most, progress and failure, and a peer takes
+/// it to be under way until it has heard them.
+const MAX_ANSWERS: usize = 2 * MAX_STEPS;
+
 /// What the peer of a stream may change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rights {
@@ -142,7 +146,7 @@ impl Lane {
         self.last = step;
         self.intake.restart(Position::ZERO);
         self.settle_runs();
-        if self.stages.len() >= MAX_STEPS {
+        if self.stages.len() >= MAX_STEPS || self.answers.len() >= MAX_ANSWERS {
             let text = format!("more than {MAX_STEPS} changes of one stream at once");
             return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
         }
