@@ -7,6 +7,7 @@ mod cuts;
 mod handshake;
 mod hostile_client;
 mod hostile_server;
+mod hostile_writer;
 mod observers;
 mod owners;
 mod shutdown;
