@@ -1,5 +1,6 @@
 //! What a link does, one small story each: alone with a hand-made peer, or with another link.
 
+mod behaviours;
 mod calls;
 mod closing;
 mod faults;
@@ -11,4 +12,5 @@ mod reading;
 mod schedule;
 mod seeking;
 mod write_faults;
+mod write_noise;
 mod writing;

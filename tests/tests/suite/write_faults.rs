@@ -241,6 +241,22 @@ fn d4_sixty_five_changes_at_once_end_the_link() {
 }
 
 #[test]
+fn answers_that_are_not_read_are_bounded() {
+    let mut store = Store::bytes(*b"0123456789");
+    let mut script = storing(&store);
+    for step in 1..100_000 {
+        script.send(&sync(step));
+        if script.over().is_some() {
+            script.assert_over(Code::EXCESSIVE_LOAD);
+            return;
+        }
+        let request = script.link.poll_request().expect("it is to be made durable");
+        script.link.handle_reply(ID, request.serial, store.answer(request.ask));
+    }
+    panic!("a storm that never ends");
+}
+
+#[test]
 fn an_entity_that_is_not_sent_to_its_end_is_no_entity() {
     let part = bulk(stream::ITEM_PART, 1, 1, 0, Some(10), b"1234");
     for next in [write(2), sync(2), truncate(2)] {

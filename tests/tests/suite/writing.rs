@@ -439,6 +439,20 @@ fn d20_reading_and_writing_leave_each_others_place_alone() {
 }
 
 #[test]
+fn e4_what_was_read_ahead_and_is_cut_off_is_not_delivered() {
+    let (mut pair, editor) = Pair::storing(Store::bytes(pattern::bytes(7, 0, 1_000)), RW);
+    let reader = pair.open(request("s0"));
+    let ReadOutcome::Some(first) = pair.read(reader, 10) else { panic!("it was read ahead") };
+    assert_eq!(first.elements(), 10);
+    assert_eq!(pair.truncate(editor, Edge::After, at(50)), done(50, 0));
+    assert_eq!(rest(&mut pair, reader), pattern::bytes(7, 10, 40));
+    let read = pair.read(reader, 1);
+    assert!(matches!(read, ReadOutcome::Failed(fault) if fault.code == Code::TRUNCATED));
+    assert_eq!(pair.seek(reader, at(45)), SeekStatus::Done(position(45)));
+    assert_eq!(rest(&mut pair, reader), pattern::bytes(7, 45, 5));
+}
+
+#[test]
 fn h4_h5_a_writer_without_credit_is_told_when_there_is_more() {
     let (mut pair, stream) = Pair::storing_with(small(), Store::bytes(*b""), RW);
     pair.serves = false;
