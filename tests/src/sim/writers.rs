@@ -14,7 +14,7 @@ use farlens_proto::{Guard, Link, RangeStatus, StepStatus, WriteTo};
 use farlens_wire::{Code, Flags, Kind, Operation, Position, Step};
 
 /// Steps of one stream that may be under way.
-const STEPS: usize = 64;
+const STEPS: u64 = 64;
 
 impl World {
     pub(super) fn write(&mut self, user: usize, op: Op) -> Result<(), String> {
@@ -188,15 +188,13 @@ fn range_refusal(source: &Published, slot: &Slot) -> Option<Code> {
     (!reads || !source.allows(Operation::ReadRange)).then_some(Code::MODE_FORBIDS)
 }
 
-/// Steps that the opener takes to be under way, the latest included, as it may be a run that goes
-/// on.
-fn under_way(link: &Link, slot: &Slot, begun: u64) -> usize {
-    if begun < STEPS as u64 {
+/// Steps from the first on that the opener was not told of as over, or none.
+fn under_way(link: &Link, slot: &Slot, begun: u64) -> u64 {
+    if begun < STEPS {
         return 0;
     }
-    let pending = |step: u64| {
-        let status = link.step_status(slot.key.stream, Step(step));
-        matches!(status, StepStatus::Pending { .. }) || step == begun
+    let pending = |&&step: &&u64| {
+        matches!(link.step_status(slot.key.stream, Step(step)), StepStatus::Pending { .. })
     };
-    slot.steps.iter().filter(|&&step| pending(step)).count()
+    slot.steps.iter().find(pending).map_or(0, |first| begun + 1 - first)
 }

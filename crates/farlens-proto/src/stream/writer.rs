@@ -93,12 +93,14 @@ struct Progress {
 }
 
 impl Writer {
-    /// Whether one more step may begin. The streamer keeps the last run, as it may go on.
+    /// Whether one more step may begin. The streamer keeps all from the first on that is not
+    /// settled, also runs without elements, which are settled from the start.
     pub(crate) fn may_begin(&self) -> bool {
-        let kept = |(step, progress): &(&Step, &Progress)| {
-            progress.outcome().is_none() || **step == self.begun
+        let open = |(&step, progress): (&Step, &Progress)| {
+            progress.outcome().is_none().then_some(step)
         };
-        self.under_way.iter().filter(kept).count() < MAX_STEPS
+        let first = self.under_way.iter().find_map(open).unwrap_or(self.begun);
+        self.begun.0.saturating_sub(first.0) < MAX_STEPS as u64 - 1
     }
 
     /// Whether a writer who can wait should go on.
