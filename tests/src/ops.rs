@@ -2,7 +2,7 @@
 
 mod choose;
 
-pub use choose::{View, choose};
+pub use choose::{User, View, choose};
 
 use farlens_wire::{AtEnd, Delivery, Edge, Flags, Kind, Pos};
 
@@ -126,6 +126,13 @@ pub enum Op {
         at: u64,
         /// Bytes from there.
         length: u64,
+    },
+    /// A user reads many places at once.
+    Scatter {
+        /// Which user.
+        user: usize,
+        /// How many.
+        places: u64,
     },
     /// A user no longer waits for its latest range.
     Forget {

@@ -27,7 +27,7 @@ mod writers;
 
 use crate::{
     model::{Published, Reader, Writer, places::Place},
-    ops::{self, View},
+    ops::{self, User, View},
     rng::Rng,
     wire::{Cut, Wire},
 };
@@ -174,6 +174,11 @@ macro_rules! ensure {
 use ensure;
 
 impl World {
+    fn user(&self, slot: &Slot) -> User {
+        let ranges = writers::range_refusal(&self.published[slot.source], slot).is_none();
+        User { source: slot.source, writes: slot.writes(), ranges }
+    }
+
     fn run(&mut self) -> Result<(), String> {
         self.pump()?;
         let count = self.rng.between(6, 60);
@@ -185,7 +190,7 @@ impl World {
             let view = View {
                 sources: self.stores.iter().map(|store| (store.start, store.end())).collect(),
                 modes: self.published.iter().map(|published| published.flags).collect(),
-                users: self.slots.iter().map(|slot| (slot.source, slot.writes())).collect(),
+                users: self.slots.iter().map(|slot| self.user(slot)).collect(),
                 cuts: !harmless,
                 call_bytes: self.call_bytes,
                 run: self.run,

@@ -11,14 +11,25 @@ pub struct View {
     pub sources: Vec<(u64, u64)>,
     /// What streams on each source allow at the most.
     pub modes: Vec<Flags>,
-    /// The source of each user's stream, and whether it may write.
-    pub users: Vec<(usize, bool)>,
+    /// The streams of the users.
+    pub users: Vec<User>,
     /// Whether the connection may break, stall or be shut down.
     pub cuts: bool,
     /// The largest arguments of a call, in bytes.
     pub call_bytes: u64,
     /// The largest run that is handed in at once, in elements.
     pub run: u64,
+}
+
+/// What a user can do with a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct User {
+    /// Its source.
+    pub source: usize,
+    /// Whether it may write.
+    pub writes: bool,
+    /// Whether it may read places beside the cursor.
+    pub ranges: bool,
 }
 
 /// A place in or around `start..=end`.
@@ -88,7 +99,7 @@ fn condition(rng: &mut Rng) -> Condition {
 
 /// What a user does who may write.
 fn write(rng: &mut Rng, user: usize, bounds: (u64, u64), run: u64) -> Op {
-    match rng.below(32) {
+    match rng.below(33) {
         0..=13 => {
             let to = match rng.below(4) {
                 0 => Goal::At(Pos::END),
@@ -104,12 +115,13 @@ fn write(rng: &mut Rng, user: usize, bounds: (u64, u64), run: u64) -> Op {
             Op::Truncate { user, edge, to: place(rng, bounds), condition: condition(rng) }
         }
         27..=29 => Op::Sync { user, finish: rng.one_in(4) },
+        30 => Op::Close { user },
         _ => Op::Burst { user, steps: 1 + rng.small(80) },
     }
 }
 
 /// What a user does who reads.
-fn read(rng: &mut Rng, user: usize, (start, end): (u64, u64)) -> Op {
+fn read(rng: &mut Rng, user: usize, (start, end): (u64, u64), ranges: bool) -> Op {
     match rng.below(32) {
         0..=15 => {
             let max = if rng.one_in(3) { u64::MAX } else { 1 + rng.small(5_000) };
@@ -119,15 +131,17 @@ fn read(rng: &mut Rng, user: usize, (start, end): (u64, u64)) -> Op {
             let (to, gives_back) = (place(rng, (start, end)), rng.one_in(3));
             Op::Seek { user, to, at_end: at_end(rng), gives_back }
         }
-        23..=29 => {
+        23..=29 if ranges || rng.one_in(6) => {
             let length = 1 + rng.small(2 * (end - start) + 100);
             let at = if rng.one_in(40) { i64::MAX as u64 - rng.small(9) } else { end };
             let near = start.saturating_sub(rng.small(4));
             let at = if at == end { near + rng.below(end - near + 3) } else { at };
             Op::Range { user, at, length }
         }
+        30 if ranges && rng.one_in(3) => Op::Scatter { user, places: rng.small(300) },
         30 => Op::Forget { user },
-        _ => Op::Close { user },
+        31 => Op::Close { user },
+        _ => Op::Read { user, max: u64::MAX },
     }
 }
 
@@ -162,10 +176,10 @@ pub fn choose(rng: &mut Rng, view: &View) -> Op {
     }
     let user = rng.below(view.users.len() as u64) as usize;
     let node = usize::from(rng.one_in(3));
-    let (reads, writes) = view.users[user];
+    let User { source: used, writes, ranges } = view.users[user];
     match rng.below(64) {
-        0..=38 if writes && !rng.one_in(3) => write(rng, user, view.sources[reads], view.run),
-        0..=38 => read(rng, user, view.sources[reads]),
+        0..=38 if writes && !rng.one_in(3) => write(rng, user, view.sources[used], view.run),
+        0..=38 => read(rng, user, view.sources[used], ranges),
         39..=52 => own(rng, source, view.sources[source]),
         53 if rng.one_in(2) => Op::Fail { user },
         54..=56 => Op::Call { node, length: rng.small(view.call_bytes) as usize },

@@ -144,7 +144,7 @@ impl World {
             latency,
             socket: *rng.pick(&SOCKET_BYTES),
             slow: if calm { 0 } else { rng.small(30_000) },
-            pace: 1 + rng.small(30_000),
+            pace: if rng.one_in(3) { 1 + rng.small(30_000) } else { rng.between(500, 40_000) },
             stores,
             published,
             connection: 0,

@@ -31,7 +31,12 @@ impl World {
                     ranges,
                     fingerprint,
                 };
-                self.open(node, source.min(self.stores.len() - 1), request)
+                let source = source.min(self.stores.len() - 1);
+                let users = self.slots.len();
+                self.open(node, source, request)?;
+                // What is asked for before the open frame has left goes with it.
+                let ranges = self.slots.len() > users && self.user(&self.slots[users]).ranges;
+                if ranges && self.rng.one_in(4) { self.scatter(users, 4) } else { Ok(()) }
             }
             Op::Call { node, length } => self.call(node, length),
             Op::Cancel { node } => {
@@ -63,6 +68,7 @@ impl World {
             | Op::Sync { user, .. }
             | Op::Burst { user, .. }
             | Op::Range { user, .. }
+            | Op::Scatter { user, .. }
             | Op::Forget { user }
             | Op::Fail { user } => {
                 let Key { opener, stream, .. } = self.slots[user].key;

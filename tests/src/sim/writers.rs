@@ -40,6 +40,7 @@ impl World {
             }
             Op::Burst { steps, .. } => self.burst(user, steps),
             Op::Range { at, length, .. } => self.range(user, at, length),
+            Op::Scatter { places, .. } => self.scatter(user, places),
             _ => {
                 let slot = &mut self.slots[user];
                 if let Some((ticket, _)) = slot.places.pop_last() {
@@ -146,6 +147,19 @@ impl World {
         Ok(())
     }
 
+    /// Asks for places all over the source.
+    pub(super) fn scatter(&mut self, user: usize, places: u64) -> Result<(), String> {
+        let store = &self.stores[self.slots[user].source];
+        let (start, length) = (store.start, store.elements.len());
+        for _ in 0..places {
+            let at = start + self.rng.below(length + 2);
+            let most = if self.rng.one_in(8) { length + 9 } else { 40 };
+            let wanted = 1 + self.rng.small(most);
+            self.range(user, at, wanted)?;
+        }
+        Ok(())
+    }
+
     fn range(&mut self, user: usize, at: u64, length: u64) -> Result<(), String> {
         let slot = &mut self.slots[user];
         let (link, stream) = (&mut self.nodes[slot.key.opener].link, slot.key.stream);
@@ -180,7 +194,7 @@ impl World {
 }
 
 /// Why places cannot be read, if they cannot.
-fn range_refusal(source: &Published, slot: &Slot) -> Option<Code> {
+pub(super) fn range_refusal(source: &Published, slot: &Slot) -> Option<Code> {
     if source.kind == Kind::Items {
         return Some(Code::WRONG_KIND);
     }

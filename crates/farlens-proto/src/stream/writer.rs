@@ -96,11 +96,10 @@ impl Writer {
     /// Whether one more step may begin. The streamer keeps all from the first on that is not
     /// settled, also runs without elements, which are settled from the start.
     pub(crate) fn may_begin(&self) -> bool {
-        let open = |(&step, progress): (&Step, &Progress)| {
-            progress.outcome().is_none().then_some(step)
-        };
+        let open =
+            |(&step, progress): (&Step, &Progress)| progress.outcome().is_none().then_some(step);
         let first = self.under_way.iter().find_map(open).unwrap_or(self.begun);
-        self.begun.0.saturating_sub(first.0) < MAX_STEPS as u64 - 1
+        self.begun.next().0.saturating_sub(first.0) < MAX_STEPS as u64
     }
 
     /// Whether a writer who can wait should go on.
