@@ -142,6 +142,14 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// Whether it is the last demand to make something durable.
+    #[must_use]
+    pub const fn is_finish(&self) -> bool {
+        matches!(self, Self::Sync { finish: true })
+    }
+}
+
 /// The answer to a [`DataRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the shell answers with one of these")]

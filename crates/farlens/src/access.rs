@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 /// The rights of the peers of one side.
 #[derive(Default)]
 pub(crate) struct Access {
-    /// Everybody with a key may read everything.
+    /// Everybody with a key may read everything, and nothing else.
     pub(crate) open: bool,
     clients: Clients,
     pub(crate) invites: Invites,
@@ -41,7 +41,8 @@ pub(crate) struct Rights {
 
 impl Rights {
     pub(crate) fn allow(&self, verb: Verb, path: &RemotePath) -> bool {
-        self.open || self.grants.iter().any(|grant| grant.allows(verb, path))
+        let open = self.open && verb == Verb::Read;
+        open || self.grants.iter().any(|grant| grant.allows(verb, path))
     }
 
     /// Whether `path` or something beneath it may be read, so that its name may be seen.

@@ -3,23 +3,41 @@
 //! Data is *positional*: it owns no cursor, so several streams can share one source and seeking
 //! costs it nothing. A source that can only go forward refuses other positions.
 
+pub(crate) mod channel;
+pub mod conformance;
+mod create;
 mod dir;
 mod encode;
+mod ended;
 mod entry;
 pub(crate) mod erased;
 mod file;
 mod fixed;
 mod items;
 mod iter;
+mod judge;
+mod live;
+mod log;
+mod log_file;
+mod log_lines;
+mod mem;
+mod news;
+mod replace;
 mod spool;
 mod storage;
+mod topic;
 
+pub use channel::{Channel, ChannelReader, Publisher, Unread, channel};
 pub use dir::Directory;
 pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
 pub use iter::{IterData, OpenIter};
+pub use log_file::{LogFile, OpenLog};
+pub use log_lines::{LogLines, OpenLines};
+pub use mem::MemData;
 pub use spool::{Spool, SpoolData, SpoolWriter};
+pub use topic::{Keep, Topic};
 
 use crate::{Error, Result};
 use bytes::Bytes;
@@ -90,8 +108,10 @@ pub struct Stored {
 /// inside fails that stream and nothing else.
 ///
 /// Data that can be written overrides [`StreamerData::write_at`] and what goes with it. It judges
-/// each change by [`Rules::judge_write`] or [`Rules::judge_truncate`] against its own state, under
-/// the lock that makes the change atomic, and then [`StreamerData::changed`] resolves.
+/// each change by [`DataState::judge_write`] or [`DataState::judge_truncate`], under the lock that
+/// makes the change atomic, and then [`StreamerData::changed`] resolves.
+///
+/// [`conformance::check`] holds a data type to all of this.
 pub trait StreamerData: Send + Sync + 'static {
     /// What the elements are.
     fn kind(&self) -> Kind;
@@ -181,7 +201,8 @@ pub trait StreamerData: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Resolves when the state differs from `seen`, at once if it does already.
+    /// Resolves when the state differs from `seen`, at once if it does already. Each time costs a
+    /// frame on each stream, so data that changes all the time gathers changes for a millisecond.
     fn changed(&self, seen: DataState) -> impl Future<Output = DataState> + Send {
         let _ = seen;
         std::future::pending()
@@ -196,6 +217,14 @@ fn fresh_version() -> Bytes {
 
 fn not_writable() -> Error {
     Error::new(Code::MODE_FORBIDS, "this data cannot be written")
+}
+
+fn wrong_kind() -> Error {
+    Error::new(Code::WRONG_KIND, "this data consists of bytes, not of entities")
+}
+
+fn bytes_to(end: u64) -> Bounds {
+    Bounds::up_to(Position::new(end).unwrap_or(Position::MAX))
 }
 
 /// The error of a request for a place that this source does not serve.

@@ -1,16 +1,15 @@
 //! What one side offers to its peers, and who may have it: every request goes through here.
 
-use crate::data::erased::ErasedData;
 use crate::{
     Error, RemotePath, Result, Verb,
     access::Access,
-    link::driver::to_wire,
-    publish::{Publications, nothing_at},
+    link::{driver::to_wire, shared::Source},
+    publish::{Found, Publications, nothing_at},
     tls::KeyId,
 };
-use farlens_proto::Accepted;
+use farlens_proto::{Accepted, Purpose};
 use farlens_wire::{
-    Code, Limits, ObjectId,
+    Code, Flags, Limits, Mode, ObjectId,
     frame::stream::{Open, Target},
     schema::SchemaDoc,
     typed,
@@ -44,22 +43,17 @@ impl Guest {
     }
 
     /// Opens what an open frame asks for.
-    pub(crate) async fn open(&self, open: &Open) -> Result<(Arc<dyn ErasedData>, Accepted)> {
-        let Target::Path(path) = &open.target else {
-            return Err(Error::new(Code::UNSUPPORTED, "only paths can be opened"));
-        };
-        let path = RemotePath::new(path)?;
-        self.check(Verb::Read, &path)?;
-        let (data, mode) = self.host.publications.open(&path).await?;
-        let state = to_wire(data.state().await?);
-        let schema = data.schema();
+    pub(crate) async fn open(&self, open: &Open) -> Result<(Source, Accepted)> {
+        let found = self.find(open).await?;
+        let state = to_wire(found.data.state().await?);
+        let schema = found.data.schema();
         check_type(open.fingerprint, schema.as_deref())?;
         let accepted = Accepted {
-            kind: data.kind(),
-            mode,
-            append_only: false,
-            reach: farlens_proto::Reach::default(),
-            live: data.is_live(),
+            kind: found.data.kind(),
+            mode: found.mode,
+            append_only: found.append_only,
+            reach: found.reach,
+            live: found.live,
             state,
             fingerprint: schema.as_ref().map(|schema| schema.fingerprint().0),
             schema: schema.map(|schema| {
@@ -68,7 +62,43 @@ impl Guest {
                 encoded
             }),
         };
-        Ok((data, accepted))
+        Ok((Source::new(found.data, found.sync_on_close, &accepted), accepted))
+    }
+
+    async fn find(&self, open: &Open) -> Result<Found> {
+        let Target::Path(path) = &open.target else {
+            return Err(Error::new(Code::UNSUPPORTED, "only paths can be opened"));
+        };
+        let path = RemotePath::new(path)?;
+        let wanted = Flags::from_bits(open.flags);
+        let granted = self.judge(&path, wanted, open.purpose)?;
+        let found = self.host.publications.open(&path, wanted, open.purpose).await?;
+        Ok(granted.limit(found))
+    }
+
+    /// Whether the peer may have what it wants there. What it may not see at all looks like what is
+    /// absent.
+    fn judge(&self, path: &RemotePath, wanted: Flags, purpose: Purpose) -> Result<Granted> {
+        let writes = wanted.has(Flags::WRITABLE);
+        if !writes && !wanted.has(Flags::READABLE) {
+            return Err(Error::new(Code::USAGE, "a stream is there to read, to write or for both"));
+        }
+        if !writes && matches!(purpose, Purpose::Replace { .. }) {
+            return Err(Error::new(Code::USAGE, "to replace something is to write it"));
+        }
+        let rights = self.host.access.rights(&self.key);
+        let may_read = rights.allow(Verb::Read, path);
+        if wanted.has(Flags::READABLE) && !may_read {
+            return Err(nothing_at(path));
+        }
+        let only_reads = !writes && purpose == Purpose::Use;
+        if only_reads || rights.allow(Verb::Write, path) {
+            return Ok(Granted { append_only: false });
+        }
+        if purpose == Purpose::Use && rights.allow(Verb::Append, path) {
+            return Ok(Granted { append_only: true });
+        }
+        Err(if may_read { read_only() } else { nothing_at(path) })
     }
 
     /// Runs a method of an object that this side exports.
@@ -100,17 +130,37 @@ impl Guest {
 
     async fn stat(&self, path: String) -> Result<Vec<u8>> {
         let path = RemotePath::new(&path)?;
-        self.check(Verb::Read, &path)?;
-        encode(&self.host.publications.stat(&path).await?)
-    }
-
-    /// What is forbidden looks like what is absent.
-    fn check(&self, verb: Verb, path: &RemotePath) -> Result<()> {
-        if self.host.access.rights(&self.key).allow(verb, path) {
-            return Ok(());
+        let rights = self.host.access.rights(&self.key);
+        if !rights.allow(Verb::Read, &path) {
+            return Err(nothing_at(&path));
         }
-        Err(nothing_at(path))
+        let stat = self.host.publications.stat(&path).await?;
+        // `Verb::Write` covers appending.
+        let writes = rights.allow(Verb::Append, &path);
+        let granted = if writes { Flags::READABLE | Flags::WRITABLE } else { Flags::READABLE };
+        encode(&stat.limited_to(granted))
     }
+}
+
+/// What the grants of a peer leave of what is published.
+struct Granted {
+    append_only: bool,
+}
+
+impl Granted {
+    fn limit(&self, mut found: Found) -> Found {
+        if self.append_only {
+            found.append_only = true;
+            let flags = found.mode.flags().without(Flags::CAN_MOVE_START);
+            found.mode = Mode::new(flags).unwrap_or(found.mode);
+        }
+        found
+    }
+}
+
+fn read_only() -> Error {
+    Error::new(Code::MODE_FORBIDS, "you may read this, not write it")
+        .with_hint("ask the server's owner for a grant to write, or for a ticket that has one")
 }
 
 /// Whether a reader that decodes one type can read what is published.
@@ -138,3 +188,6 @@ pub(crate) fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
         .map_err(|error| Error::new(Code::INTERNAL, format!("a message is unfit: {error}")))?;
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

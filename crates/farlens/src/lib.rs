@@ -4,7 +4,9 @@
 //! log) or of typed entities. The other end of a [`Link`] opens one and reads, seeks, follows its
 //! moving end or iterates it as if it were local: a [`ByteStream`] is `AsyncRead + AsyncSeek`, an
 //! [`EntityStream`] is a `futures::Stream`. [`Link::watch`] tells of changes of many at a time.
+//! Programs without `async` use the same verbs in [`blocking`].
 
+pub mod blocking;
 pub mod data;
 pub mod dirs;
 #[doc(hidden)]
@@ -36,12 +38,17 @@ mod url;
 pub use ::bytes;
 pub use address::Address;
 pub use client::{Client, ClientBuilder, connect};
-pub use data::{Directory, Entry, EntryKind, FileData, FixedData, IterData, Spool, StreamerData};
+pub use data::{
+    Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, Keep, LogFile, LogLines,
+    MemData, Publisher, Spool, StreamerData, Topic,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};
 
 pub use farlens_macros::Schema;
-pub use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind, LinkStats, Reach, Room, Rules};
+pub use farlens_proto::{
+    BatchBuilder, Chunk, Guard, ItemBatch, Kind, LinkStats, Reach, Room, Rules,
+};
 pub use farlens_wire::{
     AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer,
     Operation, OutOfRange, Pos, Position, schema, schema::Schema,

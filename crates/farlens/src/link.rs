@@ -251,10 +251,10 @@ impl Link {
         self.closed().await;
     }
 
-    /// Waits until nothing of the link is left, the last frame included.
-    pub(crate) async fn finished(&self) {
+    /// Waits until nothing of the link is left, the last frame included. Does not keep it.
+    pub(crate) fn finished(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut driven = self.0.driven.clone();
-        while driven.changed().await.is_ok() {}
+        async move { while driven.changed().await.is_ok() {} }
     }
 
     /// Closes the link with a reason, whatever moves.

@@ -1,120 +1,24 @@
 //! What a server publishes: streams and directories at paths.
 
+mod recipe;
+mod streamer;
+
+pub use streamer::Streamer;
+
 use crate::{
     Error, RemotePath, Result,
     data::{
-        Directory, Entry, EntryKind, FileData, FixedData, IterData, SpoolData, StreamerData,
-        erased::ErasedData,
+        Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines,
+        MemData, SpoolData, Topic, erased::ErasedData,
     },
 };
 use bytes::Bytes;
-use farlens_proto::Kind;
-use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer};
+use farlens_proto::{Purpose, Reach};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
+use streamer::{default_mode, limited};
 use tokio::sync::Semaphore;
-
-/// A lens to publish: data and what peers may do with it.
-///
-/// The mode is judged when the streamer is published, against itself and against the data.
-#[derive(Clone, Debug)]
-pub struct Streamer {
-    recipe: Recipe,
-    flags: Option<Flags>,
-}
-
-/// How the data of one stream comes to be.
-#[derive(Clone)]
-enum Recipe {
-    /// All streams share it.
-    Shared(Arc<dyn ErasedData>),
-    /// Each stream opens the file anew.
-    File(FileData),
-    /// One stream at a time takes it.
-    Iter(Arc<IterData>),
-}
-
-impl std::fmt::Debug for Recipe {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Shared(_) => f.write_str("Shared"),
-            Self::File(file) => file.fmt(f),
-            Self::Iter(_) => f.write_str("Iter"),
-        }
-    }
-}
-
-/// Flags that a streamer has unless it is told otherwise, where its data can honour them.
-const DEFAULT_FLAGS: Flags = Flags::from_bits(
-    Flags::READABLE.bits()
-        | Flags::SEEK.bits()
-        | Flags::START_BOUNDED.bits()
-        | Flags::END_BOUNDED.bits()
-        | Flags::END_CAN_INC.bits(),
-);
-
-impl Streamer {
-    /// A lens on data of any kind, shared by all streams, with everything that reading can use.
-    pub fn new(data: impl StreamerData) -> Self {
-        Self { recipe: Recipe::Shared(Arc::new(data)), flags: None }
-    }
-
-    /// The same with exactly these flags. [`crate::ServerBuilder::bind`] fails if the data cannot
-    /// honour them or they contradict themselves.
-    #[must_use]
-    pub const fn flags(mut self, flags: Flags) -> Self {
-        self.flags = Some(flags);
-        self
-    }
-
-    /// The mode that streams of this lens have.
-    ///
-    /// # Errors
-    /// `USAGE` when the flags contradict themselves or the data.
-    pub fn mode(&self) -> Result<Mode> {
-        let offer = match &self.recipe {
-            Recipe::Shared(data) => data.offers(),
-            Recipe::File(file) => file.offers(),
-            Recipe::Iter(iter) => iter.offers(),
-        };
-        mode_for(offer, self.flags)
-    }
-
-    /// Opens the data for one stream. May block.
-    pub(crate) fn open(&self) -> Result<Arc<dyn ErasedData>> {
-        Ok(match &self.recipe {
-            Recipe::Shared(data) => Arc::clone(data),
-            Recipe::File(file) => Arc::new(file.open()?),
-            Recipe::Iter(iter) => Arc::new(iter.open()?),
-        })
-    }
-
-    /// What it is, without taking what only one stream can have. May block.
-    async fn stat(&self, name: &str) -> Result<Stat> {
-        let flags = self.mode()?.flags();
-        if let Recipe::Iter(iter) = &self.recipe {
-            let schema = iter.schema().map(|schema| schema.to_string());
-            let entry = Entry::new(name, EntryKind::Items, None);
-            return Ok(Stat { entry, flags: flags.bits(), bounds: Bounds::open_end(), schema });
-        }
-        let recipe = self.clone();
-        let data = blocking(move || recipe.open()).await?;
-        let bounds = data.state().await?.bounds;
-        let kind = match data.kind() {
-            Kind::Bytes => EntryKind::Bytes,
-            Kind::Items => EntryKind::Items,
-        };
-        let schema = data.schema().map(|schema| schema.to_string());
-        let entry = Entry::new(name, kind, bounds.len());
-        Ok(Stat { entry, flags: flags.bits(), bounds, schema })
-    }
-}
-
-fn mode_for(offer: ModeOffer, flags: Option<Flags>) -> Result<Mode> {
-    let possible = Flags::from_bits(offer.possible.bits() & DEFAULT_FLAGS.bits());
-    let flags = flags.unwrap_or(offer.required | possible);
-    offer.mode(flags).map_err(|error| Error::new(Code::USAGE, format!("a mode is wrong: {error}")))
-}
 
 /// Something that can stand at a path.
 #[derive(Clone, Debug)]
@@ -130,8 +34,8 @@ impl Publication {
     /// Whether what is published is there now. May block.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
-            Self::Stream(Streamer { recipe: Recipe::File(file), .. }) => file.check(),
-            Self::Stream(_) | Self::Directory(_) => Ok(()),
+            Self::Stream(streamer) => streamer.check(),
+            Self::Directory(_) => Ok(()),
         }
     }
 }
@@ -144,13 +48,25 @@ impl From<Streamer> for Publication {
 
 impl From<FileData> for Publication {
     fn from(file: FileData) -> Self {
-        Self::Stream(Streamer { recipe: Recipe::File(file), flags: None })
+        Self::Stream(file.into())
     }
 }
 
 impl From<IterData> for Publication {
     fn from(iter: IterData) -> Self {
-        Self::Stream(Streamer { recipe: Recipe::Iter(Arc::new(iter)), flags: None })
+        Self::Stream(iter.into())
+    }
+}
+
+impl From<LogFile> for Publication {
+    fn from(log: LogFile) -> Self {
+        Self::Stream(Streamer::from_recipe(log))
+    }
+}
+
+impl From<LogLines> for Publication {
+    fn from(lines: LogLines) -> Self {
+        Self::Stream(Streamer::from_recipe(lines))
     }
 }
 
@@ -160,9 +76,28 @@ impl From<FixedData> for Publication {
     }
 }
 
+impl From<MemData> for Publication {
+    /// Peers may write it, as far as their grants go.
+    fn from(data: MemData) -> Self {
+        Self::Stream(Streamer::new(data).writable())
+    }
+}
+
 impl From<SpoolData> for Publication {
     fn from(data: SpoolData) -> Self {
         Self::Stream(Streamer::new(data))
+    }
+}
+
+impl<T: Element + 'static> From<Topic<T>> for Publication {
+    fn from(topic: Topic<T>) -> Self {
+        Self::Stream(Streamer::new(topic))
+    }
+}
+
+impl<T> From<Channel<T>> for Publication {
+    fn from(channel: Channel<T>) -> Self {
+        Self::Stream(Streamer::from_recipe(channel.outlet))
     }
 }
 
@@ -208,6 +143,36 @@ impl Stat {
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
         Mode::try_from(self.flags).ok()
+    }
+
+    /// The same for a peer that has only these of `READABLE` and `WRITABLE`.
+    pub(crate) fn limited_to(mut self, granted: Flags) -> Self {
+        let mode = self.mode().and_then(|mode| mode.limited_to(granted));
+        self.flags = mode.map_or(Flags::NONE, Mode::flags).bits();
+        self
+    }
+}
+
+/// What was opened for a stream, and what its peer may do with it.
+pub(crate) struct Found {
+    pub(crate) data: Arc<dyn ErasedData>,
+    pub(crate) mode: Mode,
+    /// Whether elements that exist may not be changed.
+    pub(crate) append_only: bool,
+    /// How far the end may be moved.
+    pub(crate) reach: Reach,
+    /// Whether elements may be left out for a peer that wants only the latest.
+    pub(crate) live: bool,
+    /// Whether what was written is durable before a close of it has succeeded.
+    pub(crate) sync_on_close: bool,
+}
+
+impl Found {
+    /// Data that a peer may change as its mode says.
+    fn new(data: Arc<dyn ErasedData>, mode: Mode) -> Self {
+        let live = data.is_live();
+        let reach = Reach::default();
+        Self { data, mode, append_only: false, reach, live, sync_on_close: true }
     }
 }
 
@@ -276,35 +241,34 @@ impl Publications {
         self.0.keys().any(|at| at != path && at.is_within(path))
     }
 
-    /// Opens the data at a path, with the mode that streams on it have.
-    pub(crate) async fn open(&self, path: &RemotePath) -> Result<(Arc<dyn ErasedData>, Mode)> {
-        match self.find(path)? {
+    /// Opens the data at a path for a peer that may have these of `READABLE` and `WRITABLE`.
+    pub(crate) async fn open(
+        &self,
+        path: &RemotePath,
+        wanted: Flags,
+        purpose: Purpose,
+    ) -> Result<Found> {
+        let found = match self.find(path)? {
             Place::Stream(streamer) => {
-                let (mode, streamer) = (streamer.mode()?, streamer.clone());
-                let data = blocking(move || streamer.open()).await;
-                Ok((data.map_err(|error| name_path(error, path))?, mode))
+                let streamer = streamer.clone();
+                blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Directory(directory, rest) => {
                 let directory = Arc::clone(directory);
-                let data: Arc<dyn ErasedData> = blocking(move || {
-                    let components: Vec<_> = rest.components().collect();
-                    Ok(Arc::new(directory.open(&components)?) as Arc<dyn ErasedData>)
-                })
-                .await
-                .map_err(|error| name_path(error, path))?;
-                let mode = mode_for(data.offers(), None)?;
-                Ok((data, mode))
+                blocking(move || open_file(&directory, &rest, wanted, purpose)).await
             }
             Place::Way => Err(nothing_at(path)),
-        }
+        };
+        found.map_err(|error| name_path(error, path))
     }
 
     pub(crate) async fn stat(&self, path: &RemotePath) -> Result<Stat> {
         let name = path.file_name().unwrap_or_default();
-        let way = || file_stat(Entry::new(name, EntryKind::Directory, None));
+        let way = || file_stat(Entry::new(name, EntryKind::Directory, None), None);
         let found = match self.find(path)? {
             Place::Stream(streamer) => streamer.stat(name).await,
             Place::Directory(directory, rest) => {
+                let mode = default_mode(directory.offers(), directory.is_writable()).ok();
                 let directory = Arc::clone(directory);
                 let entry = blocking(move || {
                     let components: Vec<_> = rest.components().collect();
@@ -312,7 +276,9 @@ impl Publications {
                 });
                 match entry.await {
                     Err(_) if self.is_way(path) => Ok(way()),
-                    entry => entry.map(|entry| file_stat(Entry { name: name.into(), ..entry })),
+                    entry => {
+                        entry.map(|entry| file_stat(Entry { name: name.into(), ..entry }, mode))
+                    }
                 }
             }
             Place::Way => Ok(way()),
@@ -395,11 +361,30 @@ fn single(entry: Entry) -> Listing {
     Listing { entries: vec![entry], next: None }
 }
 
-fn file_stat(entry: Entry) -> Stat {
-    let flags = match entry.kind {
-        EntryKind::Directory => Flags::NONE,
-        _ => Mode::READ_FILE.flags(),
+/// Opens a file of a directory.
+fn open_file(
+    directory: &Directory,
+    rest: &RemotePath,
+    wanted: Flags,
+    purpose: Purpose,
+) -> Result<Found> {
+    let writable = directory.is_writable();
+    let mode = limited(default_mode(directory.offers(), writable)?, wanted)?;
+    let components: Vec<_> = rest.components().collect();
+    let data: Arc<dyn ErasedData> = match purpose {
+        _ if writable => {
+            Arc::new(directory.open_live(&components, mode.has(Flags::WRITABLE), purpose)?)
+        }
+        Purpose::Replace { .. } => return Err(streamer::not_writable()),
+        _ => Arc::new(directory.open(&components)?),
     };
+    Ok(Found { reach: directory.file_reach(), ..Found::new(data, mode) })
+}
+
+/// What is known of a file or directory; streams on a file have this mode.
+fn file_stat(entry: Entry, mode: Option<Mode>) -> Stat {
+    let mode = mode.filter(|_| entry.kind != EntryKind::Directory);
+    let flags = mode.map_or(Flags::NONE, Mode::flags);
     let end = entry.len.and_then(farlens_wire::Position::new);
     let bounds = end.map_or(Bounds::default(), Bounds::up_to);
     Stat { entry, flags: flags.bits(), bounds, schema: None }

@@ -239,9 +239,22 @@ impl Server {
     /// # Errors
     /// `BAD_ADDRESS` for a path that breaks a rule, `OVERLOADED` when too many invites are open.
     pub fn invite(&self, path: &str) -> Result<Ticket> {
+        self.invite_to(path, &[Verb::Read])
+    }
+
+    /// The same with other rights: `[Verb::Read, Verb::Write]` to write there, too, or
+    /// `[Verb::Append]` to add at the ends of what is there and read nothing.
+    ///
+    /// # Errors
+    /// As [`Server::invite`]; `USAGE` without a verb.
+    pub fn invite_to(&self, path: &str, verbs: &[Verb]) -> Result<Ticket> {
         let path = RemotePath::new(path)?;
         let pattern = Pattern::beneath(&path);
-        let grants = vec![Grant { verb: Verb::Read, pattern }];
+        let grant = |verb: &Verb| Grant { verb: *verb, pattern: pattern.clone() };
+        let grants: Vec<_> = verbs.iter().map(grant).collect();
+        if grants.is_empty() {
+            return Err(Error::new(Code::USAGE, "an invite without a verb allows nothing"));
+        }
         let invites = &self.core.host.access.invites;
         let invite = invites.create(grants, NonZeroU32::MIN, INVITE_TTL, SystemTime::now())?;
         Ok(self.ticket(path)?.with_invite(invite))

@@ -1,8 +1,8 @@
 //! The main job over real TLS on loopback: files that seek, sequences that iterate, many watched.
 
 use farlens::{
-    AtEnd, Change, Client, Code, Directory, Entity, FileData, FixedData, Identity, IterData, Link,
-    OpenOptions, Pos, Position, Server, ServerBuilder, Spool,
+    AtEnd, Change, Client, Code, Directory, Entity, FileData, FixedData, Flags, Identity, IterData,
+    Link, MemData, OpenOptions, Pos, Position, Server, ServerBuilder, Spool, Verb,
 };
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -241,4 +241,22 @@ async fn a_long_listing_comes_whole() {
     let (_server, link) = start(builder).await;
     let entries = link.list("/").await.unwrap();
     assert_eq!(entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_ticket_carries_the_rights_that_its_server_gave_it() {
+    let builder = Server::builder().publish("/mem", MemData::new(*b"abc"));
+    let (server, reader) = start(builder).await;
+    let verbs = [Verb::Read, Verb::Write];
+    let ticket = server.invite_to("/mem", &verbs).unwrap().to_string();
+    let client = Client::builder().identity(Identity::generate().unwrap());
+    let writer = client.connect(&ticket).await.unwrap();
+    for (link, writable) in [(reader, false), (writer, true)] {
+        let mode = link.stat("/mem").await.unwrap().mode().unwrap();
+        assert_eq!(mode.has(Flags::WRITABLE), writable);
+        let mut content = Vec::new();
+        link.open("/mem").await.unwrap().read_to_end(&mut content).await.unwrap();
+        assert_eq!(content, b"abc");
+    }
+    assert_eq!(server.invite_to("/mem", &[]).unwrap_err().code(), Code::USAGE);
 }

@@ -1,13 +1,16 @@
-//! A directory whose regular files may be read, and nothing outside it.
+//! A directory whose regular files may be read or written, and nothing outside it.
 //!
 //! The kernel keeps each lookup beneath the root and refuses symbolic links on the way. Whatever
 //! may not be shown looks the same as what is not there.
 
+mod change;
+
 use super::entry::{Entry, EntryKind};
-use super::file::{OPEN_FLAGS, OpenFile};
-use super::storage::exhausted;
+use super::file::{self, OPEN_FLAGS, OpenFile};
+use super::{live, storage::exhausted};
 use crate::{Error, Result};
-use farlens_wire::Code;
+use farlens_proto::Reach;
+use farlens_wire::{Code, ModeOffer};
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
     io::Errno,
@@ -24,7 +27,7 @@ const LOOKUP_TRIES: usize = 16;
 const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
-/// A published directory, for reading.
+/// A published directory.
 ///
 /// It holds the directory itself, so renaming or replacing the directory's name changes nothing.
 /// Shown are regular files and directories whose names are UTF-8 and do not start with a dot; what
@@ -33,6 +36,8 @@ const BENEATH: ResolveFlags =
 #[derive(Debug)]
 pub struct Directory {
     root: OwnedFd,
+    writable: bool,
+    reach: Reach,
 }
 
 impl Directory {
@@ -45,11 +50,40 @@ impl Directory {
     pub fn read_only(root: impl AsRef<Path>) -> Result<Self> {
         let flags = OPEN_FLAGS.union(OFlags::DIRECTORY);
         rustix::io::retry_on_intr(|| rustix::fs::open(root.as_ref(), flags, Mode::empty()))
-            .map(|root| Self { root })
+            .map(|root| Self { root, writable: false, reach: Reach::default() })
             .map_err(root_failed)
     }
 
-    /// Opens the regular file that lies at `components` below the root.
+    /// Whether files may be written, as far as the grants of a peer go: those that are there are
+    /// changed in place or replaced, and new ones are created beside them. Off by default.
+    /// Directories are not made, and nothing is removed.
+    #[must_use]
+    pub const fn writable(mut self, writable: bool) -> Self {
+        self.writable = writable;
+        self
+    }
+
+    /// How long peers may make each file. Default: that of [`Reach`].
+    #[must_use]
+    pub const fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    pub(crate) const fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    pub(crate) const fn file_reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// What a mode over a file in it must and may contain.
+    pub(crate) fn offers(&self) -> ModeOffer {
+        if self.writable { live::offers(false) } else { file::offers(false) }
+    }
+
+    /// Opens the regular file that lies at `components` below the root, for reading.
     ///
     /// # Errors
     /// `NOT_FOUND` for everything that is not shown, `OVERLOADED` when no file can be opened any
@@ -93,15 +127,18 @@ impl Directory {
     }
 
     fn lookup(&self, components: &[&str], flags: OFlags) -> Result<OwnedFd> {
+        self.try_lookup(components, flags).map_err(lookup_failed)
+    }
+
+    fn try_lookup(&self, components: &[&str], flags: OFlags) -> Result<OwnedFd, Errno> {
         if !components.iter().all(|name| is_shown(name)) {
-            return Err(not_found());
+            return Err(Errno::NOENT);
         }
         match self.lookup_at_once(components, flags) {
             // A sandbox may refuse the call although the kernel knows it.
             Err(Errno::NOSYS | Errno::PERM) => self.lookup_stepwise(components, flags),
             outcome => outcome,
         }
-        .map_err(lookup_failed)
     }
 
     fn lookup_at_once(&self, components: &[&str], flags: OFlags) -> Result<OwnedFd, Errno> {

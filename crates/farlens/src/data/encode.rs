@@ -9,3 +9,10 @@ pub(super) fn encode_element<T: Element>(value: &T, index: u64, out: &mut Vec<u8
         Error::new(Code::USAGE, format!("element {index} cannot be encoded: {error}"))
     })
 }
+
+/// Appends the encoding of a value that has no index yet.
+pub(super) fn encode_value<T: Element>(value: &T, out: &mut Vec<u8>) -> Result<()> {
+    value
+        .encode(out)
+        .map_err(|error| Error::new(Code::USAGE, format!("the value cannot be encoded: {error}")))
+}

@@ -6,6 +6,7 @@ use farlens_proto::{Chunk, Kind, Rules};
 use farlens_wire::{Edge, ModeOffer, Pos, Position, schema::SchemaDoc};
 use futures::future::BoxFuture;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A source of any type.
 pub(crate) trait ErasedData: Send + Sync + 'static {
@@ -95,5 +96,81 @@ impl<D: StreamerData> ErasedData for D {
 
     fn changed(&self, seen: DataState) -> BoxFuture<'_, DataState> {
         Box::pin(StreamerData::changed(self, seen))
+    }
+}
+
+/// A source with a permit that is given back when the source is dropped.
+pub(crate) struct Held {
+    data: Arc<dyn ErasedData>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Held {
+    pub(crate) const fn new(data: Arc<dyn ErasedData>, permit: OwnedSemaphorePermit) -> Self {
+        Self { data, _permit: permit }
+    }
+}
+
+impl ErasedData for Held {
+    fn kind(&self) -> Kind {
+        self.data.kind()
+    }
+
+    fn offers(&self) -> ModeOffer {
+        self.data.offers()
+    }
+
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        self.data.schema()
+    }
+
+    fn state(&self) -> BoxFuture<'_, Result<DataState>> {
+        self.data.state()
+    }
+
+    fn read_at(&self, at: Position, budget: ReadBudget) -> BoxFuture<'_, Result<Fetched>> {
+        self.data.read_at(at, budget)
+    }
+
+    fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
+        self.data.read_now(at, budget)
+    }
+
+    fn state_now(&self) -> Option<Result<DataState>> {
+        self.data.state_now()
+    }
+
+    fn is_live(&self) -> bool {
+        self.data.is_live()
+    }
+
+    fn write_at<'a>(
+        &'a self,
+        to: Pos,
+        chunk: Chunk,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Stored>> {
+        self.data.write_at(to, chunk, rules)
+    }
+
+    fn write_now(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Option<Result<Stored>> {
+        self.data.write_now(to, chunk, rules)
+    }
+
+    fn truncate<'a>(
+        &'a self,
+        edge: Edge,
+        to: Pos,
+        rules: &'a Rules,
+    ) -> BoxFuture<'a, Result<Position>> {
+        self.data.truncate(edge, to, rules)
+    }
+
+    fn sync(&self, finish: bool) -> BoxFuture<'_, Result<()>> {
+        self.data.sync(finish)
+    }
+
+    fn changed(&self, seen: DataState) -> BoxFuture<'_, DataState> {
+        self.data.changed(seen)
     }
 }

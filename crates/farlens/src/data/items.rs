@@ -80,7 +80,7 @@ pub(super) fn run_within(
 }
 
 /// The offset behind the entity that starts at `offset`, if all of it is there.
-fn item_end(encoded: &[u8], offset: usize) -> Option<usize> {
+pub(super) fn item_end(encoded: &[u8], offset: usize) -> Option<usize> {
     let (length, prefix) = varint::peek(encoded.get(offset..)?).ok()?;
     let end = offset.checked_add(prefix)?.checked_add(usize::try_from(length).ok()?)?;
     (end <= encoded.len()).then_some(end)

@@ -9,13 +9,14 @@
 
 mod log;
 
+use super::ended::Ended;
 use super::storage::{self, BLOCKING_READ_BYTES};
 use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version};
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{Chunk, Kind};
 use farlens_wire::{Code, Flags, ModeOffer, Position};
-use log::{Ended, Found, Log, OnDisk};
+use log::{Found, Log, OnDisk};
 use parking_lot::Mutex;
 use std::{
     fs::File,
@@ -118,7 +119,7 @@ impl SpoolWriter {
     /// Ends the sequence with a failure of another kind, such as `GOING_AWAY` when the producer is
     /// told to stop: readers get its code and text after the last element.
     pub fn fail_with(self, error: &Error) {
-        self.end(Ended::Failed(error.code(), error.message().to_owned()));
+        self.end(Ended::failed(error));
     }
 
     /// The first end stays.
@@ -177,7 +178,7 @@ impl SpoolData {
         DataState {
             bounds: log.bounds(),
             version: self.shared.version.clone(),
-            ended: matches!(log.ended, Some(Ended::Finished)),
+            ended: log.ended.as_ref().is_some_and(Ended::is_finished),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The few calls that sources make on files, behind a trait so that tests can make them fail.
 //!
 //! Two ways to read: [`read_cached`] answers from memory and never waits for a device;
-//! [`read_blocking`] waits and belongs on the blocking pool.
+//! [`read_blocking`] waits and belongs on the blocking pool. So does all that changes a file.
 
 use crate::{Error, Result};
 use bytes::Bytes;
@@ -39,6 +39,18 @@ pub(super) trait Storage: Send + Sync + 'static {
 
     /// What the file is at this moment.
     fn stat(&self) -> io::Result<FileStat>;
+
+    /// Writes some of `bytes`; gives how many.
+    fn write(&self, bytes: &[u8], at: u64) -> io::Result<usize>;
+
+    /// Cuts the file, or lengthens it with zeros.
+    fn set_len(&self, length: u64) -> io::Result<()>;
+
+    /// Returns once the content survives a loss of power.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// The same for the content, the permissions and, of a directory, the names.
+    fn sync_all(&self) -> io::Result<()>;
 }
 
 impl Storage for File {
@@ -59,6 +71,22 @@ impl Storage for File {
             size: meta.size(),
             modified: (meta.mtime(), meta.mtime_nsec()),
         })
+    }
+
+    fn write(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
+        Ok(rustix::io::pwrite(self, bytes, at)?)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        Self::set_len(self, length)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Self::sync_data(self)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        Self::sync_all(self)
     }
 }
 
@@ -109,6 +137,24 @@ pub(super) async fn read_exactly(file: &Arc<dyn Storage>, at: u64, length: usize
     .await
 }
 
+/// Writes all of `bytes`, or as many as the storage takes; gives how many. Blocks.
+///
+/// # Errors
+/// `STORAGE_FULL` or `STORAGE_IO` when it takes none.
+pub(super) fn write_most(file: &dyn Storage, bytes: &[u8], at: u64) -> Result<usize> {
+    let mut stored = 0;
+    while let Some(rest) = bytes.get(stored..).filter(|rest| !rest.is_empty()) {
+        match retry(|| file.write(rest, at + stored as u64)) {
+            Ok(count) if count > 0 => stored += count,
+            // What was stored is told first. The rest is handed in again, and fails by itself.
+            _ if stored > 0 => break,
+            Ok(_) => return Err(io_failed(io::ErrorKind::WriteZero.into())),
+            Err(error) => return Err(io_failed(error)),
+        }
+    }
+    Ok(stored)
+}
+
 /// What the file is at this moment, asked on the blocking pool since a remote file system may wait.
 pub(super) async fn stat(file: &Arc<dyn Storage>) -> Result<FileStat> {
     let file = Arc::clone(file);
@@ -129,7 +175,14 @@ pub(super) async fn on_pool<T: Send + 'static>(
 
 /// The error of a failed call on storage.
 pub(super) fn io_failed(error: io::Error) -> Error {
-    Error::new(Code::STORAGE_IO, "reading or writing the storage failed").with_source(error)
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let (code, message) = match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            (Code::STORAGE_FULL, "the storage has no room left")
+        }
+        _ => (Code::STORAGE_IO, "reading or writing the storage failed"),
+    };
+    Error::new(code, message).with_source(error)
 }
 
 /// The error that says that opening failed for want of resources, whatever was asked for.
@@ -160,109 +213,7 @@ fn cannot_tell(error: &io::Error) -> bool {
 
 /// A file whose calls follow a script.
 #[cfg(test)]
-pub(super) mod double {
-    use super::*;
-    use parking_lot::Mutex;
-
-    /// Content in memory. Each queued error fails one call of its kind, first in, first out.
-    #[derive(Default)]
-    pub(in crate::data) struct Double {
-        pub(in crate::data) content: Mutex<Vec<u8>>,
-        pub(in crate::data) cached_errors: Mutex<Vec<io::ErrorKind>>,
-        pub(in crate::data) read_errors: Mutex<Vec<io::ErrorKind>>,
-        /// Bytes that one read gives at most; zero stands for any number.
-        pub(in crate::data) short: usize,
-    }
-
-    fn next_error(queue: &Mutex<Vec<io::ErrorKind>>) -> io::Result<()> {
-        let mut queue = queue.lock();
-        if queue.is_empty() { Ok(()) } else { Err(queue.remove(0).into()) }
-    }
-
-    impl Double {
-        fn rest(&self, at: u64, length: usize) -> Vec<u8> {
-            let cap = if self.short == 0 { length } else { self.short.min(length) };
-            let content = self.content.lock();
-            let start = usize::try_from(at).expect("small").min(content.len());
-            content[start..].iter().copied().take(cap).collect()
-        }
-    }
-
-    impl Storage for Double {
-        fn read_cached(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-            next_error(&self.cached_errors)?;
-            let rest = self.rest(at, buffer.len());
-            buffer[..rest.len()].copy_from_slice(&rest);
-            Ok(rest.len())
-        }
-
-        fn read(&self, buffer: &mut Vec<u8>, at: u64) -> io::Result<usize> {
-            next_error(&self.read_errors)?;
-            let rest = self.rest(at, buffer.capacity() - buffer.len());
-            buffer.extend_from_slice(&rest);
-            Ok(rest.len())
-        }
-
-        fn stat(&self) -> io::Result<FileStat> {
-            let size = self.content.lock().len() as u64;
-            Ok(FileStat { device: 1, inode: 2, size, modified: (3, 4) })
-        }
-    }
-}
+pub(super) mod double;
 
 #[cfg(test)]
-mod tests {
-    use super::{double::Double, *};
-    use parking_lot::Mutex;
-    use std::io::ErrorKind::{Interrupted, InvalidData, Unsupported, WouldBlock};
-
-    fn double(cached: &[io::ErrorKind], read: &[io::ErrorKind]) -> Double {
-        Double {
-            content: Mutex::new((0..=255).collect()),
-            cached_errors: Mutex::new(cached.to_vec()),
-            read_errors: Mutex::new(read.to_vec()),
-            short: 0,
-        }
-    }
-
-    #[test]
-    fn what_the_cache_does_not_hold_is_left_to_the_pool() {
-        for error in [WouldBlock, Unsupported] {
-            assert!(read_cached(&double(&[error], &[]), 0, 10).is_none());
-        }
-        assert!(read_cached(&double(&[], &[]), 256, 10).is_none(), "the end");
-    }
-
-    #[tokio::test]
-    async fn d11_interruptions_are_retried_and_failures_reported() {
-        let file = double(&[Interrupted, Interrupted], &[Interrupted, InvalidData]);
-        let cached = read_cached(&file, 250, 99).expect("in memory").expect("no failure");
-        assert_eq!(cached, Vec::from_iter(250..=255));
-        let file: Arc<dyn Storage> = Arc::new(file);
-        let error = read_blocking(&file, 0, 10).await.expect_err("the second try fails");
-        assert_eq!(error.code(), Code::STORAGE_IO);
-        let failed = double(&[InvalidData], &[]);
-        let error = read_cached(&failed, 0, 1).expect("known").expect_err("a failure");
-        assert_eq!(error.code(), Code::STORAGE_IO);
-    }
-
-    #[tokio::test]
-    async fn d11_short_reads_are_joined_where_all_is_needed() {
-        let file: Arc<dyn Storage> = Arc::new(Double { short: 7, ..double(&[], &[Interrupted]) });
-        let bytes = read_exactly(&file, 1, 100).await.expect("all there");
-        assert_eq!(bytes, Vec::from_iter(1..=100));
-        let error = read_exactly(&file, 200, 100).await.expect_err("56 bytes are there");
-        assert_eq!(error.code(), Code::STORAGE_IO);
-    }
-
-    #[test]
-    fn a_real_file_in_the_cache_is_read_at_once() {
-        use std::io::Write;
-        let mut file = tempfile::tempfile().expect("temp dir");
-        file.write_all(&[5; 100_000]).expect("space");
-        if let Some(bytes) = read_cached(&file, 10, usize::MAX) {
-            assert_eq!(bytes.expect("readable"), vec![5; CACHED_READ_BYTES]);
-        }
-        assert_eq!(Storage::stat(&file).expect("open").size, 100_000);
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 
 use super::{
     driver::{panicked, to_fault, to_wire},
-    shared::{Shared, Source, Work},
+    shared::{Shared, Work},
 };
 use crate::{data::DataState, data::erased::ErasedData, host::Guest};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
@@ -70,24 +70,23 @@ async fn admit(shared: &Shared, guest: &Guest, invite: Option<Vec<u8>>) {
 
 async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open: &Open) {
     let found = AssertUnwindSafe(guest.open(open)).catch_unwind().await;
-    let (data, accepted) = match found {
+    let (source, accepted) = match found {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
             return shared.with(|state| state.proto.refuse(stream, to_fault(&error)));
         }
         Err(_) => return shared.with(|state| state.proto.refuse(stream, panicked())),
     };
-    let moving = accepted.mode.can_change_bounds() && !accepted.state.ended;
+    let (data, moving) = (Arc::clone(&source.data), source.moving);
     let seen = DataState {
         bounds: accepted.state.bounds,
         version: accepted.state.version.clone().into(),
         ended: accepted.state.ended,
     };
-    let source = Arc::clone(&data);
     let wanted = shared.with(|state| {
         let wanted = state.proto.accept(stream, accepted);
         if wanted {
-            state.add_source(stream, Source::new(source, moving));
+            state.add_source(stream, source);
         }
         wanted
     });

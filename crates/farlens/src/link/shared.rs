@@ -4,7 +4,7 @@
 //! wakers out and calls them after the lock is gone.
 
 use crate::data::erased::ErasedData;
-use farlens_proto::{self as proto, DataRequest, Event, Fault, RangeTicket, Time};
+use farlens_proto::{self as proto, Accepted, DataRequest, Event, Fault, Flags, RangeTicket, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
@@ -120,18 +120,25 @@ impl Watcher {
     }
 }
 
-/// The data of a stream that the peer opened. Dropping it ends what works on it.
+/// The data of a stream that the peer opened. Dropping it ends what reads from it; a change that is
+/// under way is made to its end.
 pub(crate) struct Source {
     pub(crate) data: Arc<dyn ErasedData>,
     /// Whether the peer is to hear of changes, also before the task that waits for them runs.
-    moving: bool,
+    pub(crate) moving: bool,
+    /// Whether what was written is durable before a close of it has succeeded.
+    sync_on_close: bool,
     read: Option<AbortHandle>,
     changes: Option<AbortHandle>,
 }
 
 impl Source {
-    pub(crate) fn new(data: Arc<dyn ErasedData>, moving: bool) -> Self {
-        Self { data, moving, read: None, changes: None }
+    pub(crate) fn new(data: Arc<dyn ErasedData>, sync_on_close: bool, accepted: &Accepted) -> Self {
+        let offer = data.offers();
+        let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
+        let moves = accepted.mode.can_change_bounds() || can_be_written;
+        let moving = moves && !accepted.state.ended;
+        Self { data, moving, sync_on_close, read: None, changes: None }
     }
 }
 
@@ -432,6 +439,10 @@ impl State {
         while out.len() < REQUESTS_PER_ROUND {
             let Some(request) = self.proto.poll_request() else { return };
             match self.sources.get(&request.stream) {
+                Some(source) if !source.sync_on_close && request.ask.is_finish() => {
+                    let (stream, serial) = (request.stream, request.serial);
+                    self.proto.handle_reply(stream, serial, proto::Reply::Synced);
+                }
                 Some(source) => out.push((request, Arc::clone(&source.data))),
                 None => {
                     let fault = Fault::new(farlens_wire::Code::INTERNAL, "the source is gone");

@@ -1,4 +1,8 @@
+mod polled;
+
+use super::store::take_within;
 use super::*;
+use farlens_proto::{BatchBuilder, Chunk};
 use std::{
     sync::{
         atomic::{AtomicUsize, Ordering},

@@ -1,6 +1,8 @@
 //! The index of a spool: which elements lie in which block, and where the block is.
 
+use crate::data::ended::Ended;
 use crate::data::items::{SparseIndex, run_within};
+use crate::data::log::without_slack;
 use crate::data::{Fetched, ReadBudget, out_of_range};
 use crate::{Error, Result};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -9,13 +11,6 @@ use farlens_wire::{Bounds, Code, Position, varint};
 
 /// Bytes after which the tail becomes a block. A block is longer only by its last entity.
 const BLOCK_BYTES: usize = 64 * 1024;
-
-/// How a sequence ended.
-#[derive(Clone, Debug)]
-pub(super) enum Ended {
-    Finished,
-    Failed(Code, String),
-}
 
 /// A run of bytes in the file.
 #[derive(Clone, Copy, Debug)]
@@ -117,11 +112,8 @@ impl Log {
             return Found::Answer(Err(out_of_range(at, self.bounds())));
         }
         if at_element == self.end() {
-            return match self.ended.clone() {
-                None => Found::Nothing,
-                Some(Ended::Finished) => Found::Answer(Ok(Fetched::Nothing)),
-                Some(Ended::Failed(code, text)) => Found::Answer(Err(Error::new(code, text))),
-            };
+            let ended = self.ended.as_ref();
+            return ended.map_or(Found::Nothing, |ended| Found::Answer(ended.answer()));
         }
         if at_element >= self.tail.first {
             return self.tail.find(self.kind, at_element, budget);
@@ -178,14 +170,6 @@ pub(super) fn cut(kind: Kind, encoded: &Bytes, skip: u64, budget: ReadBudget) ->
         Kind::Items => Chunk::Items(ItemBatch::parse(run).ok()?),
     };
     (!chunk.is_empty()).then_some(chunk)
-}
-
-/// Frozen, in memory of about its size: what grew by doubling is copied if an eighth is unused.
-fn without_slack(bytes: BytesMut) -> Bytes {
-    if bytes.capacity() - bytes.len() > bytes.len() / 8 {
-        return Bytes::copy_from_slice(&bytes);
-    }
-    bytes.freeze()
 }
 
 fn answer(chunk: Option<Chunk>) -> Found {

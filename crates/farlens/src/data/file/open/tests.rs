@@ -1,9 +1,12 @@
 use super::*;
-use crate::data::storage::double::Double;
-use farlens_wire::Mode as StreamMode;
+use crate::data::FileData;
+use crate::data::storage::double::{Double, failing};
+use farlens_wire::{Bounds, Mode as StreamMode};
+use rustix::fs::Mode;
 use std::{
     fs,
     io::{ErrorKind, Write},
+    path::{Path, PathBuf},
 };
 
 fn at(n: u64) -> Position {
@@ -196,9 +199,9 @@ fn the_modes_fit_the_data() {
 async fn d11_failing_storage_is_reported_and_a_cold_cache_is_not_a_failure() {
     let double = Double {
         content: Mutex::new(pattern(100)),
-        cached_errors: Mutex::new(vec![ErrorKind::WouldBlock, ErrorKind::Other]),
-        read_errors: Mutex::new(vec![ErrorKind::Interrupted, ErrorKind::Other]),
-        short: 0,
+        cached: failing(&[ErrorKind::WouldBlock, ErrorKind::Other]),
+        reads: failing(&[ErrorKind::Interrupted, ErrorKind::Other]),
+        ..Double::default()
     };
     let file = OpenFile::over(Arc::new(double), false).expect("it has a size");
     assert!(file.read_now(at(0), budget(9)).is_none(), "cold");

@@ -1,0 +1,201 @@
+//! A file opened for one stream that reads it, where no stream may write it.
+
+use crate::data::{
+    DataState, Fetched, ReadBudget, StreamerData, bytes_to, out_of_range,
+    storage::{self, BLOCKING_READ_BYTES, FileStat, Storage},
+};
+use crate::{Error, Result};
+use bytes::Bytes;
+use farlens_proto::{Chunk, Kind};
+use farlens_wire::{Code, Flags, ModeOffer, Position};
+use parking_lot::Mutex;
+use std::{cmp::Ordering, fs::File, os::fd::OwnedFd, sync::Arc, time::Duration};
+
+/// How often a followed file is looked at.
+pub(in crate::data) const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+
+/// A file opened for one stream. It stays readable when its name is removed or taken by another.
+pub struct OpenFile {
+    file: Arc<dyn Storage>,
+    follow: bool,
+    seen: Mutex<Seen>,
+}
+
+/// What is known of the length, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// The largest length that was reported: the end for good unless the file is followed.
+    end: u64,
+    /// The length that it was cut to.
+    cut_to: Option<u64>,
+}
+
+impl OpenFile {
+    /// Takes an open file; `None` unless it is a regular one.
+    pub(in crate::data) fn from_fd(fd: OwnedFd, follow: bool) -> Result<Option<Self>> {
+        let file = File::from(fd);
+        let regular = storage::retry(|| file.metadata()).map_err(storage::io_failed)?.is_file();
+        if !regular {
+            return Ok(None);
+        }
+        Self::over(Arc::new(file), follow).map(Some)
+    }
+
+    fn over(file: Arc<dyn Storage>, follow: bool) -> Result<Self> {
+        let end = storage::retry(|| file.stat()).map_err(storage::io_failed)?.size;
+        Ok(Self { file, follow, seen: Mutex::new(Seen { end, cut_to: None }) })
+    }
+
+    /// Takes note of what the file is now; the state that follows from it.
+    fn observe(&self, stat: FileStat) -> DataState {
+        let mut seen = self.seen.lock();
+        if stat.size < seen.end {
+            seen.cut_to = Some(stat.size);
+        } else if self.follow {
+            seen.end = stat.size;
+        }
+        let end = if self.follow { stat.size } else { seen.end };
+        DataState {
+            bounds: bytes_to(end),
+            version: version(stat, self.follow),
+            ended: !self.follow,
+        }
+    }
+
+    /// How many bytes a request may read, or its answer if that is known without reading.
+    fn judge(&self, at: Position, budget: ReadBudget) -> Result<usize, Result<Fetched>> {
+        let seen = *self.seen.lock();
+        if let Some(size) = seen.cut_to {
+            return Err(Err(truncated(size)));
+        }
+        if self.follow {
+            return match usize::try_from(Position::MAX.since(at)).unwrap_or(usize::MAX) {
+                0 => Err(Ok(Fetched::Nothing)),
+                rest => Ok(rest.min(budget.byte_count())),
+            };
+        }
+        match seen.end.checked_sub(at.get()) {
+            Some(0) => Err(Ok(Fetched::Nothing)),
+            Some(rest) => Ok(usize::try_from(rest).unwrap_or(usize::MAX).min(budget.byte_count())),
+            None => Err(Err(out_of_range(at, bytes_to(seen.end)))),
+        }
+    }
+
+    /// What it means that nothing could be read at `at`; `None` when by now something can.
+    async fn nothing_at(&self, at: Position) -> Option<Result<Fetched>> {
+        let size = match storage::stat(&self.file).await {
+            Ok(stat) => stat.size,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut seen = self.seen.lock();
+        if size < seen.end {
+            seen.cut_to = Some(size);
+            return Some(Err(truncated(size)));
+        }
+        if self.follow {
+            seen.end = size;
+        }
+        match size.cmp(&at.get()) {
+            Ordering::Less => Some(Err(out_of_range(at, bytes_to(size)))),
+            Ordering::Equal => Some(Ok(Fetched::Nothing)),
+            Ordering::Greater => None,
+        }
+    }
+
+    fn fetched(&self, at: Position, bytes: Bytes) -> Fetched {
+        if self.follow {
+            let mut seen = self.seen.lock();
+            seen.end = seen.end.max(at.get().saturating_add(bytes.len() as u64));
+        }
+        Fetched::Some(Chunk::Bytes(bytes))
+    }
+}
+
+impl StreamerData for OpenFile {
+    fn kind(&self) -> Kind {
+        Kind::Bytes
+    }
+
+    fn offers(&self) -> ModeOffer {
+        offers(self.follow)
+    }
+
+    async fn state(&self) -> Result<DataState> {
+        let state = self.observe(storage::stat(&self.file).await?);
+        match self.seen.lock().cut_to {
+            Some(size) => Err(truncated(size)),
+            None => Ok(state),
+        }
+    }
+
+    async fn read_at(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
+        let length = match self.judge(at, budget) {
+            Ok(length) => length.min(BLOCKING_READ_BYTES),
+            Err(answer) => return answer,
+        };
+        loop {
+            let bytes = storage::read_blocking(&self.file, at.get(), length).await?;
+            if !bytes.is_empty() {
+                return Ok(self.fetched(at, bytes));
+            }
+            if let Some(answer) = self.nothing_at(at).await {
+                return answer;
+            }
+        }
+    }
+
+    fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
+        let length = match self.judge(at, budget) {
+            Ok(length) => length,
+            Err(answer) => return Some(answer),
+        };
+        let read = storage::read_cached(&*self.file, at.get(), length)?;
+        Some(read.map(|bytes| self.fetched(at, bytes)))
+    }
+
+    /// Looks every 200 ms, and at once the first time. A file that is not followed is not watched.
+    async fn changed(&self, seen: DataState) -> DataState {
+        if !self.follow {
+            return std::future::pending().await;
+        }
+        loop {
+            if let Ok(stat) = storage::stat(&self.file).await {
+                let state = self.observe(stat);
+                if state != seen {
+                    return state;
+                }
+            }
+            tokio::time::sleep(FOLLOW_EVERY).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenFile").field("follow", &self.follow).finish_non_exhaustive()
+    }
+}
+
+pub(in crate::data) fn offers(follow: bool) -> ModeOffer {
+    let bounded = Flags::READABLE | Flags::START_BOUNDED | Flags::END_BOUNDED;
+    let required = if follow { bounded | Flags::END_CAN_INC } else { bounded };
+    ModeOffer { required, possible: Flags::SEEK }
+}
+
+/// Device and inode; size and time of change too where the content is taken to stay.
+fn version(stat: FileStat, follow: bool) -> Bytes {
+    let mut bytes = [stat.device.to_be_bytes(), stat.inode.to_be_bytes()].concat();
+    if !follow {
+        bytes.extend(stat.size.to_be_bytes());
+        bytes.extend(stat.modified.0.to_be_bytes());
+        bytes.extend(stat.modified.1.to_be_bytes());
+    }
+    Bytes::from(bytes)
+}
+
+fn truncated(size: u64) -> Error {
+    Error::new(Code::TRUNCATED, format!("the file was truncated to {size} bytes while being read"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! How the data of one stream comes to be, each time a stream is opened.
+
+use crate::{
+    Result,
+    data::{FileData, IterData, LogFile, LogLines, channel::Outlet, erased::ErasedData},
+};
+use farlens_wire::{Bounds, ModeOffer, schema::SchemaDoc};
+use std::sync::Arc;
+
+/// What is published, before a stream is opened on it.
+pub(super) trait Recipe: Send + Sync {
+    /// What a mode over the data must and may contain.
+    fn offers(&self) -> ModeOffer;
+
+    /// The data for one stream that reads. May block.
+    fn open(&self) -> Result<Arc<dyn ErasedData>>;
+
+    /// Whether what is published is there now. May block.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The type and the bounds, where opening would take what only a reader may have.
+    fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
+        None
+    }
+
+    /// The file, if it is one that streams may change.
+    fn writable_file(&self) -> Option<&FileData> {
+        None
+    }
+}
+
+/// Data that all streams share.
+pub(super) struct Shared(pub(super) Arc<dyn ErasedData>);
+
+impl Recipe for Shared {
+    fn offers(&self) -> ModeOffer {
+        self.0.offers()
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+/// Each stream opens the file anew.
+impl Recipe for FileData {
+    fn offers(&self) -> ModeOffer {
+        self.offers()
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        Ok(Arc::new(self.open()?))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check()
+    }
+
+    fn writable_file(&self) -> Option<&FileData> {
+        self.is_writable().then_some(self)
+    }
+}
+
+/// One stream at a time takes it.
+impl Recipe for IterData {
+    fn offers(&self) -> ModeOffer {
+        self.offers()
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        Ok(Arc::new(self.open()?))
+    }
+
+    fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
+        Some((self.schema(), Bounds::open_end()))
+    }
+}
+
+/// Opened once, when it is published, for all streams.
+impl Recipe for LogFile {
+    fn offers(&self) -> ModeOffer {
+        self.offers()
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        Ok(Arc::new(self.open()?))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check()
+    }
+}
+
+/// Opened once, when it is published, for all streams.
+impl Recipe for LogLines {
+    fn offers(&self) -> ModeOffer {
+        self.offers()
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        Ok(Arc::new(self.open()?))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check()
+    }
+}
+
+/// Each stream becomes a reader of it.
+impl Recipe for Arc<Outlet> {
+    fn offers(&self) -> ModeOffer {
+        Outlet::offers(self)
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        Ok(Arc::new(Outlet::open(self)))
+    }
+
+    fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
+        Some((self.schema(), self.bounds()))
+    }
+}

@@ -1,0 +1,254 @@
+//! A stream as it is published: its data, its mode, and the one writer that a locked one has.
+
+use super::{
+    Found, Stat,
+    recipe::{Recipe, Shared},
+};
+use crate::{
+    Error, Result,
+    data::{
+        Entry, EntryKind, FileData, IterData, StreamerData,
+        erased::{ErasedData, Held},
+    },
+};
+use farlens_proto::{Kind, Purpose, Reach};
+use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A lens to publish: data and what peers may do with it.
+///
+/// The mode is judged when the streamer is published, against itself and against the data. Clones
+/// are the same publication: where its mode has a lock, there is one writer for all of them.
+#[derive(Clone)]
+pub struct Streamer {
+    recipe: Arc<dyn Recipe>,
+    flags: Option<Flags>,
+    writable: bool,
+    append_only: bool,
+    reach: Reach,
+    sync_on_close: bool,
+    /// The right to be the only writer.
+    lock: Arc<Semaphore>,
+}
+
+/// Flags that a streamer has unless it is told otherwise, where its data can honour them: what
+/// reading can use, and what it has to reckon with.
+const READ_FLAGS: Flags = Flags::from_bits(
+    Flags::READABLE.bits()
+        | Flags::SEEK.bits()
+        | Flags::START_BOUNDED.bits()
+        | Flags::START_CAN_INC.bits()
+        | Flags::END_BOUNDED.bits()
+        | Flags::END_CAN_INC.bits()
+        | Flags::END_CAN_DEC.bits(),
+);
+
+/// Those that it has besides if it may be written.
+const WRITE_FLAGS: Flags = Flags::from_bits(
+    Flags::WRITABLE.bits() | Flags::CAN_MOVE_START.bits() | Flags::CAN_MOVE_END.bits(),
+);
+
+/// Flags that let one stream at a time write.
+const LOCKS: Flags =
+    Flags::from_bits(Flags::DATA_LOCK.bits() | Flags::START_LOCK.bits() | Flags::END_LOCK.bits());
+
+impl std::fmt::Debug for Streamer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Streamer");
+        out.field("flags", &self.flags).field("writable", &self.writable).finish_non_exhaustive()
+    }
+}
+
+impl Streamer {
+    /// A lens on data of any kind, shared by all streams, with everything that reading can use.
+    pub fn new(data: impl StreamerData) -> Self {
+        Self::from_recipe(Shared(Arc::new(data)))
+    }
+
+    pub(super) fn from_recipe(recipe: impl Recipe + 'static) -> Self {
+        Self {
+            recipe: Arc::new(recipe),
+            flags: None,
+            writable: false,
+            append_only: false,
+            reach: Reach::default(),
+            sync_on_close: true,
+            lock: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// The same with exactly these flags. [`crate::ServerBuilder::bind`] fails if the data cannot
+    /// honour them or they contradict themselves. With one of the locks one stream at a time may
+    /// write, and who comes second gets `BUSY`; readers do not notice.
+    #[must_use]
+    pub const fn flags(mut self, flags: Flags) -> Self {
+        self.flags = Some(flags);
+        self
+    }
+
+    /// The same with everything that writing can use besides, unless [`Streamer::flags`] says which
+    /// flags there are. Who may then write is up to the grants.
+    #[must_use]
+    pub const fn writable(mut self) -> Self {
+        self.writable = true;
+        self
+    }
+
+    /// Whether elements that exist must stay: who may write adds at the end and does nothing else.
+    #[must_use]
+    pub const fn append_only(mut self, append_only: bool) -> Self {
+        self.append_only = append_only;
+        self
+    }
+
+    /// How long peers may make the data. Default: that of [`Reach`].
+    #[must_use]
+    pub const fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    /// Whether what was written is made durable before a writer's close has succeeded. Default: yes.
+    /// What replaces a file always is.
+    #[must_use]
+    pub const fn sync_on_close(mut self, sync: bool) -> Self {
+        self.sync_on_close = sync;
+        self
+    }
+
+    /// The mode that streams of this lens have, for a peer with every right.
+    ///
+    /// # Errors
+    /// `USAGE` when the flags contradict themselves or the data.
+    pub fn mode(&self) -> Result<Mode> {
+        let offer = self.recipe.offers();
+        match self.flags {
+            Some(flags) => judge(offer, flags),
+            None => default_mode(offer, self.writable),
+        }
+    }
+
+    /// Whether what is published is there now. May block.
+    pub(super) fn check(&self) -> Result<()> {
+        self.recipe.check()
+    }
+
+    /// Opens the data for one stream of a peer that may have these of `READABLE` and `WRITABLE`.
+    /// May block.
+    pub(super) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
+        let mode = limited(self.mode()?, wanted)?;
+        if matches!(purpose, Purpose::Replace { .. }) {
+            self.check_replace(mode)?;
+        }
+        let permit = if mode.flags().has_any(LOCKS) {
+            let permit = Arc::clone(&self.lock).try_acquire_owned();
+            Some(permit.map_err(|_| Error::new(Code::BUSY, "another stream writes there"))?)
+        } else {
+            None
+        };
+        let data = self.open_data(mode.has(Flags::WRITABLE), purpose, permit)?;
+        let Self { append_only, reach, .. } = *self;
+        let sync_on_close = self.sync_on_close || matches!(purpose, Purpose::Replace { .. });
+        Ok(Found { append_only, reach, sync_on_close, ..Found::new(data, mode) })
+    }
+
+    /// Opens the data; a permit is given back when that is dropped.
+    fn open_data(
+        &self,
+        write: bool,
+        purpose: Purpose,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Arc<dyn ErasedData>> {
+        if let Some(file) = self.recipe.writable_file() {
+            return Ok(Arc::new(file.open_live(write, purpose)?.holding(permit)));
+        }
+        let data = self.recipe.open()?;
+        Ok(match permit {
+            Some(permit) => Arc::new(Held::new(data, permit)),
+            None => data,
+        })
+    }
+
+    /// Whether what is published may be replaced by a stream with this mode.
+    fn check_replace(&self, mode: Mode) -> Result<()> {
+        let forbidden = |text| Err(Error::new(Code::MODE_FORBIDS, text));
+        if !mode.has(Flags::WRITABLE) {
+            return Err(not_writable());
+        }
+        if self.recipe.writable_file().is_none() {
+            let text = "what is published here is no file and cannot be replaced: truncate it \
+                        and write instead";
+            return forbidden(text);
+        }
+        if self.append_only {
+            return forbidden("what is published here can only be appended to");
+        }
+        if mode.allows(Operation::Extend).is_err() {
+            return forbidden("the length of what is published here is fixed");
+        }
+        Ok(())
+    }
+
+    /// What it is, without taking what only one stream can have. May block.
+    pub(super) async fn stat(&self, name: &str) -> Result<Stat> {
+        let flags = self.mode()?.flags();
+        if let Some((schema, bounds)) = self.recipe.glance() {
+            let schema = schema.map(|schema| schema.to_string());
+            let entry = Entry::new(name, EntryKind::Items, bounds.len());
+            return Ok(Stat { entry, flags: flags.bits(), bounds, schema });
+        }
+        let streamer = self.clone();
+        let data = super::blocking(move || streamer.open_data(false, Purpose::Use, None)).await?;
+        let bounds = data.state().await?.bounds;
+        let kind = match data.kind() {
+            Kind::Bytes => EntryKind::Bytes,
+            Kind::Items => EntryKind::Items,
+        };
+        let schema = data.schema().map(|schema| schema.to_string());
+        let entry = Entry::new(name, kind, bounds.len());
+        Ok(Stat { entry, flags: flags.bits(), bounds, schema })
+    }
+}
+
+impl From<FileData> for Streamer {
+    /// Peers may write a file that was made for it, as far as their grants go.
+    fn from(file: FileData) -> Self {
+        let (writable, append_only) = (file.is_writable(), file.is_append_only());
+        Self { writable, append_only, ..Self::from_recipe(file) }
+    }
+}
+
+impl From<IterData> for Streamer {
+    fn from(iter: IterData) -> Self {
+        Self::from_recipe(iter)
+    }
+}
+
+/// The mode of data whose publisher names no flags.
+pub(super) fn default_mode(offer: ModeOffer, writable: bool) -> Result<Mode> {
+    let wanted = if writable { READ_FLAGS | WRITE_FLAGS } else { READ_FLAGS };
+    let possible = Flags::from_bits(offer.possible.bits() & wanted.bits());
+    judge(offer, offer.required | possible)
+}
+
+fn judge(offer: ModeOffer, flags: Flags) -> Result<Mode> {
+    offer.mode(flags).map_err(|error| Error::new(Code::USAGE, format!("a mode is wrong: {error}")))
+}
+
+/// What is left of a mode for a peer that wants to read, to write or both.
+pub(super) fn limited(mode: Mode, wanted: Flags) -> Result<Mode> {
+    if wanted.has(Flags::WRITABLE) && !mode.has(Flags::WRITABLE) {
+        return Err(not_writable());
+    }
+    if wanted.has(Flags::READABLE) && !mode.has(Flags::READABLE) {
+        let text = "what is published here can be written but not read";
+        return Err(Error::new(Code::MODE_FORBIDS, text));
+    }
+    let nothing = || Error::new(Code::USAGE, "a stream is there to read, to write or for both");
+    mode.limited_to(wanted).ok_or_else(nothing)
+}
+
+pub(super) fn not_writable() -> Error {
+    Error::new(Code::MODE_FORBIDS, "what is published here cannot be written")
+}
