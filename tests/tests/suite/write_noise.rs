@@ -149,7 +149,10 @@ impl Peer {
         match rng.below(16) {
             0 | 1 => {
                 let to = WriteTo::At(Pos::Abs(position(rng.below(320))));
-                Some(control(theirs, &Write { step: self.next_step(true, wrong), to, guard }))
+                Some(control(
+                    theirs,
+                    &Write { step: self.next_step(true, wrong), to, length: None, guard },
+                ))
             }
             2 => {
                 let edge = if rng.one_in(2) { Edge::After } else { Edge::Before };
@@ -159,7 +162,10 @@ impl Peer {
             }
             3 => {
                 let step = self.next_step(false, wrong);
-                Some(control(theirs, &Sync { step, finish: rng.one_in(2) }))
+                Some(control(
+                    theirs,
+                    &Sync { step, seen: Step(rng.small(9)), finish: wrong > 0 },
+                ))
             }
             4..=6 => self.write_on(rng, wrong),
             7 | 8 => {
@@ -227,7 +233,7 @@ impl Busy {
         let (link, stream) = (&mut self.script.link, self.ours);
         let guard = Guard::default();
         match rng.below(9) {
-            0 => self.begun.extend(link.write(stream, WriteTo::Here, guard)),
+            0 => self.begun.extend(link.write(stream, WriteTo::Here, None, guard)),
             1 => self.begun.extend(link.truncate(stream, Edge::After, Pos::START, guard)),
             2 => self.begun.extend(link.sync(stream, rng.one_in(2))),
             3 | 4 => {
