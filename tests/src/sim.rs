@@ -655,7 +655,6 @@ impl World {
                 let fingerprint = None;
                 let ahead = if elements { Ahead::Auto } else { Ahead::Nothing };
                 let (delivery, purpose) = (Delivery::Lossless, Purpose::Use);
-                let ranges = Vec::new();
                 let request = OpenRequest {
                     path,
                     flags,
@@ -665,7 +664,6 @@ impl World {
                     delivery,
                     purpose,
                     ahead,
-                    ranges,
                     fingerprint,
                 };
                 self.open(node, source.min(self.sources.len() - 1), request)
@@ -903,7 +901,6 @@ impl World {
                 delivery: Delivery::Lossless,
                 purpose: Purpose::Use,
                 ahead: Ahead::Auto,
-                ranges: Vec::new(),
                 fingerprint: None,
             };
             self.open(slot.node, slot.source, request)?;

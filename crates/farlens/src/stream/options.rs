@@ -171,7 +171,6 @@ impl OpenOptions {
                 (false, false) => Purpose::Use,
             },
             ahead: if self.read { self.ahead() } else { Ahead::Nothing },
-            ranges: Vec::new(),
             fingerprint: None,
         })
     }
