@@ -23,9 +23,7 @@ use farlens_wire::{
     AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
     frame::{
         Fault,
-        stream::{
-            Close, Credit, Gap, Limit, Open, Purpose, Seek, State, StreamControl, Target,
-        },
+        stream::{Close, Credit, Gap, Limit, Open, Purpose, Seek, State, StreamControl, Target},
     },
 };
 use std::collections::VecDeque;

@@ -94,8 +94,8 @@ impl Window {
         self.bytes < self.full_bytes
     }
 
-    /// Credit held the sender back. The way back to the full window is short, since its width was
-    /// found to be right before.
+    /// The consumer reads on. The way back to the full window is short, since its width was found
+    /// to be right before.
     fn grow(&mut self) {
         self.bytes = if self.is_narrow() {
             self.bytes.saturating_mul(4).min(self.full_bytes)
@@ -177,7 +177,8 @@ impl Receive {
     }
 
     /// Notes what the application took, and grants more once it is worth a frame. `window` grows
-    /// when the application waits for a sender whom the credit holds back.
+    /// when the application waits for a sender whom the credit holds back; a narrow one when it
+    /// was consumed, since that was not expected.
     pub(crate) fn consume(
         &mut self,
         taken: Credit,
@@ -191,7 +192,9 @@ impl Receive {
         let step = (window.bytes / 8).clamp(64 << 10, 512 << 10).min(window.bytes / 2).max(1);
         let drained = self.consumed.bytes >= self.received.bytes;
         let blocked = self.granted.bytes.saturating_sub(self.received.bytes) < step;
-        if drained && blocked {
+        let reads_on = self.consumed.bytes >= window.bytes;
+        let grows = if window.is_narrow() { reads_on } else { drained && blocked };
+        if grows {
             window.grow();
         }
         self.grant(*window, step, budget)
@@ -259,9 +262,11 @@ mod tests {
         let mut receive = Receive::start(window, &mut budget);
         for _ in 0..3 {
             assert!(window.is_narrow());
-            let room = receive.granted.bytes - receive.received.bytes;
-            receive.take_bytes(room).unwrap();
-            receive.consume(bytes(room), &mut window, &mut budget);
+            // However small the pieces are in which it comes and goes.
+            for _ in 0..(receive.granted.bytes - receive.received.bytes) / 1_024 {
+                receive.take_bytes(1_024).unwrap();
+                receive.consume(bytes(1_024), &mut window, &mut budget);
+            }
         }
         assert_eq!(window, WINDOW);
         assert_eq!(WINDOW.expecting(u64::MAX), WINDOW, "never wider than that");
