@@ -23,6 +23,8 @@ use tokio::{
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 const PIPE_BYTES: usize = 64 << 20;
+/// Pieces that are under way at a time; no test comes near.
+const CARRIED: usize = 10_000;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
@@ -103,13 +105,13 @@ impl Meter<'_> {
 
 /// Carries what is written at one end to the other, half a round trip later.
 fn carry(mut from: ReadHalf<DuplexStream>, mut to: WriteHalf<DuplexStream>, count: Arc<AtomicU64>) {
-    let (push, mut pull) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let (push, mut pull) = mpsc::channel::<(Instant, Vec<u8>)>(CARRIED);
     tokio::spawn(async move {
         let mut buffer = vec![0; 256 << 10];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             count.fetch_add(length as u64, Ordering::AcqRel);
             let due = Instant::now() + ROUND_TRIP / 2;
-            if push.send((due, buffer[..length].to_vec())).is_err() {
+            if push.send((due, buffer[..length].to_vec())).await.is_err() {
                 return;
             }
         }
