@@ -56,10 +56,11 @@ pub struct OpenRequest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the shell chooses one")]
 pub enum Ahead {
-    /// As the limits of the link say, more where that helps.
+    /// As the limits of the link say, more where that helps, less for a reader of bytes that seeks
+    /// on again and again after a little.
     #[default]
     Auto,
-    /// So many encoded bytes and entities, and never more.
+    /// The same, but so many encoded bytes and entities at first, and never more.
     AtMost(Credit),
     /// Nothing.
     Nothing,

@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::Bytes;
 use farlens_proto::{Config, LinkStats};
-use farlens_wire::{Position, Side};
+use farlens_wire::{Edge, Position, Side};
 use std::{
     io::SeekFrom,
     sync::{
@@ -322,6 +322,24 @@ async fn strides_end_at_the_end_of_the_data() {
         assert_eq!(rest.len(), 1_000);
         assert_pattern(8 * MIB, &rest);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_guessed_is_gone_with_the_end_of_the_data() {
+    let world = World::new(MemData::new(pattern(8 * MIB))).await;
+    let mut stream = world.open().await;
+    for n in 0..5 {
+        read_from(&mut stream, n * MIB, 4 * KIB).await;
+    }
+    // All that was guessed has come; then the data ends before it.
+    tokio::time::sleep(ROUND_TRIP).await;
+    let writer = world.link.open_with("/data", OpenOptions::new().write(true)).await.unwrap();
+    writer.truncate(Edge::After, Position::new(5 * MIB).unwrap()).await.unwrap();
+    tokio::time::sleep(ROUND_TRIP).await;
+    let error = stream.seek(SeekFrom::Start(6 * MIB)).await.unwrap_err();
+    assert_eq!(crate::Error::from(error).code(), Code::OUT_OF_RANGE);
+    assert_eq!(stream.position().get(), 4 * MIB + 4 * KIB);
+    read_from(&mut stream, 5 * MIB - 10, 10).await;
 }
 
 #[tokio::test(start_paused = true)]

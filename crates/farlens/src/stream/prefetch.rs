@@ -19,7 +19,8 @@ use strides::Strides;
 /// The pattern of one reader, and what was asked for because of it.
 ///
 /// A piece is what was there when it was read. Streams that are also written have none, so that a
-/// reader sees what was written before its seek; news of another version drop what there is.
+/// reader sees what was written before its seek. News of another version, or of bounds that leave
+/// a piece out, drop it.
 #[derive(Debug, Default)]
 pub(super) struct Prefetch {
     strides: Strides,
@@ -32,12 +33,16 @@ pub(super) struct Prefetch {
 /// A run that was expected.
 #[derive(Debug)]
 pub(super) struct Piece {
-    /// Where it begins.
-    pub(super) at: Position,
+    run: Range<u64>,
     bytes: RangeFuture,
 }
 
 impl Piece {
+    /// Where it begins.
+    pub(super) fn at(&self) -> Position {
+        Position::new(self.run.start).unwrap_or(Position::MAX)
+    }
+
     /// Waits for its bytes; none where the data has become shorter.
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Bytes>> {
         Pin::new(&mut self.bytes).poll(&mut Context::from_waker(cx.waker()))
@@ -72,6 +77,7 @@ impl Prefetch {
             self.pieces.clear();
             self.version = state.version;
         }
+        self.pieces.retain(|piece| lies_in(&piece.run, &state.bounds));
         let piece = self.take(to);
         if piece.is_none() || !self.strides.are_equal() {
             self.pieces.clear();
@@ -82,7 +88,7 @@ impl Prefetch {
 
     /// The piece that begins here; what was expected before it is given up.
     fn take(&mut self, at: Position) -> Option<Piece> {
-        let index = self.pieces.iter().position(|piece| piece.at == at)?;
+        let index = self.pieces.iter().position(|piece| piece.run.start == at.get())?;
         self.pieces.drain(..index);
         self.pieces.pop_front()
     }
@@ -93,17 +99,17 @@ impl Prefetch {
         if mode.has(Flags::WRITABLE) || mode.allows(Operation::ReadRange).is_err() {
             return;
         }
-        let inside = |run: &Range<u64>| {
-            bounds.start.is_none_or(|start| start.get() <= run.start)
-                && bounds.end.is_some_and(|end| run.end <= end.get())
-        };
-        let missing = self.strides.expected().skip(self.pieces.len()).take_while(inside);
-        let missing: Vec<_> = missing.collect();
+        let missing = self.strides.expected().skip(self.pieces.len());
+        let missing: Vec<_> = missing.take_while(|run| lies_in(run, bounds)).collect();
         // Should that fail, the seek goes the usual way and tells why.
         let Ok(asked) = raw.ask_ranges(&missing) else { return };
-        for (run, bytes) in missing.into_iter().zip(asked) {
-            let at = Position::new(run.start).unwrap_or(Position::MAX);
-            self.pieces.push_back(Piece { at, bytes });
-        }
+        let pieces = missing.into_iter().zip(asked).map(|(run, bytes)| Piece { run, bytes });
+        self.pieces.extend(pieces);
     }
+}
+
+/// Whether all of a run is known to be there.
+fn lies_in(run: &Range<u64>, bounds: &Bounds) -> bool {
+    bounds.start.is_none_or(|start| start.get() <= run.start)
+        && bounds.end.is_some_and(|end| run.end <= end.get())
 }

@@ -167,7 +167,7 @@ impl ByteReader {
     /// Waits for the seek under way, if there is one.
     pub(super) fn poll_sought(&mut self, cx: &Context<'_>) -> Poll<Result<Position>> {
         if let Some(piece) = &mut self.awaited {
-            let (at, bytes) = (piece.at, ready!(piece.poll(cx)));
+            let (at, bytes) = (piece.at(), ready!(piece.poll(cx)));
             self.seeking = false;
             self.awaited = None;
             match bytes {
