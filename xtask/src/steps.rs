@@ -47,6 +47,8 @@ pub(crate) const TEST: &[Step] = &[
     step("run --release -p farlens-cli -- demo", Shown),
     step("run --release -p farlens-examples --example sensor_fanout", Shown),
     step("run --release -p farlens-examples --example one_flight", Shown),
+    step("run --release -p farlens-examples --example kept_log", Shown),
+    step("run --release -p farlens-examples --example own_data", Shown),
 ];
 
 #[cfg(test)]

@@ -378,8 +378,16 @@ impl Streamer {
     /// The data looks different.
     pub(crate) fn handle_state(&mut self, state: State, budget: &mut ReceiveBudget) {
         let Phase::Live(live) = &mut self.phase else { return };
+        // News may be older than what was read meanwhile; only a new version tells of a cut.
+        let cut = live.mode.has(Flags::END_CAN_DEC) && live.state.version != state.version;
+        let end = state.bounds.end.filter(|_| cut);
         match live.set_state(state) {
-            Ok(()) => self.reading.handle_state(live),
+            Ok(()) => {
+                if let Some(end) = end {
+                    self.reading.cut_off(end);
+                }
+                self.reading.handle_state(live);
+            }
             Err(fault) => self.fail(fault, budget),
         }
     }
@@ -433,11 +441,8 @@ impl Streamer {
     /// turns.
     pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: StreamId, room: usize) -> bool {
         self.cursor_first = !self.cursor_first;
-        if self.cursor_first {
-            self.reading.put_data(out, id.0, room) || self.ranges.put_frame(out, id.0, room)
-        } else {
-            self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
-        }
+        let sent = self.cursor_first && self.reading.put_data(out, id.0, room);
+        sent || self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
     }
 }
 

@@ -237,7 +237,12 @@ impl Writer {
             return Err(Violation::protocol("a step was passed over"));
         }
         let fits = |progress: &Progress| {
-            let most = if progress.is_run { progress.handed } else { 0 };
+            let most = match progress.is_run {
+                // Of the run whose elements are going out only what has gone out.
+                true if step == self.sent => self.send.at().get(),
+                true => progress.handed,
+                false => 0,
+            };
             (progress.count..=most).contains(&count)
         };
         if self.under_way.get(&step).is_some_and(|progress| !fits(progress)) {

@@ -8,7 +8,7 @@ use crate::{
     stream::{recv::ReceiveBudget, seek::Wish},
 };
 use farlens_wire::{
-    Epoch, Flags, Pos, Position,
+    Code, Epoch, Flags, Pos, Position,
     frame::{
         StreamFrame,
         stream::{Broken, End, Gap, Opened, SeekFailed, Sought, State, UpToDate},
@@ -135,11 +135,43 @@ impl StreamPeer {
     }
 
     pub(crate) fn handle_broken(&mut self, frame: Broken) -> Result<(), Violation> {
+        if self.is_cut_after_end(&frame) {
+            // Who has met the end has met it; who has not must not get what is gone.
+            if self.is_readable() {
+                self.drop_behind_the_end();
+                self.finish = Some(Finish::Broken(frame.fault));
+            }
+            return Ok(());
+        }
         if self.is_current(frame.epoch)? {
             self.check_tail(frame.at)?;
+            if frame.fault.code == Code::TRUNCATED {
+                self.drop_behind_the_end();
+            }
             self.finish = Some(Finish::Broken(frame.fault));
         }
         Ok(())
+    }
+
+    /// Whether data was cut before an end that had been told.
+    fn is_cut_after_end(&self, frame: &Broken) -> bool {
+        frame.epoch == self.epoch
+            && self.phase == Phase::Open
+            && !self.seeks.under_way
+            && frame.fault.code == Code::TRUNCATED
+            && matches!(self.finish, Some(Finish::End(at)) if at == frame.at)
+    }
+
+    /// Forgets elements that no longer exist.
+    fn drop_behind_the_end(&mut self) {
+        let Some(end) = self.state.bounds.end else { return };
+        self.gaps.retain(|gap| gap.at < end);
+        let (mut from, mut exist) = (self.position, 0u64);
+        for gap in &self.gaps {
+            exist = exist.saturating_add(gap.at.since(from));
+            from = gap.to;
+        }
+        self.buffer.truncate(exist.saturating_add(end.since(from)));
     }
 
     pub(crate) fn handle_state(&mut self, state: State) -> Result<(), Violation> {
