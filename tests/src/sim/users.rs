@@ -18,7 +18,7 @@ impl World {
             Op::Open { node, source, flags, kind, start, at_end, delivery, elements } => {
                 let path = source.to_string();
                 let ahead = if elements { Ahead::Auto } else { Ahead::Nothing };
-                let (purpose, ranges, fingerprint) = (Purpose::Use, Vec::new(), None);
+                let (purpose, fingerprint) = (Purpose::Use, None);
                 let request = OpenRequest {
                     path,
                     flags,
@@ -28,7 +28,6 @@ impl World {
                     delivery,
                     purpose,
                     ahead,
-                    ranges,
                     fingerprint,
                 };
                 let source = source.min(self.stores.len() - 1);

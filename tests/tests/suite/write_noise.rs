@@ -59,6 +59,8 @@ struct Peer {
     /// How much the link takes of them, and how much it was sent.
     readable: u64,
     given: u64,
+    /// It has closed its stream; who makes no mistakes says nothing more then.
+    closed: bool,
 }
 
 impl Peer {
@@ -143,6 +145,9 @@ impl Peer {
 
     /// A frame that fits what went before, but for the mistakes.
     fn frame(&mut self, ours: u64, rng: &mut Rng) -> Option<Vec<u8>> {
+        if self.closed {
+            return None;
+        }
         let wrong = u64::from(self.errs && rng.one_in(50));
         let theirs = self.theirs;
         let guard = Guard::default();
@@ -162,10 +167,7 @@ impl Peer {
             }
             3 => {
                 let step = self.next_step(false, wrong);
-                Some(control(
-                    theirs,
-                    &Sync { step, seen: Step(rng.small(9)), finish: wrong > 0 },
-                ))
+                Some(control(theirs, &Sync { step, seen: Step(rng.small(9)), finish: wrong > 0 }))
             }
             4..=6 => self.write_on(rng, wrong),
             7 | 8 => {
@@ -175,7 +177,10 @@ impl Peer {
                     vec![Range { at: position(rng.below(310)), length: rng.between(1, 99) }];
                 Some(control(theirs, &Ranges { first, ranges }))
             }
-            9 if rng.one_in(30) => Some(control(theirs, &Close {})),
+            9 if rng.one_in(30) => {
+                self.closed = !self.errs;
+                Some(control(theirs, &Close {}))
+            }
             9..=11 => self.answer(ours, rng),
             12 => {
                 self.limit += rng.below(90);
