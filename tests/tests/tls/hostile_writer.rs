@@ -57,7 +57,7 @@ fn write(step: u64) -> Vec<u8> {
 }
 
 fn sync(step: u64) -> Vec<u8> {
-    control(1, &Sync { step: Step(step), seen: Step(0), finish: false })
+    control(1, &Sync { step: Step(step), seen: Step(step - 1), finish: false })
 }
 
 /// Elements of step 1, the first of which has this index in its run.
