@@ -69,6 +69,7 @@ pub(crate) struct Writer {
     begun: Step,
     sent: Step,
     under_way: BTreeMap<Step, Progress>,
+    stalls: u64,
 }
 
 #[derive(Debug)]
@@ -106,6 +107,15 @@ impl Writer {
         self.queued() < QUEUE_BYTES
     }
 
+    /// How often there was no room, or none was left.
+    pub(crate) const fn stalls(&self) -> u64 {
+        self.stalls
+    }
+
+    pub(crate) const fn note_stall(&mut self) {
+        self.stalls = self.stalls.saturating_add(1);
+    }
+
     /// Elements that wait to be sent, in bytes.
     pub(crate) fn queued(&self) -> usize {
         self.send.queued().saturating_add(self.behind)
@@ -125,6 +135,9 @@ impl Writer {
         self.under_way.insert(step, Progress { is_run, ..Progress::default() });
         let queue = StreamBuffer::default();
         self.out.push_back(Outgoing { step, head: Some(head), queue });
+        if !self.may_begin() {
+            self.note_stall();
+        }
         step
     }
 
@@ -149,6 +162,9 @@ impl Writer {
                 self.out.push_back(Outgoing { step, head: None, queue: StreamBuffer::default() });
                 self.send.push(chunk);
             }
+        }
+        if !self.has_room() {
+            self.note_stall();
         }
     }
 

@@ -51,6 +51,7 @@ impl StreamPeer {
         let (mode, append_only) = (info.mode, info.append_only);
         judge(Rights { mode, append_only, reach: Reach::default() })?;
         if !self.writer.may_begin() {
+            self.writer.note_stall();
             return Err(too_many_steps());
         }
         Ok(self.writer.begin(head))
@@ -69,6 +70,11 @@ impl StreamPeer {
     /// Whether a writer who can wait should go on.
     pub(crate) fn is_writable(&self) -> bool {
         self.phase == Phase::Open && self.writer.has_room() && self.writer.may_begin()
+    }
+
+    /// How often a writer found no room, or left none.
+    pub(crate) const fn stalls(&self) -> u64 {
+        self.writer.stalls()
     }
 
     /// Whether nothing that was written waits to be applied.
