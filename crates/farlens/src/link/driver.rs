@@ -150,15 +150,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     fn spawn_answer(&self, request: DataRequest, data: Arc<dyn ErasedData>) {
         let shared = Arc::clone(&self.shared);
         let DataRequest { stream, serial, ask, .. } = request;
-        let replaces = matches!(ask, Ask::Read { .. } | Ask::State);
+        let (replaces, is_range) =
+            (matches!(ask, Ask::Read { .. } | Ask::State), matches!(ask, Ask::Range { .. }));
         let task = tokio::spawn(async move {
             let work = AssertUnwindSafe(answer(ask, &*data)).catch_unwind();
             let reply = work.await.unwrap_or_else(|_| Reply::Failed(panicked()));
             shared.with(|state| state.proto.handle_reply(stream, serial, reply));
         });
+        let task = task.abort_handle();
         if replaces {
-            let task = task.abort_handle();
             self.shared.with_driver(|state| state.set_read_task(stream, task));
+        } else if is_range {
+            self.shared.with_driver(|state| state.add_range_task(stream, task));
         }
     }
 

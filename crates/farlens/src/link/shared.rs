@@ -3,14 +3,14 @@
 //! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
 //! wakers out and calls them after the lock is gone.
 
-use crate::data::erased::ErasedData;
+use crate::data::erased::{ErasedData, Held};
 use farlens_proto::{self as proto, Accepted, DataRequest, Event, Fault, Flags, RangeTicket, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, Waker},
 };
 use tokio::{sync::watch, task::AbortHandle, time::Instant};
@@ -129,7 +129,29 @@ pub(crate) struct Source {
     /// Whether what was written is durable before a close of it has succeeded.
     sync_on_close: bool,
     read: Option<AbortHandle>,
+    /// Reads beside the cursor; some may be done.
+    ranges: Vec<AbortHandle>,
     changes: Option<AbortHandle>,
+}
+
+/// Says that the data of a stream is free again.
+pub(crate) struct Release {
+    shared: Weak<Shared>,
+    stream: StreamId,
+}
+
+impl Release {
+    pub(crate) fn new(shared: &Arc<Shared>, stream: StreamId) -> Self {
+        Self { shared: Arc::downgrade(shared), stream }
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.with(|state| state.proto.release_stream(self.stream));
+        }
+    }
 }
 
 impl Source {
@@ -138,13 +160,21 @@ impl Source {
         let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
         let moves = accepted.mode.can_change_bounds() || can_be_written;
         let moving = moves && !accepted.state.ended;
-        Self { data, moving, sync_on_close, read: None, changes: None }
+        Self { data, moving, sync_on_close, read: None, ranges: Vec::new(), changes: None }
+    }
+
+    /// The same with `release` dropped once nobody uses the data any more.
+    pub(crate) fn releasing(mut self, release: Release) -> Self {
+        self.data = Arc::new(Held::new(Arc::clone(&self.data), release));
+        self
     }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        for task in [self.read.take(), self.changes.take()].into_iter().flatten() {
+        for task in
+            self.read.take().into_iter().chain(self.changes.take()).chain(self.ranges.drain(..))
+        {
             task.abort();
         }
     }
@@ -423,6 +453,17 @@ impl State {
                 if let Some(before) = source.read.replace(task) {
                     before.abort();
                 }
+            }
+            None => task.abort(),
+        }
+    }
+
+    /// A read beside the cursor has begun.
+    pub(crate) fn add_range_task(&mut self, stream: StreamId, task: AbortHandle) {
+        match self.sources.get_mut(&stream) {
+            Some(source) => {
+                source.ranges.retain(|task| !task.is_finished());
+                source.ranges.push(task);
             }
             None => task.abort(),
         }

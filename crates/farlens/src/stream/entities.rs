@@ -12,7 +12,7 @@ use crate::{
 };
 use farlens_proto::{Chunk, ItemBatch, Kind, StreamInfo};
 use farlens_wire::{
-    AtEnd, Bounds, Budget, Code, DecodeError, Element, Limits, Mode, Pos, Position,
+    AtEnd, Bounds, Budget, Code, DecodeError, Element, Flags, Limits, Mode, Pos, Position,
     schema::{SchemaDoc, decode_with},
 };
 use futures::{Sink, Stream};
@@ -150,6 +150,30 @@ impl<T> EntityStream<T> {
         let at = self.raw.finish_seek().await?;
         self.writer.go_to(at);
         Ok(at)
+    }
+
+    /// Waits until everything that was written is durable.
+    ///
+    /// # Errors
+    /// Any failure of an earlier write, of the storage, the stream or the link.
+    pub async fn sync(&mut self) -> Result<()> {
+        std::future::poll_fn(|cx| self.writer.poll_flush(cx)).await?;
+        self.raw.sync(false).await
+    }
+
+    /// Waits until everything that was written is applied and durable, and closes the stream. When
+    /// this returns the other side has let go of the data, or the link is over.
+    ///
+    /// # Errors
+    /// As [`EntityStream::sync`]; the stream is closed all the same. `Ok` means that all was stored.
+    pub async fn close(mut self) -> Result<()> {
+        let stored = if self.mode().has(Flags::WRITABLE) {
+            std::future::poll_fn(|cx| self.writer.poll_close(cx)).await
+        } else {
+            Ok(())
+        };
+        self.raw.closed().await;
+        stored
     }
 
     /// Has `observer` told of what happens to the stream, until the result is dropped.

@@ -132,6 +132,22 @@ impl RawStream {
         self.info().map_or(Mode::READ_FILE, |info| info.mode)
     }
 
+    /// Closes the stream, and waits until the other side has confirmed it or the link is over.
+    pub(crate) async fn closed(&self) {
+        self.link.shared().with(|state| state.proto.close_stream(self.id));
+        std::future::poll_fn(|cx| self.poll_forgotten(cx)).await;
+    }
+
+    fn poll_forgotten(&self, cx: &Context<'_>) -> Poll<()> {
+        self.link.shared().with(|state| {
+            if !state.proto.knows_stream(self.id) {
+                return Poll::Ready(());
+            }
+            state.wait_writer(self.id, cx);
+            Poll::Pending
+        })
+    }
+
     /// What comes next, at most `max` elements.
     pub(crate) fn poll_next(&self, cx: &Context<'_>, max: u64) -> Poll<Result<Next>> {
         self.link.shared().with(|state| match state.proto.read(self.id, max) {
