@@ -3,7 +3,10 @@
 //! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
 //! wakers out and calls them after the lock is gone.
 
-use crate::data::erased::{ErasedData, Held};
+use crate::{
+    data::erased::{ErasedData, Held},
+    observe::Seat,
+};
 use farlens_proto::{self as proto, Accepted, DataRequest, Event, Fault, Flags, RangeTicket, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
@@ -76,7 +79,7 @@ struct Handle {
     /// Those who wait for room, for a step, or for what they wrote.
     writers: Vec<Waker>,
     ranges: HashMap<RangeTicket, Waker>,
-    observers: Option<watch::Sender<u64>>,
+    observers: Vec<Arc<Seat>>,
     watcher: Option<Arc<Watcher>>,
 }
 
@@ -364,9 +367,7 @@ impl State {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
         wakers.extend(handle.reader.take());
         wakers.append(&mut handle.writers);
-        if let Some(observers) = &handle.observers {
-            observers.send_modify(|round| *round = round.wrapping_add(1));
-        }
+        wakers.extend(handle.observers.iter().map(Seat::waker));
         if let Some(watcher) = &handle.watcher {
             wakers.extend(watcher.mark(stream));
         }
@@ -390,10 +391,16 @@ impl State {
         self.handles.insert(stream, Handle { watcher, ..Handle::default() });
     }
 
-    /// The consumer of a stream is gone.
-    pub(crate) fn drop_handle(&mut self, stream: StreamId) {
-        self.handles.remove(&stream);
+    /// The consumer of a stream is gone. Its observers are to be woken outside the lock.
+    pub(crate) fn drop_handle(&mut self, stream: StreamId) -> Vec<Waker> {
+        let observers = self.handles.remove(&stream).map(|handle| handle.observers);
+        let observers = observers.unwrap_or_default();
+        let failed = self.proto.stream_over(stream);
+        for seat in &observers {
+            seat.part(failed.cloned());
+        }
         self.proto.close_stream(stream);
+        observers.into_iter().map(Waker::from).collect()
     }
 
     /// Wakes `cx` at the next news of a stream.
@@ -426,12 +433,22 @@ impl State {
         self.proto.forget_range(stream, ticket);
     }
 
-    /// A receiver that changes at each news of a stream.
-    pub(crate) fn observe_handle(&mut self, stream: StreamId) -> watch::Receiver<u64> {
-        match self.handles.get_mut(&stream) {
-            Some(handle) => handle.observers.get_or_insert_with(|| watch::channel(0).0).subscribe(),
-            None => watch::channel(0).1,
+    /// Has an observer woken at each news of a stream.
+    pub(crate) fn add_observer(&mut self, stream: StreamId, seat: Arc<Seat>) {
+        if let Some(handle) = self.handles.get_mut(&stream) {
+            handle.observers.push(seat);
         }
+    }
+
+    /// Has an observer woken no more.
+    pub(crate) fn remove_observer(
+        &mut self,
+        stream: StreamId,
+        seat: &Arc<Seat>,
+    ) -> Option<Arc<Seat>> {
+        let observers = &mut self.handles.get_mut(&stream)?.observers;
+        let index = observers.iter().position(|other| Arc::ptr_eq(other, seat))?;
+        Some(observers.swap_remove(index))
     }
 
     /// Keeps the data of a stream that was accepted, and the task that follows its changes.

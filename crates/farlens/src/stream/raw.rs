@@ -16,9 +16,8 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
-use tokio::sync::watch;
 
 /// What a read gives.
 pub(crate) enum Next {
@@ -43,7 +42,8 @@ pub(crate) struct RawStream {
 
 impl Drop for RawStream {
     fn drop(&mut self) {
-        self.link.shared().with(|state| state.drop_handle(self.id));
+        let observers = self.link.shared().with(|state| state.drop_handle(self.id));
+        observers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -192,11 +192,6 @@ impl RawStream {
         let skip = to.since(self.position_before(held));
         let forward = self.mode().has(Flags::SEEK_FWD);
         (forward && skip > 0 && skip < held).then_some(skip)
-    }
-
-    /// A receiver that changes at each news of the stream.
-    pub(crate) fn news(&self) -> watch::Receiver<u64> {
-        self.link.shared().with(|state| state.observe_handle(self.id))
     }
 
     /// Waits for the end of a seek.

@@ -1,7 +1,10 @@
 //! The reading half of a byte stream: a cursor of its own.
 
 use super::raw::{Next, RawStream};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    observe::{Observation, StreamObserver},
+};
 use bytes::{Buf, Bytes};
 use farlens_proto::Chunk;
 use farlens_wire::{AtEnd, Code, Pos, Position};
@@ -59,6 +62,11 @@ impl ByteReader {
             Next::Gap { skipped, .. } => Err(Error::evicted(skipped)),
             Next::End => Ok(None),
         })
+    }
+
+    /// Has `observer` told of what happens to the stream, until the result is dropped.
+    pub fn observe(&self, observer: Arc<dyn StreamObserver>) -> Observation {
+        Observation::start(&self.raw, observer)
     }
 
     /// Goes to a place and gives its absolute position.
