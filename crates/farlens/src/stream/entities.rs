@@ -152,6 +152,11 @@ impl<T> EntityStream<T> {
         Ok(at)
     }
 
+    /// Waits until everything that was written is applied.
+    pub(crate) fn poll_applied(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        self.writer.poll_flush(cx)
+    }
+
     /// Waits until everything that was written is durable.
     ///
     /// # Errors
@@ -254,6 +259,13 @@ impl<T: Element> EntityStream<T> {
                 }
             });
         }
+    }
+
+    /// Hands a value in as soon as there is room. Takes nothing before.
+    pub(crate) fn poll_send(&mut self, cx: &Context<'_>, value: &T) -> Poll<Result<()>> {
+        self.check_writable()?;
+        ready!(self.writer.poll_ready(cx))?;
+        Poll::Ready(self.writer.add(value))
     }
 
     /// An entity is encoded with its kind, which only data without a type of its own can hold.
