@@ -151,7 +151,7 @@ impl Seat {
             Some(None) => self.tell_last(StreamObserver::closed),
             None => {
                 let news = self.shared.peek(|link| News::of(link, self.stream));
-                before.tell(news, |callback| self.call(callback))
+                before.tell(&news, |callback| self.call(callback))
             }
         };
         *self.told.lock() = told;

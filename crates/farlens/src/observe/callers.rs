@@ -125,7 +125,7 @@ impl Callers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     struct Call<F>(F);
 
@@ -141,7 +141,7 @@ mod tests {
 
     fn blocked(callers: &'static Callers, count: usize) -> (SyncSender<()>, Receiver<()>) {
         let (go, wait) = sync_channel::<()>(0);
-        let (begun, begins) = channel();
+        let (begun, begins) = sync_channel(count);
         let wait = Arc::new(Mutex::new(wait));
         for _ in 0..count {
             let (wait, begun) = (Arc::clone(&wait), begun.clone());
@@ -158,7 +158,7 @@ mod tests {
         let callers = pool(KEEP);
         let (go, begins) = blocked(callers, 50);
         begins.iter().take(50).for_each(drop);
-        let (done, finished) = channel();
+        let (done, finished) = sync_channel(1_000);
         for n in 0..1_000 {
             let done = done.clone();
             callers.submit(Arc::new(Call(move || done.send(n).unwrap())));
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn short_work_needs_few_threads() {
         let callers = pool(KEEP);
-        let (done, finished) = channel();
+        let (done, finished) = sync_channel(10_000);
         for n in 0..10_000 {
             let done = done.clone();
             callers.submit(Arc::new(Call(move || done.send(n).unwrap())));

@@ -53,7 +53,7 @@ impl Told {
         Self { bounds: None, epoch: None, end: None, broken: false, writable: None, over: true };
 
     /// Tells of what is new, each piece by one `call`, and gives what is known from then on.
-    pub(super) fn tell(self, news: News, call: impl Fn(&dyn Fn(&dyn StreamObserver))) -> Self {
+    pub(super) fn tell(self, news: &News, call: impl Fn(&dyn Fn(&dyn StreamObserver))) -> Self {
         // Also where it was readable before: all of it may have been read meanwhile.
         if news.readable {
             call(&|observer| observer.readable());
