@@ -34,8 +34,8 @@ use told::{News, Told};
 /// registration needs, and within the runtime of the link. So an observer may block, for as long as
 /// it likes: it keeps neither the link nor another observer waiting, though with every observer
 /// that blocks at a time there is a thread more. It may panic, which is contained, use its stream,
-/// drop it, register others, and drop its own [`Observation`]. What happens is told about 20 µs
-/// later, and where observers block up to some milliseconds later.
+/// drop it, register others, and drop its own [`Observation`]. News cost each observer the wake-up
+/// of a thread; where others block they may come some milliseconds later.
 pub trait StreamObserver: Send + Sync + 'static {
     /// Elements can be read, or a gap. Told again with each news as long as that is so.
     fn readable(&self) {}
