@@ -393,13 +393,14 @@ impl Link {
                 self.events.push_back(Event::StreamGone { stream });
             }
         }
+        // Who waits for a close to be confirmed waits no longer.
+        self.changed.extend(self.peers.keys());
         self.peers.retain(|_, peer| !peer.is_closing());
         for (&id, peer) in &mut self.peers {
             peer.handle_over(outcome.clone(), &mut self.budget);
             while let Some(ticket) = peer.take_done_range() {
                 self.events.push_back(Event::RangeDone { stream: id, ticket });
             }
-            self.changed.insert(id);
         }
         self.events.push_back(Event::Over { fault });
     }

@@ -40,6 +40,14 @@
 //! what they have read in their buffer, while `read_exact` and `lines` lose it. A request that ran
 //! out of time, such as [`Link::open`] or [`Link::stat`], is given up.
 //!
+//! A write that ran out of time has taken nothing either: what `write` and
+//! [`EntityStream::send`] took over is on its way, and a `flush` or `sync` that is repeated waits for
+//! it, so nothing is lost or doubled. `write_all` does not say how far it came. A change beside the
+//! cursor ([`ByteStream::write_at`], [`ByteStream::append`], [`ByteStream::truncate`]) is sent at
+//! once, so after a timeout it may have been made, or still be; under a
+//! [`Condition`](crate::Condition) it can be repeated without being made twice. A `close` that ran
+//! out of time goes on in the background.
+//!
 //! A timeout of zero looks without waiting: it gives what has arrived already. What takes a round
 //! trip never succeeds so.
 //!
@@ -48,7 +56,8 @@
 //! These calls work on every thread, also within `spawn_blocking`, on a worker of another runtime
 //! and nested in another executor. They block it there: what that thread alone can drive, such as
 //! the server on the same single-threaded runtime, stands still meanwhile. The same holds for code
-//! that runs on the threads behind this module: sources of data and observers must not call it.
+//! that runs on the threads behind this module: sources of data must not call it. Observers may,
+//! since they have threads of their own.
 //!
 //! After a `fork` the child has none of those threads: fork before the first handle is made.
 
@@ -57,13 +66,20 @@ mod bytes;
 mod client;
 mod entities;
 mod events;
+mod halves;
+mod io;
 mod link;
 mod server;
+mod stream_events;
 mod wait;
+mod when;
 
 pub use bytes::ByteStream;
 pub use client::{Client, connect};
 pub use entities::EntityStream;
 pub use events::Events;
+pub use halves::{ByteReader, ByteWriter};
 pub use link::Link;
 pub use server::Server;
+pub use stream_events::StreamEvents;
+pub use when::When;

@@ -7,7 +7,7 @@ use crate::{
 };
 use farlens_proto::{Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, StreamInfo};
 use farlens_wire::{
-    AtEnd, Budget, Code, Delivery, Entity, Flags, Limits, Pos, StreamId,
+    AtEnd, Bounds, Budget, Code, Delivery, Entity, Flags, Limits, Pos, StreamId,
     schema::{SchemaDoc, decode_with},
 };
 use futures::Stream;
@@ -46,10 +46,15 @@ pub enum Change {
         /// The entity.
         value: Entity,
     },
-    /// The data has grown.
+    /// Data of bytes has grown at its end, and not changed otherwise.
     Grew {
         /// Its new length in elements.
         len: u64,
+    },
+    /// The start of the data has moved, or its end was cut. Its end may have grown besides.
+    Moved {
+        /// Where the data lies now.
+        bounds: Bounds,
     },
     /// Elements that existed were skipped.
     Gap {
@@ -92,13 +97,13 @@ struct Watched {
     schema: Option<SchemaDoc>,
     opened: bool,
     ended: bool,
-    len: Option<u64>,
+    bounds: Bounds,
 }
 
 /// What there is to tell of one stream.
 struct Look {
     info: Option<StreamInfo>,
-    len: Option<u64>,
+    bounds: Bounds,
     ended: bool,
     chunk: Option<(u64, Chunk)>,
     skipped: Option<u64>,
@@ -135,7 +140,10 @@ impl Events {
             return Err(Error::new(Code::WRONG_KIND, text).with_hint("watch what lies in it"));
         };
         if stat.entry.kind == EntryKind::Items && !mode.flags().has_any(Flags::SEEK) {
-            let text = format!("{path} serves one reader, which watching would be");
+            let text = format!(
+                "{path} cannot be sought, so whoever watches it would be one of its readers: it \
+                 would take elements from others or hold their sender up"
+            );
             return Err(Error::new(Code::MODE_FORBIDS, text).with_hint("read it instead"));
         }
         let request = OpenRequest {
@@ -169,8 +177,8 @@ impl Events {
 }
 
 impl Watched {
-    const fn new(path: RemotePath, raw: RawStream) -> Self {
-        Self { path, raw, schema: None, opened: false, ended: false, len: None }
+    fn new(path: RemotePath, raw: RawStream) -> Self {
+        Self { path, raw, schema: None, opened: false, ended: false, bounds: Bounds::default() }
     }
 
     fn look(&self) -> Look {
@@ -192,7 +200,7 @@ impl Watched {
             };
             Look {
                 info: link.stream_info(id).cloned(),
-                len: known.and_then(|state| state.bounds.len()),
+                bounds: known.map(|state| state.bounds).unwrap_or_default(),
                 ended: reached || known.is_some_and(|state| state.ended),
                 chunk,
                 skipped,
@@ -209,12 +217,12 @@ impl Watched {
         if let Some(info) = look.info
             && !std::mem::replace(&mut self.opened, true)
         {
-            self.len = look.len;
+            self.bounds = look.bounds;
             self.schema = info
                 .schema
                 .as_deref()
                 .and_then(|bytes| SchemaDoc::decode(bytes, &mut Budget::new(limits)).ok());
-            push(Change::Opened { kind: info.kind, len: look.len });
+            push(Change::Opened { kind: info.kind, len: look.bounds.len() });
         }
         if let Some((at, Chunk::Items(batch))) = &look.chunk {
             for (index, body) in batch.iter().enumerate() {
@@ -228,13 +236,15 @@ impl Watched {
         if let Some(skipped) = look.skipped {
             push(Change::Gap { skipped });
         }
-        if is_bytes && look.len > self.len {
-            push(Change::Grew { len: look.len.unwrap_or_default() });
+        let before = std::mem::replace(&mut self.bounds, look.bounds);
+        if before.start != look.bounds.start || is_cut(before, look.bounds) {
+            push(Change::Moved { bounds: look.bounds });
+        } else if is_bytes && look.bounds.end > before.end {
+            push(Change::Grew { len: look.bounds.len().unwrap_or_default() });
         }
-        self.len = look.len;
         let all_read = is_bytes || look.chunk.is_none() && look.skipped.is_none();
         if look.ended && all_read && self.opened && !std::mem::replace(&mut self.ended, true) {
-            push(Change::Ended { len: look.len });
+            push(Change::Ended { len: look.bounds.len() });
         }
         match look.over {
             Some(error) if look.chunk.is_none() && look.skipped.is_none() => {
@@ -251,6 +261,11 @@ impl Watched {
             None => Entity::decode(body, limits).ok(),
         }
     }
+}
+
+/// Whether an end that was known lies further to the front now.
+fn is_cut(before: Bounds, now: Bounds) -> bool {
+    matches!((before.end, now.end), (Some(before), Some(now)) if now < before)
 }
 
 impl Stream for Events {

@@ -22,6 +22,7 @@ use shared::Shared;
 use std::{ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    runtime::Handle,
     sync::watch,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     shared: Arc<Shared>,
     peer: KeyId,
     limits: Limits,
+    /// Where its tasks run.
+    runtime: Handle,
     /// Ends when the driver has.
     driven: watch::Receiver<()>,
 }
@@ -78,7 +81,7 @@ impl Link {
             drop(running);
         });
         tokio::spawn(dispatcher::run(Arc::clone(&shared), Guest::new(host, peer)));
-        Self(Arc::new(Inner { shared, peer, limits, driven }))
+        Self(Arc::new(Inner { shared, peer, limits, runtime: Handle::current(), driven }))
     }
 
     /// Waits until both sides have greeted each other.
@@ -92,6 +95,10 @@ impl Link {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.0.runtime
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -182,6 +182,63 @@ fn i10_closing_twice_says_it_once() {
 }
 
 #[test]
+fn a_close_that_is_confirmed_is_told_of() {
+    let mut pair = Pair::serving(vec![Source::fixed_bytes(1, 100)]);
+    let stream = pair.open_source(0);
+    pair.client.link.close_stream(stream);
+    pair.client.events.clear();
+    assert!(pair.client.link.knows_stream(stream));
+    pair.drive();
+    assert!(pair.client.events.contains(&Event::Changed { stream }));
+    assert!(!pair.client.link.knows_stream(stream));
+}
+
+#[test]
+fn who_waits_for_a_close_hears_of_the_end_of_the_link() {
+    let mut pair = Pair::serving(vec![Source::fixed_bytes(1, 100)]);
+    let stream = pair.open_source(0);
+    pair.client.link.close_stream(stream);
+    pair.client.link.handle_lost("cut");
+    assert_eq!(pair.client.link.poll_event(), Some(Event::Changed { stream }));
+    assert!(!pair.client.link.knows_stream(stream));
+}
+
+#[test]
+fn i1_a_close_is_confirmed_once_the_data_is_free() {
+    let mut pair = Pair::serving(vec![Source::fixed_bytes(1, 100)]);
+    let stream = pair.open_source(0);
+    pair.server.link.hold_stream(stream);
+    pair.client.link.close_stream(stream);
+    pair.drive();
+    assert_eq!(pair.server.count(is_gone), 1);
+    assert!(pair.client.link.knows_stream(stream), "the data is not free yet");
+    pair.server.link.drain(&going());
+    pair.drive();
+    assert_eq!(pair.server.over(), None, "a drain waits for it, too");
+    pair.server.link.release_stream(stream);
+    pair.drive();
+    assert!(!pair.client.link.knows_stream(stream));
+    assert_eq!(pair.server.over(), Some(Code::GOING_AWAY));
+    pair.assert_at_rest();
+}
+
+#[test]
+fn a_failure_is_told_at_once_though_the_data_is_held() {
+    let mut pair = Pair::serving(vec![Source::fixed_bytes(1, 100)]);
+    let stream = pair.open_source(0);
+    pair.server.link.hold_stream(stream);
+    pair.server.link.refuse(stream, Fault::new(Code::STORAGE_IO, "the disk is gone"));
+    pair.drive();
+    assert_eq!(
+        pair.client.link.stream_over(stream).map(|fault| fault.code),
+        Some(Code::STORAGE_IO)
+    );
+    pair.server.link.release_stream(stream);
+    pair.client.link.close_stream(stream);
+    pair.assert_at_rest();
+}
+
+#[test]
 fn i12_unread_data_is_released_at_close() {
     let mut pair = Pair::serving(vec![Source::fixed_bytes(1, 1 << 20)]);
     let stream = pair.open_source(0);

@@ -148,7 +148,9 @@ async fn h8_s13_a_panic_harms_nobody() {
     assert!(bad.act.set(Box::new(|| std::panic::resume_unwind(Box::new("on purpose")))).is_ok());
     let kept = [stream.observe(bad.clone()), stream.observe(good.clone())];
     for n in 0..10u8 {
+        let before = (bad.all(), good.all());
         writer.push(&[n]).unwrap();
+        settled("both are told", || bad.all() > before.0 && good.all() > before.1).await;
         guarded(stream.next_chunk()).await.unwrap();
     }
     writer.finish();

@@ -4,7 +4,8 @@
 
 use crate::{args::Global, connect, exit::Exit, json, output, stdout};
 use farlens::{
-    Change, Code, EntryKind, Error, KeyId, Kind, Link, RemotePath, Result, Target, WatchEvent,
+    Change, Code, EntryKind, Error, KeyId, Kind, Link, Position, RemotePath, Result, Target,
+    WatchEvent,
 };
 use futures::{Stream, StreamExt, future::ready, stream::select_all};
 use serde::Serialize;
@@ -15,11 +16,22 @@ use std::{collections::HashSet, pin::pin};
 /// It goes on until every stream is gone. Entities are shown from now on. Exits with 0 when the
 /// servers shut down in good order, and with 6 when a link is lost.
 #[derive(clap::Args, Debug)]
+#[command(after_help = EVENTS)]
 pub(crate) struct Watch {
     /// URLs or tickets, perhaps with paths; a directory means everything beneath it.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
 }
+
+const EVENTS: &str = "\
+With --json each line has `event` and `path`, and besides:
+  opened   kind (bytes or items), len where it is known
+  item     at, value: a new entity and its index
+  grew     len: bytes were added at the end
+  moved    start and end, where they are known: the start moved, or the end was cut
+  gap      skipped: so many elements were gone before they could be read
+  ended    len where it is known: the end is final
+  gone     code, message: the stream is over";
 
 /// Streams that one link is asked to watch: as many as a server allows by default.
 const STREAMS_MAX: usize = 256;
@@ -47,7 +59,11 @@ pub(crate) async fn run(global: &Global, args: &Watch) -> Result<Exit> {
         };
         let Some(event) = event else { break };
         told = true;
-        let line = if global.json { event_json(&event) } else { event_text(&event) };
+        let line = if global.json {
+            event_json(event.path.as_str(), &event.change)
+        } else {
+            event_text(&event)
+        };
         if let Some(line) = line
             && !output::line(&line)
         {
@@ -184,6 +200,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     len: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
@@ -191,10 +211,9 @@ struct Line<'a> {
     message: Option<String>,
 }
 
-fn event_json(event: &WatchEvent) -> Option<String> {
-    let path = event.path.as_str();
+fn event_json(path: &str, change: &Change) -> Option<String> {
     let line = |event| Line { event, path, ..Line::default() };
-    let line = match &event.change {
+    let line = match change {
         Change::Opened { kind, len } => {
             Line { kind: Some(kind_word(*kind)), len: *len, ..line("opened") }
         }
@@ -208,6 +227,11 @@ fn event_json(event: &WatchEvent) -> Option<String> {
             return Some(text);
         }
         Change::Grew { len } => Line { len: Some(*len), ..line("grew") },
+        Change::Moved { bounds } => Line {
+            start: bounds.start.map(Position::get),
+            end: bounds.end.map(Position::get),
+            ..line("moved")
+        },
         Change::Gap { skipped } => Line { skipped: Some(*skipped), ..line("gap") },
         Change::Ended { len } => Line { len: *len, ..line("ended") },
         Change::Gone { error } => Line {
@@ -230,6 +254,7 @@ fn event_text(event: &WatchEvent) -> Option<String> {
             text
         }
         Change::Grew { len } => format!("grew to {len}"),
+        Change::Moved { bounds } => format!("moved to {bounds}"),
         Change::Gap { skipped } => format!("gap of {skipped}"),
         Change::Ended { len } => format!("ended{}", unit(len)),
         Change::Gone { error } => format!("gone: {error} [{}]", error.code()),
@@ -248,6 +273,7 @@ const fn kind_word(kind: Kind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use farlens::Bounds;
 
     #[test]
     fn only_what_is_listed_may_vanish_and_only_before_it_is_opened() {
@@ -260,5 +286,17 @@ mod tests {
         assert!(!vanished("/b", Change::Opened { kind: Kind::Bytes, len: None }));
         assert!(!vanished("/b", gone(Code::NOT_FOUND)));
         assert!(!vanished("/c", gone(Code::SOURCE_FAILED)));
+    }
+
+    #[test]
+    fn bounds_that_move_are_told_with_both_ends() {
+        let moved = |start, end| {
+            let bounds = Bounds { start: Position::new(start), end };
+            event_json("/a", &Change::Moved { bounds })
+        };
+        let whole = moved(7, Position::new(9)).expect("a line");
+        assert_eq!(whole, r#"{"event":"moved","path":"/a","start":7,"end":9}"#);
+        let open = moved(7, None).expect("a line");
+        assert_eq!(open, r#"{"event":"moved","path":"/a","start":7}"#);
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use farlens_wire::{
-    AtEnd, Code, Edge, Limits, Pos, Position, Step, StreamId,
+    AtEnd, Code, Edge, Epoch, Limits, Pos, Position, Step, StreamId,
     frame::{
         Fault, StreamFrame,
         stream::{self, Failed, Guard, State, StreamControl, WriteTo},
@@ -65,6 +65,18 @@ impl Link {
     #[must_use]
     pub fn stream_fault(&self, stream: StreamId) -> Option<&Fault> {
         self.peers.get(&stream)?.broken()
+    }
+
+    /// Whether a stream that this side opened still takes a place, here or at the peer.
+    #[must_use]
+    pub fn knows_stream(&self, stream: StreamId) -> bool {
+        self.peers.contains_key(&stream)
+    }
+
+    /// What lies between two seeks, the present one.
+    #[must_use]
+    pub fn stream_epoch(&self, stream: StreamId) -> Option<Epoch> {
+        Some(self.peers.get(&stream)?.epoch())
     }
 
     /// Whether a read would give elements.
@@ -145,6 +157,7 @@ impl Link {
     /// A stream that this side opened is over; it is forgotten once its consumer is gone, too.
     pub(super) fn end_peer(&mut self, id: StreamId, fault: Fault) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
+        self.changed.insert(id);
         if peer.is_closing() {
             self.peers.remove(&id);
             self.schedule.forget(id);
@@ -152,7 +165,6 @@ impl Link {
             peer.handle_over(fault, &mut self.budget);
             self.tell_ranges(id);
             self.refresh_peer(id);
-            self.changed.insert(id);
         }
     }
 
@@ -284,6 +296,13 @@ impl Link {
         self.peers.get(&stream).is_some_and(StreamPeer::is_writable)
     }
 
+    /// How often a writer found, or left, a stream without room for more. Where it has grown since
+    /// one looked, the stream was not writable in between.
+    #[must_use]
+    pub fn stream_stalls(&self, stream: StreamId) -> u64 {
+        self.peers.get(&stream).map_or(0, StreamPeer::stalls)
+    }
+
     /// Whether nothing that was written waits to be applied.
     #[must_use]
     pub fn is_settled(&self, stream: StreamId) -> bool {
@@ -342,7 +361,8 @@ impl Link {
         }
     }
 
-    /// The consumer of a stream is gone.
+    /// The consumer of a stream is gone; done twice it changes nothing. [`Event::Changed`] tells
+    /// when the peer has confirmed it, and [`Link::knows_stream`] gives no from then on.
     pub fn close_stream(&mut self, stream: StreamId) {
         let Some(peer) = self.peers.get_mut(&stream) else { return };
         if peer.close(&mut self.budget) {

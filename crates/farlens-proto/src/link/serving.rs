@@ -146,6 +146,22 @@ impl Link {
         true
     }
 
+    /// Has the peer wait, when it closes a stream, until [`Link::release_stream`] says that the data
+    /// is free again. Right after [`Link::accept`].
+    pub fn hold_stream(&mut self, stream: StreamId) {
+        if let Some(streamer) = self.streamers.get_mut(&stream) {
+            streamer.hold();
+        }
+    }
+
+    /// The data of a stream that was held is free again.
+    pub fn release_stream(&mut self, stream: StreamId) {
+        if let Some(streamer) = self.streamers.get_mut(&stream) {
+            streamer.release();
+            self.refresh_streamer(stream);
+        }
+    }
+
     /// Refuses the stream that the peer asked for, or ends one that it has.
     pub fn refuse(&mut self, stream: StreamId, fault: Fault) {
         if let Some(streamer) = self.streamers.get_mut(&stream) {

@@ -206,6 +206,10 @@ impl StreamPeer {
         self.position
     }
 
+    pub(crate) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     pub(crate) const fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Closing)
     }

@@ -67,6 +67,8 @@ pub(crate) struct Streamer {
     serial: u64,
     /// The shell was told of it, and not yet that it is gone.
     told: bool,
+    /// The shell has the data, so nobody may be told that the stream is closed.
+    held: bool,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,7 @@ impl Streamer {
             cursor_sends: false,
             serial: 0,
             told: false,
+            held: false,
             phase: Phase::Asked(open),
         }
     }
@@ -130,6 +133,21 @@ impl Streamer {
     /// Whether the shell must be told that it is gone; true once.
     pub(crate) fn take_farewell(&mut self) -> bool {
         matches!(self.phase, Phase::Gone(_)) && std::mem::take(&mut self.told)
+    }
+
+    /// Has `Closed` wait until the shell has let go of the data.
+    pub(crate) const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The shell has let go of the data.
+    pub(crate) const fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// Whether all is over but for data that the shell has not let go of.
+    const fn is_held(&self) -> bool {
+        self.held && matches!(self.phase, Phase::Gone(StreamControl::Closed(_)))
     }
 
     /// Bytes that wait to be sent.
@@ -151,7 +169,8 @@ impl Streamer {
     pub(crate) fn is_idle(&self) -> bool {
         let reads = matches!(&self.phase, Phase::Live(live) if live.mode.has(Flags::READABLE));
         let at_rest = (!reads || self.reading.is_idle()) && self.ranges.is_idle();
-        self.is_asked() || (at_rest && !self.lane.is_writing() && !self.has_control())
+        self.is_asked()
+            || (at_rest && !self.lane.is_writing() && !self.has_control() && !self.is_held())
     }
 
     // --- the life of the stream --------------------------------------------------------------
@@ -400,7 +419,7 @@ impl Streamer {
     pub(crate) fn has_control(&self) -> bool {
         match &self.phase {
             Phase::Asked(_) => false,
-            Phase::Gone(_) => true,
+            Phase::Gone(_) => !self.is_held(),
             Phase::Live(live) => {
                 let told = live.opened.is_none() && !live.tell;
                 !told || self.reading.has_control() || self.lane.has_control()
@@ -416,6 +435,9 @@ impl Streamer {
 
     /// Appends the control frames that wait; says whether the stream is over.
     pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) -> bool {
+        if self.is_held() {
+            return false;
+        }
         let live = match &mut self.phase {
             Phase::Asked(_) => return false,
             Phase::Gone(last) => {

@@ -70,6 +70,7 @@ pub(crate) struct Writer {
     sent: Step,
     finished: bool,
     under_way: BTreeMap<Step, Progress>,
+    stalls: u64,
 }
 
 #[derive(Debug)]
@@ -120,6 +121,15 @@ impl Writer {
         self.queued() < QUEUE_BYTES
     }
 
+    /// How often there was no room, or none was left.
+    pub(crate) const fn stalls(&self) -> u64 {
+        self.stalls
+    }
+
+    pub(crate) const fn note_stall(&mut self) {
+        self.stalls = self.stalls.saturating_add(1);
+    }
+
     /// Elements that wait to be sent, in bytes.
     pub(crate) fn queued(&self) -> usize {
         self.send.queued().saturating_add(self.behind)
@@ -145,6 +155,9 @@ impl Writer {
         self.under_way.insert(step, Progress { is_run, edge, length, ..Progress::default() });
         let queue = StreamBuffer::default();
         self.out.push_back(Outgoing { step, head: Some(head), queue });
+        if !self.may_begin() {
+            self.note_stall();
+        }
         step
     }
 
@@ -170,6 +183,9 @@ impl Writer {
                 self.out.push_back(Outgoing { step, head: None, queue: StreamBuffer::default() });
                 self.send.push(chunk);
             }
+        }
+        if !self.has_room() {
+            self.note_stall();
         }
     }
 

@@ -104,6 +104,25 @@ impl Waiter {
         self.wait_for(future, self.timeout)
     }
 
+    /// As [`Waiter::wait`], for a change that is made all the same once it was sent.
+    pub(super) fn wait_for_change<F: Future>(&self, future: F) -> Result<F::Output> {
+        self.wait(future).map_err(|error| {
+            error.with_hint("it may still be made: look at the data before you repeat it")
+        })
+    }
+
+    /// As [`Waiter::wait`], for work that goes on in the background after a timeout.
+    pub(super) fn wait_or_leave<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        let mut future = Box::pin(future);
+        self.wait(&mut future).map_err(|error| {
+            self.background.finish(async move { drop(future.await) });
+            error.with_hint("it goes on in the background; whether it succeeds is not told")
+        })
+    }
+
     /// What `future` gives, unless that takes longer than `timeout`. It is dropped then.
     pub(super) fn wait_for<F: Future>(
         &self,

@@ -1,20 +1,23 @@
-//! A remote file, as `std::io` reads it.
+//! A remote file, as `std::io` reads and writes it.
 
-use super::background::Waiter;
-use crate::{Observation, Result, StreamObserver};
+use super::{
+    background::Waiter,
+    halves::{ByteReader, ByteWriter},
+    io::{read_with, write_with},
+    when::When,
+};
+use crate::{Condition, Observation, Result, StreamObserver};
 use bytes::Bytes;
-use farlens_wire::{Bounds, Mode, Pos, Position};
+use farlens_wire::{Bounds, Edge, Mode, Pos, Position};
 use std::{
-    future::poll_fn,
-    io::{self, BufRead, Read, Seek, SeekFrom},
-    pin::Pin,
+    ops::{Range, RangeBounds},
     sync::Arc,
     time::Duration,
 };
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncSeek};
 
-/// A byte stream that a peer publishes: [`Read`], [`BufRead`] and [`Seek`]; see
-/// [`crate::ByteStream`].
+/// A byte stream that a peer publishes: [`Read`](std::io::Read), [`BufRead`](std::io::BufRead),
+/// [`Write`](std::io::Write) and [`Seek`](std::io::Seek); see [`crate::ByteStream`]. Its `flush`
+/// waits until what was written is applied.
 ///
 /// Errors of these traits hold an [`crate::Error`], which `farlens::Error::from` gives back.
 #[derive(Debug)]
@@ -82,39 +85,84 @@ impl ByteStream {
         self.waiter.wait(self.inner.seek_to(to))?
     }
 
-    /// Has `observer` told of what happens to the stream, until the result is dropped. It is called
-    /// from a thread in the background and must not use this module there.
+    /// Reads a place, beside the cursor.
+    ///
+    /// # Errors
+    /// As [`crate::ByteStream::read_at`], and `TIMEOUT`.
+    pub fn read_at(&self, range: impl RangeBounds<u64>) -> Result<Bytes> {
+        self.waiter.wait(self.inner.read_at(range))?
+    }
+
+    /// Reads several places with one request.
+    ///
+    /// # Errors
+    /// As [`crate::ByteStream::read_ranges`], and `TIMEOUT`.
+    pub fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.waiter.wait(self.inner.read_ranges(ranges))?
+    }
+
+    /// Writes bytes to a place, beside the cursor, and waits until they are applied. Gives the
+    /// absolute position of the first.
+    ///
+    /// # Errors
+    /// As [`crate::ByteStream::write_at`]. After a `TIMEOUT` the bytes may still be applied.
+    pub fn write_at(&self, at: impl Into<Pos>, bytes: impl Into<Bytes>) -> Result<Position> {
+        self.when(Condition::default()).write_at(at, bytes)
+    }
+
+    /// Writes bytes to the end as it is when they arrive, waits until they are applied and gives
+    /// the position of the first.
+    ///
+    /// # Errors
+    /// As [`crate::ByteStream::append`]. After a `TIMEOUT` the bytes may still be applied.
+    pub fn append(&self, bytes: impl Into<Bytes>) -> Result<Position> {
+        self.when(Condition::default()).append(bytes)
+    }
+
+    /// Moves an end, and gives its absolute position.
+    ///
+    /// # Errors
+    /// As [`crate::ByteStream::truncate`]. After a `TIMEOUT` it may still be moved.
+    pub fn truncate(&self, edge: Edge, to: impl Into<Pos>) -> Result<Position> {
+        self.when(Condition::default()).truncate(edge, to)
+    }
+
+    /// Changes that are made only if `condition` holds.
+    #[must_use]
+    pub const fn when(&self, condition: Condition) -> When<'_> {
+        When { inner: self.inner.when(condition), waiter: &self.waiter }
+    }
+
+    /// Waits until everything that was written is durable.
+    ///
+    /// # Errors
+    /// As [`crate::ByteStream::sync`]. After a `TIMEOUT` a newer one waits for the same.
+    pub fn sync(&mut self) -> Result<()> {
+        self.waiter.wait(self.inner.sync())?
+    }
+
+    /// Waits until everything that was written is applied and durable, and closes the stream.
+    ///
+    /// # Errors
+    /// As [`crate::ByteStream::close`]. After a `TIMEOUT` this goes on in the background, and
+    /// nothing tells whether it succeeds.
+    pub fn close(self) -> Result<()> {
+        self.waiter.wait_or_leave(self.inner.close())?
+    }
+
+    /// Two halves with a cursor each, for two threads. The stream is closed when both are gone.
+    #[must_use]
+    pub fn split(self) -> (ByteReader, ByteWriter) {
+        let (reader, writer) = self.inner.split();
+        (ByteReader::new(reader, self.waiter.clone()), ByteWriter::new(writer, self.waiter))
+    }
+
+    /// Has `observer` told of what happens to the stream, until the result is dropped. It may use
+    /// this module.
     pub fn observe(&self, observer: Arc<dyn StreamObserver>) -> Observation {
-        let _entered = self.waiter.enter();
         self.inner.observe(observer)
     }
 }
 
-impl Read for ByteStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.waiter.wait(self.inner.read(buffer))?
-    }
-}
-
-impl BufRead for ByteStream {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.waiter.wait(self.inner.fill_buf())?
-    }
-
-    fn consume(&mut self, amount: usize) {
-        Pin::new(&mut self.inner).consume(amount);
-    }
-}
-
-impl Seek for ByteStream {
-    /// As [`ByteStream::seek_to`].
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let mut inner = Pin::new(&mut self.inner);
-        inner.as_mut().start_seek(to)?;
-        self.waiter.wait(poll_fn(|cx| inner.as_mut().poll_complete(cx)))?
-    }
-
-    fn stream_position(&mut self) -> io::Result<u64> {
-        Ok(self.position().get())
-    }
-}
+read_with!(ByteStream, std::io::Write::flush);
+write_with!(ByteStream);

@@ -1,10 +1,10 @@
 //! A remote sequence, as an iterator.
 
-use super::background::Waiter;
+use super::{StreamEvents, background::Waiter};
 use crate::{Observation, Result, StreamObserver};
 use farlens_wire::{Bounds, Element, Mode, Pos, Position};
 use futures::{FutureExt, StreamExt};
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 /// A sequence of entities that a peer publishes, decoded as `T`; see [`crate::EntityStream`].
 ///
@@ -61,15 +61,65 @@ impl<T> EntityStream<T> {
         self.waiter.wait(self.inner.seek(to))?
     }
 
-    /// Has `observer` told of what happens to the stream, until the result is dropped. It is called
-    /// from a thread in the background and must not use this module there.
+    /// Elements that were left out so far; see [`crate::EntityStream::skipped`].
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.inner.skipped()
+    }
+
+    /// The elements with what happens between them.
+    #[must_use]
+    pub fn events(self) -> StreamEvents<T> {
+        StreamEvents::new(self.inner.events(), self.waiter)
+    }
+
+    /// Waits until everything that was sent is applied.
+    ///
+    /// # Errors
+    /// Any failure of an earlier write, of the storage, the stream or the link, and `TIMEOUT`,
+    /// after which a newer one waits for the same.
+    pub fn flush(&mut self) -> Result<()> {
+        self.waiter.wait(poll_fn(|cx| self.inner.poll_applied(cx)))?
+    }
+
+    /// Waits until everything that was sent is durable.
+    ///
+    /// # Errors
+    /// As [`EntityStream::flush`].
+    pub fn sync(&mut self) -> Result<()> {
+        self.waiter.wait(self.inner.sync())?
+    }
+
+    /// Has `observer` told of what happens to the stream, until the result is dropped. It may use
+    /// this module.
     pub fn observe(&self, observer: Arc<dyn StreamObserver>) -> Observation {
-        let _entered = self.waiter.enter();
         self.inner.observe(observer)
     }
 }
 
 impl<T: Element> EntityStream<T> {
+    /// Hands a value in, to be written where [`crate::EntityStream`] says. It is applied after a
+    /// while, and at the latest when [`EntityStream::flush`] returns.
+    ///
+    /// # Errors
+    /// `USAGE` and `TOO_LARGE` for a value that cannot be encoded; any failure of an earlier write,
+    /// of the storage, the stream or the link. After a `TIMEOUT` the value was not taken.
+    pub fn send(&mut self, value: &T) -> Result<()> {
+        self.waiter.wait(poll_fn(|cx| self.inner.poll_send(cx, value)))?
+    }
+
+    /// Waits until everything that was sent is applied and durable, and closes the stream.
+    ///
+    /// # Errors
+    /// As [`crate::EntityStream::close`]. After a `TIMEOUT` this goes on in the background, and
+    /// nothing tells whether it succeeds.
+    pub fn close(self) -> Result<()>
+    where
+        T: 'static,
+    {
+        self.waiter.wait_or_leave(self.inner.close())?
+    }
+
     /// The next element, as [`Iterator::next`] gives it, with another timeout for this wait.
     pub fn next_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> Option<Result<T>> {
         // What has arrived needs no runtime, and entering one takes longer than decoding it.

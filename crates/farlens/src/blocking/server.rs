@@ -1,7 +1,7 @@
 //! A server in the background.
 
 use super::background::Waiter;
-use crate::{KeyId, RemotePath, Result, ServerBuilder, Ticket};
+use crate::{KeyId, RemotePath, Result, ServerBuilder, Ticket, Verb};
 use std::{fmt::Debug, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::ToSocketAddrs;
 
@@ -67,6 +67,15 @@ impl Server {
     /// As [`crate::Server::invite`].
     pub fn invite(&self, path: &str) -> Result<Ticket> {
         self.inner.invite(path)
+    }
+
+    /// A secret ticket that leads to a path and lets one client in to do these things there and
+    /// beneath; see [`crate::Server::invite_to`].
+    ///
+    /// # Errors
+    /// As [`crate::Server::invite_to`].
+    pub fn invite_to(&self, path: &str, verbs: &[Verb]) -> Result<Ticket> {
+        self.inner.invite_to(path, verbs)
     }
 
     /// A public ticket that leads to a path, for clients that may read there already.

@@ -6,7 +6,6 @@ use farlens_proto::{Chunk, Kind, Rules};
 use farlens_wire::{Edge, ModeOffer, Pos, Position, schema::SchemaDoc};
 use futures::future::BoxFuture;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// A source of any type.
 pub(crate) trait ErasedData: Send + Sync + 'static {
@@ -99,19 +98,19 @@ impl<D: StreamerData> ErasedData for D {
     }
 }
 
-/// A source with a permit that is given back when the source is dropped.
-pub(crate) struct Held {
+/// A source with something that is dropped right after it, such as a permit to give back.
+pub(crate) struct Held<G> {
     data: Arc<dyn ErasedData>,
-    _permit: OwnedSemaphorePermit,
+    _guard: G,
 }
 
-impl Held {
-    pub(crate) const fn new(data: Arc<dyn ErasedData>, permit: OwnedSemaphorePermit) -> Self {
-        Self { data, _permit: permit }
+impl<G> Held<G> {
+    pub(crate) const fn new(data: Arc<dyn ErasedData>, guard: G) -> Self {
+        Self { data, _guard: guard }
     }
 }
 
-impl ErasedData for Held {
+impl<G: Send + Sync + 'static> ErasedData for Held<G> {
     fn kind(&self) -> Kind {
         self.data.kind()
     }

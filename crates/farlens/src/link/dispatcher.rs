@@ -5,7 +5,7 @@
 
 use super::{
     driver::{panicked, to_fault, to_wire},
-    shared::{Shared, Work},
+    shared::{Release, Shared, Work, discard},
 };
 use crate::{data::DataState, data::erased::ErasedData, host::Guest};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
@@ -77,19 +77,24 @@ async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open
         }
         Err(_) => return shared.with(|state| state.proto.refuse(stream, panicked())),
     };
+    let source = source.releasing(Release::new(shared, stream));
     let (data, moving) = (Arc::clone(&source.data), source.moving);
     let seen = DataState {
         bounds: accepted.state.bounds,
         version: accepted.state.version.clone().into(),
         ended: accepted.state.ended,
     };
-    let wanted = shared.with(|state| {
-        let wanted = state.proto.accept(stream, accepted);
-        if wanted {
-            state.add_source(stream, source);
+    let unwanted = shared.with(|state| {
+        if !state.proto.accept(stream, accepted) {
+            return Some(source);
         }
-        wanted
+        state.proto.hold_stream(stream);
+        state.add_source(stream, source);
+        None
     });
+    let wanted = unwanted.is_none();
+    // What is not wanted is dropped outside the lock.
+    discard(unwanted);
     if wanted && moving {
         let task = tokio::spawn(follow(Arc::clone(shared), stream, data, seen)).abort_handle();
         shared.with(|state| state.set_changes_task(stream, task));

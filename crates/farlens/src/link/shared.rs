@@ -3,14 +3,17 @@
 //! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
 //! wakers out and calls them after the lock is gone.
 
-use crate::data::erased::ErasedData;
+use crate::{
+    data::erased::{ErasedData, Held},
+    observe::Seat,
+};
 use farlens_proto::{self as proto, Accepted, DataRequest, Event, Fault, Flags, RangeTicket, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, Waker},
 };
 use tokio::{sync::watch, task::AbortHandle, time::Instant};
@@ -76,7 +79,7 @@ struct Handle {
     /// Those who wait for room, for a step, or for what they wrote.
     writers: Vec<Waker>,
     ranges: HashMap<RangeTicket, Waker>,
-    observers: Option<watch::Sender<u64>>,
+    observers: Vec<Arc<Seat>>,
     watcher: Option<Arc<Watcher>>,
 }
 
@@ -134,6 +137,26 @@ pub(crate) struct Source {
     changes: Option<AbortHandle>,
 }
 
+/// Says that the data of a stream is free again.
+pub(crate) struct Release {
+    shared: Weak<Shared>,
+    stream: StreamId,
+}
+
+impl Release {
+    pub(crate) fn new(shared: &Arc<Shared>, stream: StreamId) -> Self {
+        Self { shared: Arc::downgrade(shared), stream }
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.with(|state| state.proto.release_stream(self.stream));
+        }
+    }
+}
+
 impl Source {
     pub(crate) fn new(data: Arc<dyn ErasedData>, sync_on_close: bool, accepted: &Accepted) -> Self {
         let offer = data.offers();
@@ -141,6 +164,12 @@ impl Source {
         let moves = accepted.mode.can_change_bounds() || can_be_written;
         let moving = moves && !accepted.state.ended;
         Self { data, moving, sync_on_close, read: None, ranges: Vec::new(), changes: None }
+    }
+
+    /// The same with `release` dropped once nobody uses the data any more.
+    pub(crate) fn releasing(mut self, release: Release) -> Self {
+        self.data = Arc::new(Held::new(Arc::clone(&self.data), release));
+        self
     }
 }
 
@@ -335,9 +364,7 @@ impl State {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
         wakers.extend(handle.reader.take());
         wakers.append(&mut handle.writers);
-        if let Some(observers) = &handle.observers {
-            observers.send_modify(|round| *round = round.wrapping_add(1));
-        }
+        wakers.extend(handle.observers.iter().map(Seat::waker));
         if let Some(watcher) = &handle.watcher {
             wakers.extend(watcher.mark(stream));
         }
@@ -361,10 +388,16 @@ impl State {
         self.handles.insert(stream, Handle { watcher, ..Handle::default() });
     }
 
-    /// The consumer of a stream is gone.
-    pub(crate) fn drop_handle(&mut self, stream: StreamId) {
-        self.handles.remove(&stream);
+    /// The consumer of a stream is gone. Its observers are to be woken outside the lock.
+    pub(crate) fn drop_handle(&mut self, stream: StreamId) -> Vec<Waker> {
+        let observers = self.handles.remove(&stream).map(|handle| handle.observers);
+        let observers = observers.unwrap_or_default();
+        let failed = self.proto.stream_over(stream);
+        for seat in &observers {
+            seat.part(failed.cloned());
+        }
         self.proto.close_stream(stream);
+        observers.into_iter().map(Waker::from).collect()
     }
 
     /// Wakes `cx` at the next news of a stream.
@@ -397,12 +430,22 @@ impl State {
         self.proto.forget_range(stream, ticket);
     }
 
-    /// A receiver that changes at each news of a stream.
-    pub(crate) fn observe_handle(&mut self, stream: StreamId) -> watch::Receiver<u64> {
-        match self.handles.get_mut(&stream) {
-            Some(handle) => handle.observers.get_or_insert_with(|| watch::channel(0).0).subscribe(),
-            None => watch::channel(0).1,
+    /// Has an observer woken at each news of a stream.
+    pub(crate) fn add_observer(&mut self, stream: StreamId, seat: Arc<Seat>) {
+        if let Some(handle) = self.handles.get_mut(&stream) {
+            handle.observers.push(seat);
         }
+    }
+
+    /// Has an observer woken no more.
+    pub(crate) fn remove_observer(
+        &mut self,
+        stream: StreamId,
+        seat: &Arc<Seat>,
+    ) -> Option<Arc<Seat>> {
+        let observers = &mut self.handles.get_mut(&stream)?.observers;
+        let index = observers.iter().position(|other| Arc::ptr_eq(other, seat))?;
+        Some(observers.swap_remove(index))
     }
 
     /// Keeps the data of a stream that was accepted, and the task that follows its changes.

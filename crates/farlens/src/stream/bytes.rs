@@ -211,15 +211,19 @@ impl ByteStream {
     }
 
     /// Waits until everything that was written is applied and durable, and closes the stream. What
-    /// was written in order to replace a file takes its place now.
+    /// was written in order to replace a file takes its place now. When this returns the other side
+    /// has let go of the data, whose lock another stream may have now, or the link is over.
     ///
     /// # Errors
-    /// As [`ByteStream::sync`]. `Ok` means that all was stored.
+    /// As [`ByteStream::sync`]; the stream is closed all the same. `Ok` means that all was stored.
     pub async fn close(mut self) -> Result<()> {
-        if self.mode().has(Flags::WRITABLE) {
-            std::future::poll_fn(|cx| self.writer.poll_finished(cx)).await?;
-        }
-        Ok(())
+        let stored = if self.mode().has(Flags::WRITABLE) {
+            std::future::poll_fn(|cx| self.writer.poll_finished(cx)).await
+        } else {
+            Ok(())
+        };
+        self.raw().closed().await;
+        stored
     }
 
     /// Two halves with a cursor each, which read and write at the same time. The stream is closed

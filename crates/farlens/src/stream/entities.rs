@@ -12,7 +12,7 @@ use crate::{
 };
 use farlens_proto::{Chunk, ItemBatch, Kind, StreamInfo};
 use farlens_wire::{
-    AtEnd, Bounds, Budget, Code, DecodeError, Element, Limits, Mode, Pos, Position,
+    AtEnd, Bounds, Budget, Code, DecodeError, Element, Flags, Limits, Mode, Pos, Position,
     schema::{SchemaDoc, decode_with},
 };
 use futures::{Sink, Stream};
@@ -154,6 +154,35 @@ impl<T> EntityStream<T> {
         Ok(at)
     }
 
+    /// Waits until everything that was written is applied.
+    pub(crate) fn poll_applied(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        self.writer.poll_flush(cx)
+    }
+
+    /// Waits until everything that was written is durable.
+    ///
+    /// # Errors
+    /// Any failure of an earlier write, of the storage, the stream or the link.
+    pub async fn sync(&mut self) -> Result<()> {
+        std::future::poll_fn(|cx| self.writer.poll_flush(cx)).await?;
+        self.raw.sync(false).await
+    }
+
+    /// Waits until everything that was written is applied and durable, and closes the stream. When
+    /// this returns the other side has let go of the data, or the link is over.
+    ///
+    /// # Errors
+    /// As [`EntityStream::sync`]; the stream is closed all the same. `Ok` means that all was stored.
+    pub async fn close(mut self) -> Result<()> {
+        let stored = if self.mode().has(Flags::WRITABLE) {
+            std::future::poll_fn(|cx| self.writer.poll_close(cx)).await
+        } else {
+            Ok(())
+        };
+        self.raw.closed().await;
+        stored
+    }
+
     /// Has `observer` told of what happens to the stream, until the result is dropped.
     pub fn observe(&self, observer: Arc<dyn StreamObserver>) -> Observation {
         Observation::start(&self.raw, observer)
@@ -233,6 +262,13 @@ impl<T: Element> EntityStream<T> {
                 }
             });
         }
+    }
+
+    /// Hands a value in as soon as there is room. Takes nothing before.
+    pub(crate) fn poll_send(&mut self, cx: &Context<'_>, value: &T) -> Poll<Result<()>> {
+        self.check_writable()?;
+        ready!(self.writer.poll_ready(cx))?;
+        Poll::Ready(self.writer.add(value))
     }
 
     /// An entity is encoded with its kind, which only data without a type of its own can hold.

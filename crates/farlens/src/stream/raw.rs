@@ -20,9 +20,8 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
-use tokio::sync::watch;
 
 /// What a read gives.
 pub(crate) enum Next {
@@ -47,7 +46,8 @@ pub(crate) struct RawStream {
 
 impl Drop for RawStream {
     fn drop(&mut self) {
-        self.link.shared().with(|state| state.drop_handle(self.id));
+        let observers = self.link.shared().with(|state| state.drop_handle(self.id));
+        observers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -149,6 +149,22 @@ impl RawStream {
         self.info().map_or(Mode::READ_FILE, |info| info.mode)
     }
 
+    /// Closes the stream, and waits until the other side has confirmed it or the link is over.
+    pub(crate) async fn closed(&self) {
+        self.link.shared().with(|state| state.proto.close_stream(self.id));
+        std::future::poll_fn(|cx| self.poll_forgotten(cx)).await;
+    }
+
+    fn poll_forgotten(&self, cx: &Context<'_>) -> Poll<()> {
+        self.link.shared().with(|state| {
+            if !state.proto.knows_stream(self.id) {
+                return Poll::Ready(());
+            }
+            state.wait_writer(self.id, cx);
+            Poll::Pending
+        })
+    }
+
     /// What comes next, at most `max` elements.
     pub(crate) fn poll_next(&self, cx: &Context<'_>, max: u64) -> Poll<Result<Next>> {
         self.link.shared().with(|state| match state.proto.read(self.id, max) {
@@ -193,11 +209,6 @@ impl RawStream {
         let skip = to.since(at);
         let forward = self.mode().has(Flags::SEEK_FWD);
         (forward && skip > 0 && skip < held).then_some(skip)
-    }
-
-    /// A receiver that changes at each news of the stream.
-    pub(crate) fn news(&self) -> watch::Receiver<u64> {
-        self.link.shared().with(|state| state.observe_handle(self.id))
     }
 
     /// Waits for the end of a seek.

@@ -4,7 +4,10 @@ use super::{
     prefetch::{Piece, Prefetch},
     raw::{Next, RawStream, before},
 };
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    observe::{Observation, StreamObserver},
+};
 use bytes::{Buf, Bytes};
 use farlens_proto::Chunk;
 use farlens_wire::{AtEnd, Code, Pos, Position};
@@ -98,6 +101,11 @@ impl ByteReader {
             ready!(self.poll_sought(cx))?;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Has `observer` told of what happens to the stream, until the result is dropped.
+    pub fn observe(&self, observer: Arc<dyn StreamObserver>) -> Observation {
+        Observation::start(&self.raw, observer)
     }
 
     /// Goes to a place and gives its absolute position.

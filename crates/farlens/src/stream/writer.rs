@@ -1,7 +1,10 @@
 //! The writing half of a byte stream: a cursor of its own.
 
 use super::{cursor::WriteCursor, raw::RawStream};
-use crate::Result;
+use crate::{
+    Result,
+    observe::{Observation, StreamObserver},
+};
 use bytes::Bytes;
 use farlens_proto::Chunk;
 use farlens_wire::Position;
@@ -46,6 +49,11 @@ impl ByteWriter {
     /// Goes on writing elsewhere. Costs nothing; the next write tells whether that is possible.
     pub fn seek_to(&mut self, at: Position) {
         self.cursor.go_to(at);
+    }
+
+    /// Has `observer` told of what happens to the stream, until the result is dropped.
+    pub fn observe(&self, observer: Arc<dyn StreamObserver>) -> Observation {
+        Observation::start(&self.raw, observer)
     }
 
     /// Waits until everything that was written is durable.

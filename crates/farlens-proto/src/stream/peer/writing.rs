@@ -63,6 +63,7 @@ impl StreamPeer {
             return Err(Fault::new(Code::CLOSED, "nothing more may be written to this stream"));
         }
         if !self.writer.may_begin() {
+            self.writer.note_stall();
             return Err(too_many_steps());
         }
         Ok(self.writer.begin(head))
@@ -81,6 +82,11 @@ impl StreamPeer {
     /// Whether a writer who can wait should go on.
     pub(crate) fn is_writable(&self) -> bool {
         self.phase == Phase::Open && self.writer.has_room() && self.writer.may_begin()
+    }
+
+    /// How often a writer found no room, or left none.
+    pub(crate) const fn stalls(&self) -> u64 {
+        self.writer.stalls()
     }
 
     /// Whether nothing that was written waits to be applied.

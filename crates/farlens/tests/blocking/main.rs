@@ -1,8 +1,10 @@
 //! The blocking API over real TLS on loopback, from plain threads and from stranger places.
 
+mod writing;
+
 use farlens::{
     AtEnd, Change, Client, Code, Entity, Error, FileData, FixedData, Identity, OpenOptions, Pos,
-    Position, ServerBuilder, Spool, StreamObserver,
+    Position, ServerBuilder, Spool, StreamObserver, Verb,
     blocking::{self, ByteStream, Link, Server},
 };
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,7 @@ fn at(n: u64) -> Position {
 fn start(builder: ServerBuilder) -> (Server, Link) {
     let builder = builder.identity(Identity::generate().unwrap());
     let server = Server::bind(builder, "127.0.0.1:0").unwrap();
-    let ticket = server.invite("/").unwrap().to_string();
+    let ticket = server.invite_to("/", &[Verb::Read, Verb::Write]).unwrap().to_string();
     let link = client().connect(&ticket).unwrap();
     (server, link)
 }
@@ -53,13 +55,17 @@ struct SlowServer {
 impl SlowServer {
     /// With `size` patterned bytes at `/data`.
     fn start(size: usize) -> Self {
+        let data = FixedData::bytes(pattern(0, size));
+        Self::serving(farlens::Server::builder().publish("/data", data))
+    }
+
+    fn serving(builder: ServerBuilder) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (_server, link) = runtime.block_on(async {
-            let builder = farlens::Server::builder()
-                .identity(Identity::generate().unwrap())
-                .publish("/data", FixedData::bytes(pattern(0, size)));
+            let builder = builder.identity(Identity::generate().unwrap());
             let server = builder.bind("127.0.0.1:0").await.unwrap();
-            let ticket = server.invite("/").unwrap().to_string();
+            let verbs = [Verb::Read, Verb::Write];
+            let ticket = server.invite_to("/", &verbs).unwrap().to_string();
             let connecting = tokio::task::spawn_blocking(move || client().connect(&ticket));
             (server, connecting.await.unwrap().unwrap())
         });
@@ -449,5 +455,8 @@ fn handles_are_for_all_threads() {
         shared::<ByteStream>();
         shared::<blocking::EntityStream<Entity>>();
         shared::<blocking::Events>();
+        shared::<blocking::ByteReader>();
+        shared::<blocking::ByteWriter>();
+        shared::<blocking::StreamEvents<Entity>>();
     }
 }
