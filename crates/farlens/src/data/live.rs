@@ -161,10 +161,11 @@ impl StreamerData for LiveFile {
         self.on_pool(Handle::look).await
     }
 
-    /// The state as it was left by the last change here or the last look at the file.
+    /// The state as the last change here has left it. What other programs append to a followed file
+    /// is found by a look at it, which may wait.
     fn state_now(&self) -> Option<Result<DataState>> {
         let inode = &self.handle.inode;
-        Some(Ok(inode.state(inode.facts())))
+        (!self.follow).then(|| Ok(inode.state(inode.facts())))
     }
 
     fn is_live(&self) -> bool {

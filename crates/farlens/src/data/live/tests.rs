@@ -113,7 +113,8 @@ async fn a_reader_sees_at_once_what_another_stream_appends() {
 async fn a_followed_file_shows_what_other_programs_do() {
     let (_dir, path) = sample(b"abc");
     let file = open(&FileData::read_write(&path).follow(true));
-    let seen = now(&file);
+    assert!(file.state_now().is_none(), "it has to be looked at");
+    let seen = file.state().await.expect("open");
     let (grown, ()) = tokio::join!(file.changed(seen.clone()), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         fs::write(&path, b"abcdef").expect("space");
@@ -124,8 +125,9 @@ async fn a_followed_file_shows_what_other_programs_do() {
     assert_eq!(read(&file, 3, 9).await.as_deref(), Some(&b"def"[..]));
     fs::write(&path, b"x").expect("space");
     assert_eq!(read(&file, 6, 9).await, None);
-    assert_eq!(now(&file).bounds, Bounds::up_to(at(1)));
-    assert_ne!(now(&file).version, state.version, "what was handed out is no longer true");
+    let cut = file.state().await.expect("open");
+    assert_eq!(cut.bounds, Bounds::up_to(at(1)));
+    assert_ne!(cut.version, state.version, "what was handed out is no longer true");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
