@@ -315,3 +315,13 @@ async fn a_writer_that_leaves_keeps_its_permit_until_its_last_change_is_over() {
     drop(change);
     drop(semaphore.acquire().await.expect("it comes back"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_lacks_what_it_claims_fails_instead_of_being_read_for_ever() {
+    let double = Double { content: Mutex::new(b"abc".to_vec()), claimed: 9, ..Double::default() };
+    let (_, file) = scripted(double);
+    let budget = ReadBudget { bytes: 8, elements: 8 };
+    assert!(file.read_now(at(3), budget).is_none(), "not known on the spot");
+    let read = tokio::time::timeout(Duration::from_secs(60), file.read_at(at(3), budget)).await;
+    assert_eq!(read.expect("at once").expect_err("lost").code(), Code::STORAGE_IO);
+}
