@@ -227,7 +227,7 @@ fn what_is_unfinished_is_removed_on_the_blocking_pool() {
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
     runtime.expect("possible").block_on(async {
         let (dir, path) = sample(b"old");
-        let (busy, free) = std::sync::mpsc::channel::<()>();
+        let (busy, free) = std::sync::mpsc::sync_channel::<()>(0);
         let occupied = tokio::task::spawn_blocking(move || free.recv().is_err());
         let file = replace(&path);
         let watched = Arc::downgrade(file.storage());

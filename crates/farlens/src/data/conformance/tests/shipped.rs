@@ -34,6 +34,11 @@ fn at(n: u64) -> Position {
     Position::new(n).expect("small")
 }
 
+/// Checks of data whose reads are jobs for other threads: single bytes are read one by one.
+async fn check_on_disk(subject: &impl Subject) -> Report {
+    Suite::default().elements(150).check(subject).await
+}
+
 /// How many checks passed, besides that none failed.
 fn passed(report: &Report) -> usize {
     report.assert();

@@ -51,6 +51,6 @@ impl Subject for Writable {
 
 #[tokio::test(start_paused = true)]
 async fn files_of_a_directory_conform() {
-    assert!(passed(&check(&Readable).await) >= 20);
-    assert!(passed(&check(&Writable).await) >= 45);
+    assert!(passed(&check_on_disk(&Readable).await) >= 20);
+    assert!(passed(&check_on_disk(&Writable).await) >= 45);
 }

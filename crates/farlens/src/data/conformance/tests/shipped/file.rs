@@ -36,6 +36,6 @@ impl Subject for OnDisk {
 #[tokio::test(start_paused = true)]
 async fn files_conform() {
     for follow in [false, true] {
-        assert!(passed(&check(&OnDisk { follow }).await) >= 20);
+        assert!(passed(&check_on_disk(&OnDisk { follow }).await) >= 20);
     }
 }

@@ -51,10 +51,10 @@ struct Fed;
 
 impl Subject for Fed {
     type Data = OpenIter;
-    type Keep = mpsc::UnboundedSender<crate::Result<Entity>>;
+    type Keep = mpsc::Sender<crate::Result<Entity>>;
 
     async fn make(&self, elements: u64) -> (OpenIter, Self::Keep) {
-        let (mut sender, values) = mpsc::unbounded();
+        let (mut sender, values) = mpsc::channel(1_000);
         let data = IterData::from_stream(values).open().expect("nobody has it");
         assert!(self.grow(&data, &mut sender, 0..elements).await);
         (data, sender)
@@ -65,7 +65,7 @@ impl Subject for Fed {
     }
 
     async fn grow(&self, _: &OpenIter, sender: &mut Self::Keep, numbers: Range<u64>) -> bool {
-        numbers.for_each(|n| sender.unbounded_send(Ok(value(n))).expect("it is held"));
+        numbers.for_each(|n| sender.try_send(Ok(value(n))).expect("there is room"));
         true
     }
 }

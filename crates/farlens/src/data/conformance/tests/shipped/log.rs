@@ -135,7 +135,7 @@ impl Subject for Bytewise {
 #[tokio::test(start_paused = true)]
 async fn logs_conform() {
     for loss in [Loss::Cut, Loss::Rotation] {
-        let report = check(&Bytewise(loss)).await;
+        let report = check_on_disk(&Bytewise(loss)).await;
         assert!(passed(&report) >= 25);
         assert!(has_passed(&report, "changed_tells_of_eviction"));
     }
@@ -195,7 +195,7 @@ impl Subject for ByLines {
 #[tokio::test(start_paused = true)]
 async fn lines_conform() {
     for loss in [Loss::Cut, Loss::Rotation] {
-        let report = check(&ByLines { followed: Some(loss) }).await;
+        let report = check_on_disk(&ByLines { followed: Some(loss) }).await;
         assert!(passed(&report) >= 25);
         assert!(has_passed(&report, "changed_tells_of_eviction"));
     }
@@ -203,7 +203,7 @@ async fn lines_conform() {
 
 #[tokio::test(start_paused = true)]
 async fn lines_of_a_file_as_it_is_conform() {
-    let report = check(&ByLines { followed: None }).await;
+    let report = check_on_disk(&ByLines { followed: None }).await;
     assert!(passed(&report) >= 20);
     assert!(has_passed(&report, "ended_is_final"));
 }

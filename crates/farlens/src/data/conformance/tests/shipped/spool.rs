@@ -37,7 +37,7 @@ async fn spools_conform() {
 
 #[tokio::test]
 async fn a_spool_that_went_on_in_a_file_conforms() {
-    let suite = Suite::default().elements(7_000);
+    let suite = Suite::default().elements(3_500);
     assert!(passed(&suite.check(&Spooled(Kind::Items, 70_000)).await) >= 20);
 }
 
