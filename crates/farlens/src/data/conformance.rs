@@ -32,6 +32,7 @@
 //! Every call has a watchdog, so data that never answers fails instead of hanging. Time is that of
 //! tokio and may be paused, unless the data works on threads of its own. A call that blocks its
 //! thread cannot be watched.
+#![doc = include_str!("conformance/rules.md")]
 
 mod bench;
 mod follow;

@@ -9,7 +9,7 @@ use super::{
     DataState, Fetched, ReadBudget, Stored, StreamerData,
     file::FOLLOW_EVERY,
     replace::Part,
-    storage::{self, BLOCKING_READ_BYTES, Storage, io_failed, on_pool},
+    storage::{self, BLOCKING_READ_BYTES, READ_TRIES, Storage, io_failed, on_pool},
     wrong_kind,
 };
 use crate::{Error, Result};
@@ -18,7 +18,7 @@ use farlens_proto::{Chunk, Kind, Rules};
 use farlens_wire::{Code, Edge, Flags, ModeOffer, Pos, Position};
 use inode::Inode;
 use std::{fs::File, sync::Arc};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{runtime, sync::OwnedSemaphorePermit};
 
 /// A file opened for one stream, which may change it if the mode says so.
 pub(crate) struct LiveFile {
@@ -36,6 +36,18 @@ struct Handle {
     file: Arc<dyn Storage>,
     /// Where the file goes, if it is to replace another.
     part: Option<Part>,
+}
+
+impl Drop for Handle {
+    /// What is unfinished is removed on the blocking pool, since streams are dropped on a link's own
+    /// task and a large file takes its time to go.
+    fn drop(&mut self) {
+        let Some(part) = self.part.take_if(|part| !part.is_finished()) else { return };
+        if let Ok(runtime) = runtime::Handle::try_current() {
+            let file = Arc::clone(&self.file);
+            runtime.spawn_blocking(move || drop((part, file)));
+        }
+    }
 }
 
 impl LiveFile {
@@ -69,6 +81,12 @@ impl LiveFile {
     /// The same with a permit that is given back once the last change is over.
     pub(crate) fn holding(self, permit: Option<OwnedSemaphorePermit>) -> Self {
         Self { permit: permit.map(Arc::new), ..self }
+    }
+
+    /// What the stream reads and writes.
+    #[cfg(test)]
+    pub(super) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.handle.file
     }
 
     /// How many bytes a request may read; none at the end as it is known.
@@ -161,10 +179,11 @@ impl StreamerData for LiveFile {
         self.on_pool(Handle::look).await
     }
 
-    /// The state as it was left by the last change here or the last look at the file.
+    /// The state as the last change here has left it. What other programs append to a followed file
+    /// is found by a look at it, which may wait.
     fn state_now(&self) -> Option<Result<DataState>> {
         let inode = &self.handle.inode;
-        Some(Ok(inode.state(inode.facts())))
+        (!self.follow).then(|| Ok(inode.state(inode.facts())))
     }
 
     fn is_live(&self) -> bool {
@@ -173,7 +192,7 @@ impl StreamerData for LiveFile {
 
     async fn read_at(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
         let mut looked = false;
-        loop {
+        for _ in 0..READ_TRIES {
             if let Some(length) = self.length(at, budget) {
                 let length = length.min(BLOCKING_READ_BYTES);
                 let bytes = storage::read_blocking(&self.handle.file, at.get(), length).await?;
@@ -187,6 +206,7 @@ impl StreamerData for LiveFile {
             self.state().await?;
             looked = true;
         }
+        Err(storage::lost())
     }
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {

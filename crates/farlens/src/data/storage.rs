@@ -20,6 +20,10 @@ pub(super) const CACHED_READ_BYTES: usize = 64 * 1024;
 /// Bytes at most in one read on the blocking pool.
 pub(super) const BLOCKING_READ_BYTES: usize = 256 * 1024;
 
+/// How often a read is repeated that found nothing where the file says it has something: it may
+/// have changed between the two.
+pub(super) const READ_TRIES: usize = 4;
+
 /// What identifies a file and its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileStat {
@@ -183,6 +187,11 @@ pub(super) fn io_failed(error: io::Error) -> Error {
         _ => (Code::STORAGE_IO, "reading or writing the storage failed"),
     };
     Error::new(code, message).with_source(error)
+}
+
+/// The error of a file that does not have what it says it has, as those of some kernel interfaces.
+pub(super) fn lost() -> Error {
+    io_failed(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has fewer bytes than it said"))
 }
 
 /// The error that says that opening failed for want of resources, whatever was asked for.

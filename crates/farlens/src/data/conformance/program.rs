@@ -8,7 +8,7 @@ use super::{
     trial::{ALL, Trial},
 };
 use crate::data::{ReadBudget, StreamerData};
-use farlens_wire::{Edge, Flags, Operation, Pos};
+use farlens_wire::{Edge, Operation, Pos};
 
 /// Steps of one program.
 const STEPS: u64 = 400;
@@ -62,18 +62,7 @@ async fn write<S: Subject>(trial: &mut Trial<'_, S>, rng: &mut Rng, number: u64)
     // Data may be full or know no gaps: what it refuses is for other checks.
     let Ok(stored) = answer else { return Ok(()) };
     trial.note(to, &elements, stored)?;
-    dropped_by_itself(trial).await
-}
-
-/// Data whose start may go up may drop its oldest elements for new ones.
-async fn dropped_by_itself<S: Subject>(trial: &mut Trial<'_, S>) -> Verdict {
-    let start = trial.state().await?.bounds.start;
-    if trial.bench.flags().has(Flags::START_CAN_INC)
-        && let Some(start) = start
-    {
-        trial.model.set_start(start.get().min(trial.model.end()));
-    }
-    Ok(())
+    trial.note_dropped().await
 }
 
 async fn truncate<S: Subject>(trial: &mut Trial<'_, S>, rng: &mut Rng, edge: Edge) -> Verdict {

@@ -26,6 +26,11 @@ pub trait Subject: Sync {
         false
     }
 
+    /// Whether the data drops its oldest elements by itself to make room for new ones.
+    fn drops_oldest(&self) -> bool {
+        false
+    }
+
     /// Adds these elements behind the end, as a producer does, and tells whether it did. It need
     /// not where only a peer that writes can add.
     fn grow(

@@ -89,6 +89,15 @@ async fn every_rule_has_a_bug_that_breaks_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_documented_rules_are_those_that_are_checked() {
+    let mut table = String::from("\n# What is checked\n\n| check | rule |\n|---|---|\n");
+    for Check { name, rule, .. } in diagnose(Kind::Bytes, None).await.checks() {
+        table += &format!("| `{name}` | {rule} |\n");
+    }
+    assert_eq!(include_str!("rules.md"), table, "rules.md should be:\n{table}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_hangs_and_what_panics_is_named_as_such() {
     for (bug, words) in [
         (Bug::ReadHangs, "a read at 0 does not answer within 10s"),

@@ -93,8 +93,19 @@ impl<'a, S: Subject> Trial<'a, S> {
         Ok(())
     }
 
+    /// Notes what the data has dropped to make room, where it does so by itself.
+    pub(super) async fn note_dropped(&mut self) -> Verdict {
+        if self.bench.subject.drops_oldest()
+            && let Some(start) = self.state().await?.bounds.start
+        {
+            self.model.set_start(start.get().min(self.model.end()));
+        }
+        Ok(())
+    }
+
     /// Holds bounds and content to the model.
     pub(super) async fn is_as_modelled(&mut self) -> Verdict {
+        self.note_dropped().await?;
         let bounds = self.state().await?.bounds;
         let (start, end) = (self.model.start(), self.model.end());
         let fits = bounds.start.is_none_or(|at| at.get() == start)
@@ -125,7 +136,11 @@ impl<'a, S: Subject> Trial<'a, S> {
         rules: &Rules,
     ) -> Verdict<Stored> {
         match self.write(to, elements, rules).await? {
-            Ok(stored) => self.note(to, elements, stored),
+            Ok(stored) => {
+                let stored = self.note(to, elements, stored)?;
+                self.note_dropped().await?;
+                Ok(stored)
+            }
             Err(error) => broken(format!("a write to {to} fails: {error}")),
         }
     }
@@ -188,6 +203,7 @@ impl<'a, S: Subject> Trial<'a, S> {
         let grown = bench.subject.grow(&self.data, &mut self.keep, numbers.clone());
         if bench.within("growing the data", grown).await? {
             self.model.push(bench.elements(numbers));
+            self.note_dropped().await?;
         } else if bench.can(Operation::Extend) {
             let elements: Vec<_> = bench.elements(numbers).collect();
             self.put(Pos::END, &elements, &bench.rules()).await?;

@@ -2,7 +2,7 @@
 
 use crate::data::{
     DataState, Fetched, ReadBudget, StreamerData, bytes_to, out_of_range,
-    storage::{self, BLOCKING_READ_BYTES, FileStat, Storage},
+    storage::{self, BLOCKING_READ_BYTES, FileStat, READ_TRIES, Storage},
 };
 use crate::{Error, Result};
 use bytes::Bytes;
@@ -133,7 +133,7 @@ impl StreamerData for OpenFile {
             Ok(length) => length.min(BLOCKING_READ_BYTES),
             Err(answer) => return answer,
         };
-        loop {
+        for _ in 0..READ_TRIES {
             let bytes = storage::read_blocking(&self.file, at.get(), length).await?;
             if !bytes.is_empty() {
                 return Ok(self.fetched(at, bytes));
@@ -142,6 +142,7 @@ impl StreamerData for OpenFile {
                 return answer;
             }
         }
+        Err(storage::lost())
     }
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {

@@ -113,7 +113,8 @@ async fn a_reader_sees_at_once_what_another_stream_appends() {
 async fn a_followed_file_shows_what_other_programs_do() {
     let (_dir, path) = sample(b"abc");
     let file = open(&FileData::read_write(&path).follow(true));
-    let seen = now(&file);
+    assert!(file.state_now().is_none(), "it has to be looked at");
+    let seen = file.state().await.expect("open");
     let (grown, ()) = tokio::join!(file.changed(seen.clone()), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         fs::write(&path, b"abcdef").expect("space");
@@ -124,8 +125,9 @@ async fn a_followed_file_shows_what_other_programs_do() {
     assert_eq!(read(&file, 3, 9).await.as_deref(), Some(&b"def"[..]));
     fs::write(&path, b"x").expect("space");
     assert_eq!(read(&file, 6, 9).await, None);
-    assert_eq!(now(&file).bounds, Bounds::up_to(at(1)));
-    assert_ne!(now(&file).version, state.version, "what was handed out is no longer true");
+    let cut = file.state().await.expect("open");
+    assert_eq!(cut.bounds, Bounds::up_to(at(1)));
+    assert_ne!(cut.version, state.version, "what was handed out is no longer true");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -312,4 +314,14 @@ async fn a_writer_that_leaves_keeps_its_permit_until_its_last_change_is_over() {
     assert_eq!(semaphore.available_permits(), 0);
     drop(change);
     drop(semaphore.acquire().await.expect("it comes back"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_lacks_what_it_claims_fails_instead_of_being_read_for_ever() {
+    let double = Double { content: Mutex::new(b"abc".to_vec()), claimed: 9, ..Double::default() };
+    let (_, file) = scripted(double);
+    let budget = ReadBudget { bytes: 8, elements: 8 };
+    assert!(file.read_now(at(3), budget).is_none(), "not known on the spot");
+    let read = tokio::time::timeout(Duration::from_secs(60), file.read_at(at(3), budget)).await;
+    assert_eq!(read.expect("at once").expect_err("lost").code(), Code::STORAGE_IO);
 }

@@ -1,13 +1,13 @@
 //! A log as its readers see it: bytes at positions, in whichever file they lie.
 
 use super::generations::{Generations, Lookup, Place};
-use crate::data::storage::{self, Storage, io_failed};
+use crate::Result;
+use crate::data::storage::{self, Storage, io_failed, lost};
 use crate::data::{DataState, fresh_version};
-use crate::{Error, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rustix::fs::{AtFlags, StatxFlags};
-use std::{fs::File, io, sync::Arc};
+use std::{fs::File, sync::Arc};
 use tokio::sync::Notify;
 
 /// What the follower and all readers of one log share.
@@ -138,10 +138,6 @@ fn size_now(file: &File) -> Option<u64> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
     let stat = rustix::fs::statx(file, "", flags, StatxFlags::SIZE).ok()?;
     Some(stat.stx_size)
-}
-
-fn lost() -> Error {
-    io_failed(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has fewer bytes than it said"))
 }
 
 /// A generation that starts as `file` is now.

@@ -2,6 +2,7 @@
 
 use super::index::{Anchor, Index};
 use super::split::{LINE_BYTES, first_line};
+use crate::data::log::encoded_len;
 use crate::data::log_file::{Found, Log};
 use crate::data::storage::{BLOCKING_READ_BYTES, CACHED_READ_BYTES};
 use crate::data::{DataState, Fetched, ReadBudget, out_of_range};
@@ -197,13 +198,15 @@ struct Run {
     end: u64,
     budget: ReadBudget,
     batch: BatchBuilder,
+    /// A line as it is encoded, which may be longer than its text.
+    body: Vec<u8>,
     full: bool,
 }
 
 impl Run {
     fn new(near: Anchor, at: Position, budget: ReadBudget, end: u64) -> Self {
         let batch = BatchBuilder::default();
-        Self { next: near, at: at.get(), end, budget, batch, full: false }
+        Self { next: near, at: at.get(), end, budget, batch, body: Vec::new(), full: false }
     }
 
     /// Takes the lines of `bytes`, which lie at `next`; whether there was one at least.
@@ -225,15 +228,21 @@ impl Run {
     /// Adds a line unless it exceeds the budget; the first one always fits.
     fn add(&mut self, text: &[u8]) -> Result<bool> {
         let count = self.batch.count();
-        let fits = self.batch.encoded_len() + text.len() < self.budget.bytes;
-        if count > 0 && (!fits || count >= self.budget.elements) {
+        if count > 0 && count >= self.budget.elements {
             self.full = true;
             return Ok(false);
         }
         let text = Entity::Text(String::from_utf8_lossy(text).into_owned());
-        self.batch.push_with(|out| text.encode(out)).map_err(|error| {
+        self.body.clear();
+        text.encode(&mut self.body).map_err(|error| {
             Error::new(Code::INTERNAL, "a line cannot be encoded").with_source(error)
         })?;
+        let length = self.batch.encoded_len() + encoded_len(&self.body);
+        if count > 0 && length > self.budget.bytes {
+            self.full = true;
+            return Ok(false);
+        }
+        self.batch.push(&self.body);
         Ok(true)
     }
 }

@@ -305,3 +305,21 @@ fn d11_failing_storage_is_reported_until_it_is_well_again() {
     lines.judge(None);
     assert!(matches!(lines.find(at(0)), Answer::Later));
 }
+
+#[tokio::test]
+async fn what_a_read_gives_is_measured_as_it_is_encoded() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = dir.path().join("log");
+    // Three bytes where there was one, and a length before each line.
+    append(&path, &b"\xff\xff\xff\n".repeat(100));
+    let lines = LogLines::read_only(&path).open().expect("there");
+    until(&lines, |_, end| end == 100).await;
+    for bytes in 1..200 {
+        let budget = ReadBudget { bytes, elements: u64::MAX };
+        let Fetched::Some(chunk) = lines.read_at(at(0), budget).await.expect("readable") else {
+            panic!("lines are there");
+        };
+        let fits = chunk.encoded_len() <= bytes || chunk.elements() == 1;
+        assert!(fits, "{} bytes for {bytes}", chunk.encoded_len());
+    }
+}

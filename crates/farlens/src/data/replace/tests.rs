@@ -48,6 +48,16 @@ fn state(file: &LiveFile) -> DataState {
     file.state_now().expect("known").expect("no failure")
 }
 
+/// Drops an unfinished replacement and waits until it is removed.
+async fn give_up(file: LiveFile) {
+    // It is closed once it is removed.
+    let watched = Arc::downgrade(file.storage());
+    drop(file);
+    while watched.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn old_readers_keep_the_old_and_new_ones_see_the_new() {
     let (dir, path) = sample(b"old");
@@ -90,7 +100,7 @@ async fn dropped_unfinished_it_leaves_the_old_and_nothing_else() {
     let file = replace(&path);
     append(&file, b"half").await.expect("room");
     file.sync(false).await.expect("on disk");
-    drop(file);
+    give_up(file).await;
     assert_eq!(names(dir.path()), ["sample"]);
     assert_eq!(fs::read(&path).expect("there"), b"old");
 }
@@ -136,7 +146,7 @@ async fn what_gets_in_the_way_stays_and_the_failure_is_final() {
     assert_eq!(error.code(), Code::CONFLICT);
     fs::remove_file(&path).expect("there");
     file.sync(true).await.expect_err("a failed sync is never retried");
-    drop(file);
+    give_up(file).await;
     assert_eq!(names(dir.path()), [""; 0]);
 }
 
@@ -150,7 +160,7 @@ async fn a_sync_that_fails_replaces_nothing() {
     let error = file.sync(true).await.expect_err("the script says so");
     assert_eq!(error.code(), Code::STORAGE_IO);
     assert_eq!(fs::read(&path).expect("there"), b"old");
-    drop(file);
+    give_up(file).await;
     assert_eq!(names(dir.path()), ["sample"]);
 }
 
@@ -210,4 +220,24 @@ fn the_longest_name_can_be_replaced() {
     fs::write(&path, b"old").expect("space");
     drop(replace(&path));
     assert!(part_name(OsStr::new(&longest)).len() <= 255);
+}
+
+#[test]
+fn what_is_unfinished_is_removed_on_the_blocking_pool() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+    runtime.expect("possible").block_on(async {
+        let (dir, path) = sample(b"old");
+        let (busy, free) = std::sync::mpsc::sync_channel::<()>(0);
+        let occupied = tokio::task::spawn_blocking(move || free.recv().is_err());
+        let file = replace(&path);
+        let watched = Arc::downgrade(file.storage());
+        drop(file);
+        assert_eq!(names(dir.path()).len(), 2, "the thread of the link removes nothing");
+        drop(busy);
+        assert!(occupied.await.expect("no panic"));
+        while watched.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(names(dir.path()), ["sample"]);
+    });
 }

@@ -25,6 +25,8 @@ pub(in crate::data) struct Double {
     pub(in crate::data) syncs: Script,
     /// Bytes that one read or write moves at most; zero stands for any number.
     pub(in crate::data) short: usize,
+    /// Bytes that the file says it has beyond the content.
+    pub(in crate::data) claimed: u64,
     /// Bytes that the content may have; zero stands for any number.
     pub(in crate::data) room: usize,
 }
@@ -69,7 +71,7 @@ impl Storage for Double {
     }
 
     fn stat(&self) -> io::Result<FileStat> {
-        let size = self.content.lock().len() as u64;
+        let size = self.content.lock().len() as u64 + self.claimed;
         Ok(FileStat { device: 1, inode: 2, size, modified: (3, 4) })
     }
 

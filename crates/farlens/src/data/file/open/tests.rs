@@ -220,3 +220,14 @@ fn a_version_has_a_fixed_width() {
     assert_eq!(version(stat, true), version(touched, true));
     assert_ne!(version(stat, false), version(touched, false));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_lacks_what_it_claims_fails_instead_of_being_read_for_ever() {
+    for follow in [false, true] {
+        let content = Mutex::new(b"abc".to_vec());
+        let double = Double { content, claimed: 9, ..Double::default() };
+        let file = OpenFile::over(Arc::new(double), follow).expect("a double has a state");
+        let read = tokio::time::timeout(Duration::from_secs(60), read(&file, 3, 8)).await;
+        assert_eq!(read.expect("at once").expect_err("lost").code(), Code::STORAGE_IO);
+    }
+}
