@@ -7,7 +7,7 @@ use crate::data::storage::{BLOCKING_READ_BYTES, CACHED_READ_BYTES};
 use crate::data::{DataState, Fetched, ReadBudget, out_of_range};
 use crate::{Error, Result};
 use farlens_proto::{BatchBuilder, Chunk};
-use farlens_wire::{Bounds, Code, Entity, Position};
+use farlens_wire::{Bounds, Code, Element, Position};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -230,8 +230,8 @@ impl Run {
             self.full = true;
             return Ok(false);
         }
-        let text = Entity::Text(String::from_utf8_lossy(text).into_owned());
-        self.batch.push_with(|out| text.encode(out)).map_err(|error| {
+        let text = String::from_utf8_lossy(text).into_owned();
+        self.batch.push_with(|out| Element::encode(&text, out)).map_err(|error| {
             Error::new(Code::INTERNAL, "a line cannot be encoded").with_source(error)
         })?;
         Ok(true)
