@@ -37,31 +37,35 @@ pub(crate) struct Reader {
     told: u64,
 }
 
-/// The entities of a stream as lines, `count` of them at most.
-pub(crate) fn pieces(
-    global: &Global,
-    stream: EntityStream<Entity>,
-    style: Style,
-    count: Option<u64>,
-) -> impl Stream<Item = Result<Piece>> {
-    let reader = Reader { left: count.unwrap_or(u64::MAX), ..Reader::new(stream, style) };
-    futures::stream::try_unfold((reader, global.clone()), |(mut reader, global)| async move {
-        let piece = reader.piece().await?;
-        if let Some(skipped) = reader.newly_skipped() {
-            output::note(&global, &format!("skipped {skipped}"));
-        }
-        Ok((piece.items > 0).then_some((piece, (reader, global))))
-    })
-}
-
 impl Reader {
     pub(crate) const fn new(stream: EntityStream<Entity>, style: Style) -> Self {
         Self { stream, style, left: u64::MAX, failed: None, told: 0 }
     }
 
-    /// The stream itself, to seek in it or to ask where it stands.
-    pub(crate) const fn stream(&mut self) -> &mut EntityStream<Entity> {
+    /// The stream itself, to ask where it stands.
+    pub(crate) const fn stream(&self) -> &EntityStream<Entity> {
+        &self.stream
+    }
+
+    /// The stream itself, to seek in it.
+    pub(crate) const fn stream_mut(&mut self) -> &mut EntityStream<Entity> {
         &mut self.stream
+    }
+
+    /// The rest in pieces, `count` entities of it at most.
+    pub(crate) fn pieces(
+        self,
+        global: &Global,
+        count: Option<u64>,
+    ) -> impl Stream<Item = Result<Piece>> + use<> {
+        let reader = Self { left: count.unwrap_or(u64::MAX), ..self };
+        futures::stream::try_unfold((reader, global.clone()), |(mut reader, global)| async move {
+            let piece = reader.piece_of(u64::MAX).await?;
+            if let Some(skipped) = reader.newly_skipped() {
+                output::note(&global, &format!("skipped {skipped}"));
+            }
+            Ok((piece.items > 0).then_some((piece, (reader, global))))
+        })
     }
 
     /// Entities that were left out for a reader who wants the latest, since this was asked last.
@@ -71,12 +75,7 @@ impl Reader {
         (new > 0).then_some(new)
     }
 
-    /// Waits for one entity at least; none at the end.
-    pub(crate) async fn piece(&mut self) -> Result<Piece> {
-        self.piece_of(u64::MAX).await
-    }
-
-    /// The same with so many entities at most.
+    /// Waits for one entity at least and takes so many at most; none at the end.
     pub(crate) async fn piece_of(&mut self, most: u64) -> Result<Piece> {
         if let Some(error) = self.failed.take() {
             return Err(error);

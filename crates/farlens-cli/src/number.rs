@@ -11,7 +11,8 @@ pub(crate) fn parse_number(text: &str) -> Result<i64, &'static str> {
     }
     let split = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
-    let factor = factor(unit).ok_or("a unit is K, M, G or T, with B behind it for powers of 1000")?;
+    let factor =
+        factor(unit).ok_or("a unit is K, M, G or T, with B behind it for powers of 1000")?;
     let number: i64 = digits.parse().map_err(|_| WHOLE)?;
     number.checked_mul(factor).ok_or(WHOLE)
 }

@@ -4,7 +4,7 @@ use crate::{
     args::Global,
     connect::{self, TargetArg},
     exit::Exit,
-    lines::{self, Style},
+    lines::{Reader, Style},
     pump::{self, Unit},
     range::Range,
     stdout::Piece,
@@ -71,7 +71,7 @@ pub(crate) async fn print_entities(
     let length = range.length(stream.position(), stream.bounds())?;
     let most = count.map_or(length, |count| Some(length.map_or(count, |len| len.min(count))));
     let style = Style::of(global, &stream, strict);
-    pump::run(link, Unit::Entities, lines::pieces(global, stream, style, most)).await
+    pump::run(link, Unit::Entities, Reader::new(stream, style).pieces(global, most)).await
 }
 
 /// Opens a stream where a range begins.

@@ -194,7 +194,9 @@ fn tell_how_long(global: &Global, args: &Serve, server: &Server) {
         (false, false) => "read",
     };
     for line in [
-        &format!("let in       for good: who has used the ticket may {may} whatever this key publishes"),
+        &format!(
+            "let in       for good: who has used the ticket may {may} whatever this key publishes"
+        ),
         &format!("             at {path} or beneath it, also later, until its line is"),
         &format!("             removed from {file}"),
     ] {

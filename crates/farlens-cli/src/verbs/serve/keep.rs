@@ -32,7 +32,8 @@ pub(super) fn parse(text: &str) -> Result<Bound, String> {
         let age = age.ok_or("an age is a whole number with s, m, h or d behind it")?;
         return if age == 0 { Err(nothing) } else { Ok(Bound::Age(Duration::from_secs(age))) };
     }
-    let bytes = parse_count(text).map_err(|why| format!("{why}; s, m, h and d are units of time"))?;
+    let bytes =
+        parse_count(text).map_err(|why| format!("{why}; s, m, h and d are units of time"))?;
     let bytes = usize::try_from(bytes).map_err(|_| "more than memory can hold".to_owned())?;
     if bytes == 0 { Err(nothing) } else { Ok(Bound::Bytes(bytes)) }
 }
