@@ -5,7 +5,7 @@ mod open;
 mod source;
 
 use crate::{args::Global, connect, exit::Exit, number::parse_count, output, signals::Signals};
-use farlens::{Code, Error, ErrorKind, Link, Position, RemotePath, Result};
+use farlens::{Code, EntryKind, Error, ErrorKind, Kind, Link, Position, RemotePath, Result};
 use serde::Serialize;
 use source::Source;
 use std::path::PathBuf;
@@ -143,36 +143,21 @@ async fn dry_run(args: &Put, link: &Link, path: &RemotePath, source: Source) -> 
 
 /// Whether what is there can be written so.
 fn judge(stat: &farlens::Stat, path: &RemotePath, entities: bool) -> Result<()> {
-    use farlens::EntryKind;
     match (stat.entry.kind, entities) {
         (EntryKind::Directory, _) => Err(is_directory(path)),
-        (EntryKind::Items, false) => Err(holds_entities(path)),
-        (EntryKind::Bytes, true) => Err(holds_bytes(path)),
+        (EntryKind::Items, false) => Err(connect::wrong_kind(path.as_str(), Kind::Bytes)),
+        (EntryKind::Bytes, true) => Err(connect::wrong_kind(path.as_str(), Kind::Items)),
         _ if stat.mode().is_none_or(|mode| !mode.has(farlens::Flags::WRITABLE)) => {
             Err(Error::new(Code::MODE_FORBIDS, format!("you may read {path}, not write it"))
-                .with_hint(WRITE_HINT))
+                .with_hint(connect::WRITE_HINT))
         }
         _ => Ok(()),
     }
 }
 
-/// What helps who may not write.
-const WRITE_HINT: &str =
-    "its owner serves it with --write or --append-only, and has to give out the ticket then";
-
 fn is_directory(path: &RemotePath) -> Error {
     Error::new(Code::NOT_FOUND, format!("{path} is a directory, not a stream"))
         .with_hint("name a file in it")
-}
-
-fn holds_entities(path: &RemotePath) -> Error {
-    Error::new(Code::WRONG_KIND, format!("{path} holds entities, not bytes"))
-        .with_hint("write lines with --lines, or lines of JSON with --jsonl")
-}
-
-fn holds_bytes(path: &RemotePath) -> Error {
-    Error::new(Code::WRONG_KIND, format!("{path} holds bytes, not entities"))
-        .with_hint("write them without --lines and --jsonl")
 }
 
 /// A failure with what was written until then.
@@ -188,16 +173,10 @@ fn with_progress(error: Error, action: Action, unit: &str) -> Error {
         }
         (_, None) => return error,
     };
-    with_text(&error, text)
-}
-
-/// The same error in other words.
-fn with_text(error: &Error, text: String) -> Error {
-    let other = Error::new(error.code(), text);
-    match (error.hint(), error.code()) {
-        (Some(hint), _) => other.with_hint(hint),
-        (None, Code::MODE_FORBIDS) => other.with_hint(WRITE_HINT),
-        (None, _) => other,
+    let counted = Error::new(error.code(), text);
+    match error.hint() {
+        Some(hint) => counted.with_hint(hint),
+        None => counted,
     }
 }
 

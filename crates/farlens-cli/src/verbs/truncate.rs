@@ -7,7 +7,9 @@ use crate::{
     number::{parse_count, parse_number},
     output,
 };
-use farlens::{ByteStream, Code, Condition, Edge, Error, OpenOptions, Pos, Position, Result};
+use farlens::{
+    ByteStream, Code, Condition, Edge, Error, Kind, Link, OpenOptions, Pos, Position, Result,
+};
 use serde::Serialize;
 
 /// Shrink or grow what is there to a size, or drop its beginning.
@@ -42,12 +44,12 @@ enum Size {
     By(i64),
 }
 
-/// What was moved.
+/// What was moved, and where to.
 #[derive(Serialize)]
 struct Line<'a> {
     path: &'a str,
-    start: Option<u64>,
-    end: Option<u64>,
+    edge: &'static str,
+    at: u64,
     level: &'static str,
 }
 
@@ -66,63 +68,66 @@ fn size(text: &str) -> Result<Size, String> {
 pub(crate) async fn run(global: &Global, args: &Truncate) -> Result<Exit> {
     let (link, target) = connect::open(global, &args.target).await?;
     let path = target.path().as_str();
-    let options = OpenOptions::new().read(false).write(true);
-    let stream = match link.open_with(path, options).await {
-        Ok(stream) => stream,
-        Err(error) if error.code() == Code::WRONG_KIND => return Err(holds_entities(path)),
-        Err(error) => return Err(connect::explain(&link, path, error).await),
+    let mut tries = 0..TRIES;
+    let (edge, at) = loop {
+        let stream = open(&link, path).await?;
+        match cut(args, &stream).await {
+            // Others have moved the end since the stream was opened.
+            Err(error) if error.code() == Code::CONFLICT && tries.next().is_some() => {}
+            Err(error) => return Err(connect::explain_write(&link, path, Kind::Bytes, error).await),
+            Ok(moved) => {
+                stream.close().await?;
+                break moved;
+            }
+        }
     };
-    if stream.appends_only() {
-        let text = format!("{path} can be added to at its end and not cut");
-        return Err(Error::new(Code::MODE_FORBIDS, text)
-            .with_hint("ask the server's owner for a ticket that lets you write"));
-    }
-    match (args.size, args.before) {
-        (Some(Size::To(size)), _) => {
-            let to = Position::new(size).ok_or_else(too_long)?;
-            stream.truncate(Edge::After, to).await?;
-        }
-        (Some(Size::By(by)), _) => move_end(&stream, by).await?,
-        (None, Some(before)) => {
-            let to = Position::new(before).ok_or_else(too_long)?;
-            stream.truncate(Edge::Before, to).await?;
-        }
-        (None, None) => {
-            return Err(Error::new(Code::USAGE, "neither --size nor --before is given"));
-        }
-    }
-    let bounds = stream.bounds();
-    stream.close().await?;
     if global.json {
-        let place = |place: Option<Position>| place.map(Position::get);
-        let (start, end) = (place(bounds.start), place(bounds.end));
-        output::line(&output::to_json(&Line { path, start, end, level: "durable" }));
+        let edge = if edge == Edge::Before { "start" } else { "end" };
+        output::line(&output::to_json(&Line { path, edge, at: at.get(), level: "durable" }));
     }
     Ok(Exit::OK)
 }
 
-/// Moves the end by a distance, from where it is at that very moment.
-async fn move_end(stream: &ByteStream, by: i64) -> Result<()> {
-    let mut tries = 0..TRIES;
-    loop {
-        let bounds = stream.bounds();
-        let (start, end) = (bounds.start.unwrap_or_default(), bounds.end.unwrap_or_default());
-        // Who takes away more than there is leaves nothing.
-        let to = match end.offset(by) {
-            Some(to) => to.max(start),
-            None if by < 0 => start,
-            None => return Err(too_long()),
-        };
-        let moved = stream.when(Condition::end(end)).truncate(Edge::After, Pos::Abs(to)).await;
-        match moved {
-            Err(error) if error.code() == Code::CONFLICT && tries.next().is_some() => {}
-            moved => return moved.map(drop),
-        }
+async fn open(link: &Link, path: &str) -> Result<ByteStream> {
+    let options = OpenOptions::new().read(false).write(true);
+    let stream = match link.open_with(path, options).await {
+        Ok(stream) => stream,
+        Err(error) => return Err(connect::explain_write(link, path, Kind::Bytes, error).await),
+    };
+    if stream.appends_only() {
+        let text = format!("{path} can be added to at its end and not cut");
+        return Err(Error::new(Code::MODE_FORBIDS, text).with_hint(connect::WRITE_HINT));
     }
+    Ok(stream)
 }
 
-fn holds_entities(path: &str) -> Error {
-    Error::new(Code::WRONG_KIND, format!("{path} holds entities, not bytes"))
+/// Moves what is asked for, and gives where it is then.
+async fn cut(args: &Truncate, stream: &ByteStream) -> Result<(Edge, Position)> {
+    let (edge, to) = match (args.size, args.before) {
+        (Some(Size::By(by)), _) => {
+            return Ok((Edge::After, move_end(stream, by).await?));
+        }
+        (Some(Size::To(size)), _) => (Edge::After, size),
+        (None, Some(before)) => (Edge::Before, before),
+        (None, None) => {
+            return Err(Error::new(Code::USAGE, "neither --size nor --before is given"));
+        }
+    };
+    let to = Position::new(to).ok_or_else(too_long)?;
+    Ok((edge, stream.truncate(edge, to).await?))
+}
+
+/// Moves the end by a distance, from where it was when the stream was opened.
+async fn move_end(stream: &ByteStream, by: i64) -> Result<Position> {
+    let bounds = stream.bounds();
+    let (start, end) = (bounds.start.unwrap_or_default(), bounds.end.unwrap_or_default());
+    // Who takes away more than there is leaves nothing.
+    let to = match end.offset(by) {
+        Some(to) => to.max(start),
+        None if by < 0 => start,
+        None => return Err(too_long()),
+    };
+    stream.when(Condition::end(end)).truncate(Edge::After, Pos::Abs(to)).await
 }
 
 fn too_long() -> Error {

@@ -1,15 +1,17 @@
 //! Entities: lines that are added to a sequence.
 
 use super::{
-    Action, Done, Put, holds_bytes,
+    Action, Done, Put,
     source::{Source, spawn},
-    with_progress, with_text,
+    with_progress,
 };
 use crate::{
     connect,
     input::{Form, Lines, Next},
 };
-use farlens::{Code, Element, Entity, EntityStream, Error, Link, OpenOptions, RemotePath, Result};
+use farlens::{
+    Code, Element, Entity, EntityStream, Error, Kind, Link, OpenOptions, RemotePath, Result,
+};
 use futures::SinkExt;
 use std::io::BufReader;
 use tokio::sync::mpsc;
@@ -40,7 +42,9 @@ pub(super) async fn write(
     };
     let count = match outcome {
         Ok(count) => count,
-        Err(error) => return Err(explain(link, path, error).await),
+        Err(error) => {
+            return Err(connect::explain_write(link, path.as_str(), Kind::Items, error).await);
+        }
     };
     Ok(Done { action: Action::Append, at: None, count })
 }
@@ -131,13 +135,4 @@ fn lines(args: &Put, source: Source) -> Result<mpsc::Receiver<Result<Vec<Entity>
 fn holds_text(path: &RemotePath) -> Error {
     Error::new(Code::SCHEMA_MISMATCH, format!("{path} holds lines of text"))
         .with_hint("write lines with --lines")
-}
-
-/// Says what stands there instead.
-async fn explain(link: &Link, path: &RemotePath, error: Error) -> Error {
-    match error.code() {
-        Code::WRONG_KIND => holds_bytes(path),
-        Code::MODE_FORBIDS => with_text(&error, error.to_string()),
-        _ => connect::explain(link, path.as_str(), error).await,
-    }
 }

@@ -1,10 +1,10 @@
 //! Bytes: which stream to open for them, and writing them to it.
 
-use super::{Action, Done, Put, holds_entities, source::Source, with_progress, with_text};
+use super::{Action, Done, Put, source::Source, with_progress};
 use crate::connect;
 use bytes::Bytes;
 use farlens::{
-    ByteStream, Code, Edge, Error, Link, OpenOptions, Pos, Position, RemotePath, Result,
+    ByteStream, Code, Edge, Error, Kind, Link, OpenOptions, Pos, Position, RemotePath, Result,
 };
 use tokio::{io::AsyncWriteExt, sync::mpsc};
 
@@ -22,7 +22,9 @@ pub(super) async fn write(
     };
     let mut stream = match opened {
         Ok(stream) => stream,
-        Err(error) => return Err(explain(link, path, error).await),
+        Err(error) => {
+            return Err(connect::explain_write(link, path.as_str(), Kind::Bytes, error).await);
+        }
     };
     let pieces = source.pieces()?;
     let written = match args.action() {
@@ -127,14 +129,5 @@ async fn append(
     match add.await {
         Ok(()) => Ok((at, count)),
         Err(error) => Err(error),
-    }
-}
-
-/// Says what stands there instead.
-async fn explain(link: &Link, path: &RemotePath, error: Error) -> Error {
-    match error.code() {
-        Code::WRONG_KIND => holds_entities(path),
-        Code::MODE_FORBIDS => with_text(&error, error.to_string()),
-        _ => connect::explain(link, path.as_str(), error).await,
     }
 }
