@@ -214,8 +214,8 @@ mod tests {
         assert_eq!(texts(b"a\r\n\n \"b\n\xffc"), ["a", "", " \"b", "\u{fffd}c"]);
         for end in ["", "\n", "\r\n"] {
             let just = "x".repeat(TEXT_BYTES);
-            assert_eq!(texts(format!("{just}{end}").as_bytes()), [just.clone()], "{end:?}");
-            assert_eq!(texts(format!("{just}y{end}").as_bytes()), [just, "y".into()], "{end:?}");
+            assert_eq!(texts(format!("{just}{end}").as_bytes()), [just.as_str()], "{end:?}");
+            assert_eq!(texts(format!("{just}y{end}").as_bytes()), [just.as_str(), "y"], "{end:?}");
         }
     }
 

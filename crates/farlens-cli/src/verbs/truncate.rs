@@ -74,7 +74,10 @@ pub(crate) async fn run(global: &Global, args: &Truncate) -> Result<Exit> {
         match cut(args, &stream).await {
             // Others have moved the end since the stream was opened.
             Err(error) if error.code() == Code::CONFLICT && tries.next().is_some() => {}
-            Err(error) => return Err(connect::explain_write(&link, path, Kind::Bytes, error).await),
+            Err(error) if error.code() == Code::MODE_FORBIDS => {
+                return Err(error.with_hint("`farlens stat` shows which ends can be moved"));
+            }
+            Err(error) => return Err(error),
             Ok(moved) => {
                 stream.close().await?;
                 break moved;

@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     path::Path,
+    process::Stdio,
     time::Duration,
 };
 
@@ -143,6 +144,29 @@ fn a_server_that_comes_back_is_followed_on() {
         let (exit, text) = tail.end();
         assert!(exit == 130 && text.contains("another stream"), "{text}");
     }
+}
+
+#[test]
+fn a_file_that_a_peer_cuts_is_followed_on() {
+    let home = Home::new();
+    let file = home.write("log", "one\ntwo\n");
+    let served = home.serve(["--write".as_ref(), file.as_os_str()]);
+    let mut tail = home.start(["tail", "-f", &served.ticket]);
+    assert_eq!(tail.line() + &tail.line(), "one\ntwo\n");
+    for (size, text) in [("4", "2\n"), ("0", "1\n"), ("+1", "3\n")] {
+        home.ok(["truncate", "-s", size, &served.ticket]);
+        let mut command = home.command("client");
+        command.args(["put", "-q", "--append", &served.ticket]).stdin(Stdio::piped());
+        let mut put = Running::start(&mut command);
+        put.write(text.as_bytes());
+        put.close_input();
+        assert_eq!(put.end().0, 0);
+        assert_eq!(tail.line().trim_start_matches('\0'), text);
+    }
+    served.process.terminate();
+    tail.interrupt();
+    let (exit, text) = tail.end();
+    assert!(exit == 130 && text.contains("cut at 4") && text.contains("cut at 0"), "{text}");
 }
 
 #[test]

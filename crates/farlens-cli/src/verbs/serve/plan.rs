@@ -114,7 +114,7 @@ fn judge_lines(args: &Serve, sources: &[Source]) -> Result<()> {
     let stdin = has_stdin(sources);
     let fits = |source: &Source| match source.what {
         What::Stdin => true,
-        What::File(_) => !stdin && !(args.jsonl && source.follow),
+        What::File(_) => !(stdin || args.jsonl && source.follow),
         What::Directory(_) => false,
     };
     let any = sources.iter().any(fits);

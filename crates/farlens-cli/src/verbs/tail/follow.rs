@@ -75,6 +75,7 @@ impl Follower<'_> {
                     return Ok(Some(piece));
                 }
                 Err(error) if error.kind() == ErrorKind::Link => self.reconnect(&error).await?,
+                Err(error) if error.code() == Code::TRUNCATED => self.go_on_at_cut(error).await?,
                 Err(error) => match error.skipped().filter(|_| !self.strict) {
                     Some(lost) => self.tell_lost(lost),
                     None => return Err(error),
@@ -86,6 +87,19 @@ impl Follower<'_> {
     fn tell_lost(&mut self, lost: u64) {
         self.at = self.source.position();
         output::gap(self.global, lost, self.source.unit());
+    }
+
+    /// The data was cut before the place where it stood: what comes behind the cut is new.
+    async fn go_on_at_cut(&mut self, error: Error) -> Result<()> {
+        let cut = self.source.bounds().end.filter(|end| *end < self.at);
+        let Some(cut) = cut else { return Err(error) };
+        output::note(self.global, &format!("cut at {}; going on there", cut.get()));
+        self.at = cut;
+        self.printed = Printed::default();
+        match self.resume().await {
+            Err(error) if error.kind() == ErrorKind::Link => self.reconnect(&error).await,
+            outcome => outcome,
+        }
     }
 
     /// Connects again and goes on where it stood, if that is possible.
@@ -102,7 +116,10 @@ impl Follower<'_> {
         loop {
             tokio::time::sleep(pause).await;
             match self.resume().await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    output::note(self.global, &format!("connected again, at {}", self.at.get()));
+                    return Ok(());
+                }
                 Err(error) if error.kind() == ErrorKind::Link || error.is_retryable() => {}
                 Err(error) => return Err(error),
             }
@@ -129,11 +146,9 @@ impl Follower<'_> {
             source.seek(start).await?;
         } else if same || self.is_known(&mut source).await? {
             source.seek(self.at).await?;
-            output::note(self.global, &format!("connected again, at {}", self.at.get()));
         } else {
             source.seek(start).await?;
-            let text = "connected again; what is published there is another stream, printed from \
-                        its start";
+            let text = "what is published there now is another stream, printed from its start";
             output::note(self.global, text);
         }
         self.at = source.position();

@@ -17,7 +17,7 @@ const BLOCK_BYTES: u64 = 64 << 10;
 /// An open stream.
 pub(super) enum Source {
     Bytes(ByteStream),
-    Items(Reader),
+    Items(Box<Reader>),
 }
 
 impl Source {
@@ -33,7 +33,7 @@ impl Source {
             Err(error) if error.code() == Code::WRONG_KIND => {
                 let stream = link.entities_with::<Entity>(path, options).await?;
                 let style = Style::of(global, &stream, false);
-                Ok(Self::Items(Reader::new(stream, style)))
+                Ok(Self::Items(Box::new(Reader::new(stream, style))))
             }
             opened => opened.map(Self::Bytes),
         }
