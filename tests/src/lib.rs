@@ -2,6 +2,7 @@
 //!
 //! * [`pattern`]: test data as a function of its position.
 //! * [`source`]: data that lives in memory and answers like a shell would.
+//! * [`store`]: the same that can be changed.
 //! * [`pair`]: two links and a perfect wire.
 //! * [`script`]: one link and a hand-made peer.
 //! * [`model`] and [`ops`]: what a reader must see, and what can be done to it.
@@ -21,4 +22,5 @@ pub mod rng;
 pub mod script;
 pub mod sim;
 pub mod source;
+pub mod store;
 mod wire;

@@ -1,11 +1,17 @@
 //! Two links and a perfect wire between them: what one sends is what the other gets, at once.
 
-use crate::source::Source;
+use crate::{
+    source::{Source, position},
+    store::Store,
+};
 use bytes::BytesMut;
 use farlens_proto::{
-    Config, Event, Link, LinkStats, OpenRequest, PeerIdentity, ReadOutcome, SeekStatus, Time,
+    Ask, Chunk, Config, Event, Guard, Link, LinkStats, OpenRequest, PeerIdentity, RangeStatus,
+    ReadOutcome, SeekStatus, StepStatus, Time, WriteTo,
 };
-use farlens_wire::{AtEnd, Code, Flags, Kind, Limits, Pos, Side, StreamId, frame::Fault};
+use farlens_wire::{
+    AtEnd, Code, Edge, Flags, Kind, Limits, Pos, Side, Step, StreamId, frame::Fault,
+};
 use std::collections::BTreeMap;
 
 /// One end of the pair and what its shell would hold.
@@ -19,6 +25,10 @@ pub struct End {
     pub serving: BTreeMap<StreamId, usize>,
     /// Published sources; the path of each is its index.
     pub sources: Vec<Source>,
+    /// Which store serves which stream of the peer.
+    pub storing: BTreeMap<StreamId, usize>,
+    /// Published data that can be changed; the path of each is its index behind an `s`.
+    pub stores: Vec<Store>,
     /// Requests for data that were answered.
     pub reads: usize,
 }
@@ -70,6 +80,8 @@ impl End {
             events: Vec::new(),
             serving: BTreeMap::new(),
             sources: Vec::new(),
+            storing: BTreeMap::new(),
+            stores: Vec::new(),
             reads: 0,
         }
     }
@@ -81,6 +93,13 @@ impl End {
         if let Some(&source) = self.serving.get(&request.stream) {
             let reply = self.sources[source].answer(request.ask);
             self.link.handle_reply(request.stream, request.serial, reply);
+        } else if let Some(&store) = self.storing.get(&request.stream) {
+            let changes = matches!(request.ask, Ask::Write { .. } | Ask::Truncate { .. });
+            let reply = self.stores[store].answer(request.ask);
+            self.link.handle_reply(request.stream, request.serial, reply);
+            if changes {
+                self.notify_store(store);
+            }
         }
         true
     }
@@ -92,15 +111,22 @@ impl End {
                 let farlens_wire::frame::stream::Target::Path(path) = &open.target else {
                     return true;
                 };
-                match path.parse().ok().filter(|&index: &usize| index < self.sources.len()) {
-                    Some(index) => {
+                match (published(path, self.sources.len()), stored(path, self.stores.len())) {
+                    (Some(index), _) => {
                         self.serving.insert(*stream, index);
                         self.link.accept(*stream, self.sources[index].accepted());
                     }
-                    None => self.link.refuse(*stream, Fault::new(Code::NOT_FOUND, path.as_str())),
+                    (_, Some(index)) => {
+                        self.storing.insert(*stream, index);
+                        self.link.accept(*stream, self.stores[index].accepted());
+                    }
+                    _ => self.link.refuse(*stream, Fault::new(Code::NOT_FOUND, path.as_str())),
                 }
             }
-            Event::StreamGone { stream } => drop(self.serving.remove(stream)),
+            Event::StreamGone { stream } => {
+                self.serving.remove(stream);
+                self.storing.remove(stream);
+            }
             _ => {}
         }
         self.events.push(event);
@@ -113,6 +139,14 @@ impl End {
         let streams: Vec<_> =
             self.serving.iter().filter(|&(_, &s)| s == source).map(|(&id, _)| id).collect();
         for stream in streams {
+            self.link.handle_state(stream, state.clone());
+        }
+    }
+
+    /// Tells the link that a store looks different.
+    pub fn notify_store(&mut self, store: usize) {
+        let state = self.stores[store].state();
+        for (&stream, _) in self.storing.iter().filter(|&(_, &s)| s == store) {
             self.link.handle_state(stream, state.clone());
         }
     }
@@ -170,6 +204,22 @@ impl Pair {
         pair.server.sources = sources;
         pair.drive();
         pair
+    }
+
+    /// Two links with default limits; the server publishes `store`, and the client has opened it
+    /// with these flags.
+    #[must_use]
+    pub fn storing(store: Store, flags: Flags) -> (Self, StreamId) {
+        Self::storing_with(Limits::default(), store, flags)
+    }
+
+    /// The same with these limits on both sides.
+    #[must_use]
+    pub fn storing_with(limits: Limits, store: Store, flags: Flags) -> (Self, StreamId) {
+        let mut pair = Self::serving_with(limits, Vec::new());
+        pair.server.stores.push(store);
+        let stream = pair.open(OpenRequest { flags, ..request("s0") });
+        (pair, stream)
     }
 
     /// Moves one thing of each sort; says whether anything moved.
@@ -259,6 +309,43 @@ impl Pair {
         }
     }
 
+    /// Writes elements on the client and waits for the outcome.
+    pub fn write(&mut self, stream: StreamId, to: WriteTo, chunk: Chunk) -> StepStatus {
+        let step = match self.client.link.write(stream, to, None, Guard::default()) {
+            Ok(step) => step,
+            Err(fault) => return StepStatus::Failed { at: None, count: 0, fault },
+        };
+        self.client.link.push(stream, step, chunk);
+        self.finish_step(stream, step)
+    }
+
+    /// Moves an end on the client and waits for the outcome.
+    pub fn truncate(&mut self, stream: StreamId, edge: Edge, to: Pos) -> StepStatus {
+        match self.client.link.truncate(stream, edge, to, Guard::default()) {
+            Ok(step) => self.finish_step(stream, step),
+            Err(fault) => StepStatus::Failed { at: None, count: 0, fault },
+        }
+    }
+
+    /// Waits for the outcome of a step of the client and forgets it.
+    pub fn finish_step(&mut self, stream: StreamId, step: Step) -> StepStatus {
+        self.drive();
+        let status = self.client.link.step_status(stream, step);
+        self.client.link.forget_step(stream, step);
+        status
+    }
+
+    /// Reads a place on the client and waits for its bytes.
+    pub fn read_range(&mut self, stream: StreamId, at: u64, length: u64) -> RangeStatus {
+        match self.client.link.ask_range(stream, position(at), length) {
+            Ok(ticket) => {
+                self.drive();
+                self.client.link.take_range(stream, ticket)
+            }
+            Err(fault) => RangeStatus::Failed(fault),
+        }
+    }
+
     /// Seeks on the client and waits for the outcome.
     pub fn seek(&mut self, stream: StreamId, to: Pos) -> SeekStatus {
         match self.client.link.seek(stream, to, AtEnd::Stop, 0) {
@@ -285,4 +372,14 @@ impl Pair {
 #[must_use]
 pub fn kind_of(link: &Link, stream: StreamId) -> Option<Kind> {
     Some(link.stream_info(stream)?.kind)
+}
+
+/// The source that a path names.
+fn published(path: &str, count: usize) -> Option<usize> {
+    path.parse().ok().filter(|&index| index < count)
+}
+
+/// The store that a path names.
+fn stored(path: &str, count: usize) -> Option<usize> {
+    published(path.strip_prefix('s')?, count)
 }

@@ -149,6 +149,18 @@ impl StreamBuffer {
         self.encoded = self.encoded.saturating_sub(taken.encoded_len());
     }
 
+    /// Keeps the first `elements`.
+    pub(crate) fn truncate(&mut self, elements: u64) {
+        let mut kept = Self::default();
+        while let Some(chunk) = self.pop(elements.saturating_sub(kept.elements)) {
+            if chunk.is_empty() {
+                break;
+            }
+            kept.push(chunk);
+        }
+        *self = kept;
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
@@ -186,6 +198,21 @@ mod tests {
             }
             prop_assert_eq!(popped, pushed);
             prop_assert_eq!((buffer.elements(), buffer.encoded_len()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_gone() {
+        for kept in [0, 1, 20_000, 39_999, 50_000] {
+            let mut buffer = StreamBuffer::default();
+            buffer.push(Chunk::Bytes(pattern(0, 20_000)));
+            buffer.push(Chunk::Bytes(pattern(20_000, 20_000)));
+            buffer.truncate(kept);
+            let mut left = Vec::new();
+            while let Some(Chunk::Bytes(bytes)) = buffer.pop(u64::MAX) {
+                left.extend_from_slice(&bytes);
+            }
+            assert_eq!(left, pattern(0, kept.min(40_000) as usize), "{kept}");
         }
     }
 

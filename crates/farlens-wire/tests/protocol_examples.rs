@@ -4,15 +4,17 @@
 use bytes::Bytes;
 use farlens_macros::Schema;
 use farlens_wire::{
-    AtEnd, Bounds, CallId, Code, Epoch, Flags, FrameDecoder, Kind, Limits, Mode, ObjectId, Pos,
-    Position, StreamId,
+    AtEnd, Bounds, CallId, Code, Delivery, Edge, Epoch, Flags, FrameDecoder, Kind, Limits, Mode,
+    ObjectId, Pos, Position, Step, StreamId,
     frame::{
         CallFrame, Fault, Frame, LinkFrame, StreamFrame,
         call::{Call, CallFailed, Cancel, Return},
         link::{Bye, GoAway, Hello},
         stream::{
-            self, Broken, Close, Closed, Credit, Data, End, Failed, Limit, Open, Opened, Seek,
-            SeekFailed, Sought, State, StreamControl, Target, UpToDate,
+            self, Broken, Close, Closed, Credit, Data, End, Failed, Gap, Guard, Limit, Open,
+            Opened, Purpose, Range, RangeEnd, RangeId, Ranges, Seek, SeekFailed, Sought, State,
+            StreamControl, Sync, Target, Truncate, UpToDate, Write, WriteFailed, WriteLimit,
+            WriteTo, Written,
         },
     },
     schema::SchemaDoc,
@@ -38,6 +40,10 @@ fn credit(bytes: u64, elements: u64) -> Credit {
 
 fn data(epoch: u64, at: u64, payload: &'static [u8]) -> Data {
     Data { epoch: Epoch(epoch), at: position(at), payload: Bytes::from_static(payload) }
+}
+
+fn range(at: u64, length: u64) -> Range {
+    Range { at: position(at), length }
 }
 
 fn call(id: u64, frame: impl Into<CallFrame>) -> Frame {
@@ -81,7 +87,10 @@ fn examples() -> Vec<(&'static str, Frame)> {
                     kind: Some(Kind::Bytes),
                     start: Pos::START,
                     at_end: AtEnd::Stop,
+                    delivery: Delivery::Lossless,
+                    purpose: Purpose::Use,
                     credit: credit(262_144, 262_144),
+                    ranges: Vec::new(),
                     fingerprint: None,
                 },
             )
@@ -95,7 +104,10 @@ fn examples() -> Vec<(&'static str, Frame)> {
                     kind: None,
                     start: Pos::FromEnd(-100),
                     at_end: AtEnd::Follow,
+                    delivery: Delivery::Latest,
+                    purpose: Purpose::Use,
                     credit: credit(0, 0),
+                    ranges: Vec::new(),
                     fingerprint: Some(*b"0123456789abcdef"),
                 },
             )
@@ -106,6 +118,8 @@ fn examples() -> Vec<(&'static str, Frame)> {
                 Opened {
                     kind: Kind::Bytes,
                     mode: Mode::READ_FILE,
+                    append_only: false,
+                    write: credit(0, 0),
                     state: state(13, true),
                     at: Position::ZERO,
                     fingerprint: None,
@@ -152,6 +166,112 @@ fn examples() -> Vec<(&'static str, Frame)> {
     ]
 }
 
+/// What each example about writing, ranges and gaps means.
+fn more_examples() -> Vec<(&'static str, Frame)> {
+    let may_append = Flags::WRITABLE
+        | Flags::START_BOUNDED
+        | Flags::END_BOUNDED
+        | Flags::END_CAN_INC
+        | Flags::CAN_MOVE_END;
+    vec![
+        ("open-to-replace", {
+            control(
+                5,
+                Open {
+                    target: Target::Path("/b".into()),
+                    flags: Flags::WRITABLE.bits(),
+                    kind: Some(Kind::Bytes),
+                    start: Pos::START,
+                    at_end: AtEnd::Stop,
+                    delivery: Delivery::Lossless,
+                    purpose: Purpose::Replace { create: true },
+                    credit: credit(0, 0),
+                    ranges: Vec::new(),
+                    fingerprint: None,
+                },
+            )
+        }),
+        ("open-with-ranges", {
+            control(
+                7,
+                Open {
+                    target: Target::Path("/a".into()),
+                    flags: Flags::READABLE.bits(),
+                    kind: Some(Kind::Bytes),
+                    start: Pos::START,
+                    at_end: AtEnd::Stop,
+                    delivery: Delivery::Lossless,
+                    purpose: Purpose::Use,
+                    credit: credit(0, 0),
+                    ranges: vec![range(0, 16), range(300, 512)],
+                    fingerprint: None,
+                },
+            )
+        }),
+        ("opened-to-append", {
+            control(
+                1,
+                Opened {
+                    kind: Kind::Bytes,
+                    mode: Mode::new(may_append).unwrap(),
+                    append_only: true,
+                    write: credit(262_144, 262_144),
+                    state: state(13, false),
+                    at: position(13),
+                    fingerprint: None,
+                    schema: None,
+                },
+            )
+        }),
+        ("write", {
+            control(
+                1,
+                Write { step: Step(1), to: WriteTo::Here, length: None, guard: Guard::default() },
+            )
+        }),
+        ("write-at", {
+            let to = WriteTo::At(Pos::Abs(position(7)));
+            control(1, Write { step: Step(2), to, length: None, guard: Guard::default() })
+        }),
+        ("write-append", {
+            let guard = Guard { version: Some(b"v1".to_vec()), end: Some(position(13)) };
+            control(1, Write { step: Step(3), to: WriteTo::At(Pos::END), length: None, guard })
+        }),
+        ("write-data", Frame::Stream(StreamId(1), StreamFrame::Data(data(3, 0, b"more")))),
+        ("write-data-on", Frame::Stream(StreamId(1), StreamFrame::Data(data(3, 4, b"!")))),
+        ("truncate", {
+            let to = Pos::Abs(position(10));
+            let guard = Guard::default();
+            control(1, Truncate { step: Step(4), edge: Edge::After, to, guard })
+        }),
+        ("sync", control(1, Sync { step: Step(5), seen: Step(4), finish: true })),
+        ("write-limit", control(1, WriteLimit { credit: credit(327_680, 327_680) })),
+        ("written", control(1, Written { step: Step(3), at: position(13), count: 5 })),
+        ("write-failed", {
+            let fault = Fault::new(Code::CONFLICT, "v2");
+            control(1, WriteFailed { step: Step(3), count: 0, fault })
+        }),
+        ("ranges", {
+            let ranges = vec![range(0, 16), range(300, 512)];
+            control(1, Ranges { first: RangeId(2), ranges })
+        }),
+        ("range-data", {
+            let payload = Bytes::from_static(b"abc");
+            let frame = StreamFrame::RangeData { range: RangeId(3), at: position(300), payload };
+            Frame::Stream(StreamId(1), frame)
+        }),
+        ("range-end", control(1, RangeEnd { range: RangeId(3), fault: None })),
+        ("range-failed", {
+            let fault = Some(Fault::new(Code::OUT_OF_RANGE, "99 of 13"));
+            control(1, RangeEnd { range: RangeId(4), fault })
+        }),
+        ("gap", {
+            let (epoch, at, to) = (Epoch::FIRST, position(10), position(300));
+            control(3, Gap { epoch, at, to, evicted: true })
+        }),
+    ]
+}
+
 /// The frame as this crate sends it.
 fn encode(frame: &Frame) -> Vec<u8> {
     let mut out = Vec::new();
@@ -165,6 +285,11 @@ fn encode(frame: &Frame) -> Vec<u8> {
         Frame::Stream(id, StreamFrame::Items(data)) => bulk(stream::ITEMS, id, None, data),
         Frame::Stream(id, StreamFrame::ItemPart { total, part }) => {
             bulk(stream::ITEM_PART, id, Some(*total), part);
+        }
+        Frame::Stream(id, StreamFrame::RangeData { range, at, payload }) => {
+            // The id of the range stands where the epoch does.
+            let data = Data { epoch: Epoch(range.0), at: *at, payload: payload.clone() };
+            bulk(stream::RANGE_DATA, id, None, &data);
         }
         Frame::Stream(id, StreamFrame::Control(control)) => control.put(&mut out, id.0),
         Frame::Link(link) => link.put(&mut out),
@@ -214,7 +339,7 @@ fn lines_of(word: &str) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn every_example_means_what_it_says() {
     let mut documented = documented();
-    for (name, frame) in examples() {
+    for (name, frame) in examples().into_iter().chain(more_examples()) {
         let bytes = encode(&frame);
         let shown = documented.remove(name);
         assert_eq!(shown.as_deref().map(hex), Some(hex(&bytes)), "example {name}");

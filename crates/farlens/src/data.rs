@@ -4,6 +4,7 @@
 //! costs it nothing. A source that can only go forward refuses other positions.
 
 pub(crate) mod channel;
+pub mod conformance;
 mod create;
 mod dir;
 mod encode;
@@ -14,6 +15,7 @@ mod file;
 mod fixed;
 mod items;
 mod iter;
+mod judge;
 mod live;
 mod log;
 mod log_file;
@@ -37,12 +39,9 @@ pub use mem::MemData;
 pub use spool::{Spool, SpoolData, SpoolWriter};
 pub use topic::{Keep, Topic};
 
-use crate::{
-    Error, Result,
-    link::{driver::to_wire, fault::to_error},
-};
+use crate::{Error, Result};
 use bytes::Bytes;
-use farlens_proto::{Chunk, Kind, Room, Rules};
+use farlens_proto::{Chunk, Kind, Rules};
 use farlens_wire::{Bounds, Code, Edge, ModeOffer, Pos, Position, schema::SchemaDoc};
 use std::{
     future::Future,
@@ -109,8 +108,10 @@ pub struct Stored {
 /// inside fails that stream and nothing else.
 ///
 /// Data that can be written overrides [`StreamerData::write_at`] and what goes with it. It judges
-/// each change by [`Rules::judge_write`] or [`Rules::judge_truncate`] against its own state, under
-/// the lock that makes the change atomic, and then [`StreamerData::changed`] resolves.
+/// each change by [`DataState::judge_write`] or [`DataState::judge_truncate`], under the lock that
+/// makes the change atomic, and then [`StreamerData::changed`] resolves.
+///
+/// [`conformance::check`] holds a data type to all of this.
 pub trait StreamerData: Send + Sync + 'static {
     /// What the elements are.
     fn kind(&self) -> Kind;
@@ -220,16 +221,6 @@ fn not_writable() -> Error {
 
 fn wrong_kind() -> Error {
     Error::new(Code::WRONG_KIND, "this data consists of bytes, not of entities")
-}
-
-/// [`Rules::judge_write`] for so many bytes.
-fn judge_write(rules: &Rules, state: DataState, to: Pos, bytes: usize) -> Result<Room> {
-    rules.judge_write(&to_wire(state), to, bytes as u64).map_err(|fault| to_error(&fault))
-}
-
-/// [`Rules::judge_truncate`].
-fn judge_truncate(rules: &Rules, state: DataState, edge: Edge, to: Pos) -> Result<Position> {
-    rules.judge_truncate(&to_wire(state), edge, to).map_err(|fault| to_error(&fault))
 }
 
 fn bytes_to(end: u64) -> Bounds {

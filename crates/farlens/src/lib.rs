@@ -46,7 +46,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};
 
 pub use farlens_macros::Schema;
-pub use farlens_proto::{BatchBuilder, Chunk, ItemBatch, Kind, LinkStats, Reach, Room, Rules};
+pub use farlens_proto::{
+    BatchBuilder, Chunk, Guard, ItemBatch, Kind, LinkStats, Reach, Room, Rules,
+};
 pub use farlens_wire::{
     AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer,
     Operation, OutOfRange, Pos, Position, schema, schema::Schema,

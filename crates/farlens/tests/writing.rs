@@ -2,9 +2,10 @@
 //! as if they were local.
 
 use farlens::{
-    Client, Code, Condition, Directory, Edge, FileData, Identity, Link, MemData, OpenOptions, Pos,
-    Position, Server, ServerBuilder, Streamer, Verb,
+    AtEnd, Client, Code, Condition, Directory, Edge, Entity, FileData, Identity, Link, MemData,
+    OpenOptions, Pos, Position, Server, ServerBuilder, Streamer, Topic, Verb,
 };
+use futures::{SinkExt, TryStreamExt};
 use std::io::SeekFrom;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
@@ -183,4 +184,56 @@ async fn one_writer_at_a_time_where_the_data_is_locked() {
         assert!(waited < 1_000, "the lock is given back with the stream");
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peers_append_to_a_topic_that_others_follow() {
+    let topic = Topic::<u64>::keep_last(50_000);
+    let published = Streamer::new(topic.clone()).writable();
+    let (_server, link) = start(Server::builder().publish("/n", published)).await;
+    let follow = OpenOptions::new().at_end(AtEnd::Follow);
+    let mut reader = link.entities_with::<u64>("/n", follow).await.unwrap();
+    let append = OpenOptions::new().read(false).append(true);
+    let mut writer = link.entities_with::<u64>("/n", append).await.unwrap();
+    let writing = async {
+        for n in 0..20_000u64 {
+            writer.feed(n).await.unwrap();
+        }
+        writer.close().await.unwrap();
+    };
+    let reading = async {
+        for n in 0..20_000u64 {
+            assert_eq!(reader.try_next().await.unwrap(), Some(n));
+        }
+    };
+    tokio::join!(writing, reading);
+    assert_eq!(topic.len(), 20_000);
+    let mut wrong = link.entities_with::<Entity>("/n", append).await.unwrap();
+    let error = wrong.send(Entity::Int(1)).await.unwrap_err();
+    assert_eq!(error.code(), Code::SCHEMA_MISMATCH);
+    assert_eq!(topic.len(), 20_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e4_what_was_cut_off_is_not_delivered_any_more() {
+    let memory = MemData::new(pattern(0, 100_000));
+    let (_server, link) = start(Server::builder().publish("/m", memory)).await;
+    let editor = link.open_with("/m", EDIT).await.unwrap();
+    let mut reader = link.open("/m").await.unwrap();
+    let mut first = [0; 5_000];
+    reader.read_exact(&mut first).await.unwrap();
+    editor.truncate(Edge::After, at(2_000)).await.unwrap();
+    let error = loop {
+        match reader.next_chunk().await {
+            Ok(Some(bytes)) => assert!(bytes == pattern(5_000, 100_000)[..bytes.len()]),
+            Ok(None) => panic!("a cut is no end"),
+            Err(error) => break error,
+        }
+        assert!(reader.position() < at(100_000), "what was cut off came after all");
+    };
+    assert_eq!(error.code(), Code::TRUNCATED, "{error}");
+    reader.seek(SeekFrom::Start(1_990)).await.unwrap();
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, pattern(1_990, 10));
 }

@@ -1,12 +1,13 @@
 //! `put` and `truncate`: what is written is what stands there, or what stood there before.
 
-use crate::process::{Dice, Home, Served, failure, pattern};
+use crate::process::{Dice, Home, Running, Served, failure, pattern};
+use farlens::{Entity, Identity, Keep, Server, Streamer, Topic, Verb};
 use serde_json::{Value, json};
 use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Output, Stdio},
 };
 
 const SIZES: [usize; 6] = [0, 1, 16_383, 16_384, 65_537, 5 << 20];
@@ -115,8 +116,8 @@ fn an_interrupted_put_leaves_the_old_content() {
     let (folder, served) = inbox(&home, "--write");
     fs::write(folder.join("x"), "old").expect("a file");
     let mut command = home.command("client");
-    command.args(["put", "-q", &served.at("/x")]).stdin(std::process::Stdio::piped());
-    let mut put = crate::process::Running::start(&mut command);
+    command.args(["put", "-q", &served.at("/x")]).stdin(Stdio::piped());
+    let mut put = Running::start(&mut command);
     put.write(&pattern(200_000));
     // A part of it has arrived once an unfinished file has content.
     let part = || {
@@ -196,6 +197,71 @@ fn what_may_be_added_to_keeps_what_it_has() {
         assert!(feed(&home, &["put", "-q", "--append", target], b" new").status.success());
         assert_eq!(home.ok(["cat", target]), b"old new");
     }
+}
+
+/// A server in this process, which has what the command cannot publish: topics that take more.
+async fn topics() -> (Server, String) {
+    let topic = |bound| Keep::new().count(bound);
+    let server = Server::builder()
+        .identity(Identity::generate().expect("a key"))
+        .publish("/json", Streamer::new(Topic::<Entity>::new(topic(100_000))).writable())
+        .publish("/text", Streamer::new(Topic::<String>::new(topic(100_000))).writable())
+        .bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let ticket = server.invite_to("/", &[Verb::Read, Verb::Append]).expect("an invite");
+    (server, ticket.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_are_added_as_entities() {
+    let home = Home::new();
+    let (_server, ticket) = topics().await;
+    let (json, text) = (format!("{ticket}/json"), format!("{ticket}/text"));
+    let many: String = (0..20_000).map(|number| format!("{{\"n\":{number}}}\n")).collect();
+    let done = json_of(&feed(&home, &["put", "--json", "--jsonl", &json], many.as_bytes()));
+    assert_eq!((&done["entities"], &done["at"]), (&json!(20_000), &json!(null)));
+    assert!(home.ok(["iter", &json]) == many.as_bytes());
+    assert_eq!(
+        json_of(&feed(&home, &["put", "--json", "--lines", &json], b"a\n\nb"))["entities"],
+        3
+    );
+    assert_eq!(home.ok(["tail", "-n", "3", &json]), b"\"a\"\n\"\"\n\"b\"\n");
+    assert!(feed(&home, &["put", "-q", "--lines", &text], many.as_bytes()).status.success());
+    assert!(home.ok(["iter", &text]) == many.as_bytes());
+    let dry = feed(&home, &["put", "--json", "--dry-run", "--lines", &text], b"a\nb\n");
+    assert_eq!(json_of(&dry)["entities"], 2);
+    // What came before a bad line is there.
+    let bad = failure(&feed(&home, &["put", "--json", "--jsonl", &json], b"1\n2\n{\n3\n"));
+    assert!(bad.0 == Some(1) && bad.1["message"].as_str().unwrap().contains("line 3"), "{bad:?}");
+    assert_eq!(home.ok(["tail", "-n", "2", &json]), b"1\n2\n");
+    for (args, code) in [
+        (&["put", "--json", "--jsonl", &text][..], "E0906"),
+        (&["put", "--json", &json], "E0907"),
+        (&["put", "--json", "--append", &json], "E0907"),
+        (&["put", "--json", "--lines", &format!("{ticket}/none")], "E0301"),
+    ] {
+        let (exit, error) = failure(&feed(&home, args, b"1\n"));
+        assert_eq!(error["code"], code, "{args:?} {exit:?} {error}");
+        assert!(error["hint"].is_string(), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_is_put_is_there_while_the_input_goes_on() {
+    let home = Home::new();
+    let (_server, ticket) = topics().await;
+    let target = format!("{ticket}/text");
+    let mut command = home.command("client");
+    let command = command.args(["put", "-q", "--lines", &target]).stdin(Stdio::piped());
+    let mut put = Running::start(command);
+    put.write(b"one\n");
+    let mut tail = home.start(["tail", "-q", "-f", "-n", "+1", &target]);
+    assert_eq!(tail.line(), "one\n");
+    put.write(b"two\n");
+    assert_eq!(tail.line(), "two\n");
+    put.interrupt();
+    assert_eq!(put.end(), (130, String::new()));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::{
 use crate::buffer::{StreamBuffer, chunk::Chunk};
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Pos, Position, StreamId,
+    AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Operation, Pos, Position, StreamId,
     frame::{
         Fault,
         stream::{
@@ -156,6 +156,10 @@ struct Slots {
     close: bool,
 }
 
+/// With a longer path the first ranges do not ride in the open frame, which must fit into the
+/// smallest one that a peer may allow.
+const ROOMY_PATH_BYTES: usize = 2 << 10;
+
 impl StreamPeer {
     pub(crate) fn open(request: OpenRequest, window: Window, budget: &mut ReceiveBudget) -> Self {
         let window = match request.ahead {
@@ -237,6 +241,11 @@ impl StreamPeer {
         !self.is_drained()
     }
 
+    /// Whether the mode allows reading, as far as it is known.
+    fn may_read(&self) -> bool {
+        self.info.as_ref().is_none_or(|info| info.mode.allows(Operation::Read).is_ok())
+    }
+
     fn is_drained(&self) -> bool {
         self.buffer.is_empty() && self.gaps.is_empty()
     }
@@ -245,7 +254,8 @@ impl StreamPeer {
 
     /// Takes up to `max` elements.
     pub(crate) fn read(&mut self, max: u64, budget: &mut ReceiveBudget) -> ReadOutcome {
-        if let Some(gap) = self.gaps.pop_front_if(|gap| gap.at == self.position) {
+        let at_gap = self.gaps.front().is_some_and(|gap| gap.at == self.position);
+        if at_gap && let Some(gap) = self.gaps.pop_front() {
             self.position = gap.to;
             return ReadOutcome::Gap { skipped: gap.to.since(gap.at), evicted: gap.evicted };
         }
@@ -265,6 +275,7 @@ impl StreamPeer {
         }
         match (&self.finish, &self.phase) {
             (_, Phase::Closing) => ReadOutcome::Failed(closed()),
+            (_, Phase::Open) if !self.may_read() => ReadOutcome::Failed(unreadable()),
             (Some(Finish::End(at)), _) => ReadOutcome::End(*at),
             (Some(Finish::Broken(fault)), _) | (_, Phase::Over(fault)) => {
                 ReadOutcome::Failed(fault.clone())
@@ -309,7 +320,9 @@ impl StreamPeer {
     fn skip_to(&mut self, wish: Wish, budget: &mut ReceiveBudget) -> bool {
         let Pos::Abs(to) = wish.to else { return false };
         let known = self.gaps.front().map_or(self.intake.next(), |gap| gap.at);
-        let inside = to >= self.position && to < known;
+        // What has been dropped meanwhile is no place any more, even if it is still buffered.
+        let exists = self.state.bounds.contains(to);
+        let inside = to >= self.position && to < known && exists;
         if !inside || wish.at_end != self.at_end {
             return false;
         }
@@ -455,7 +468,11 @@ impl StreamPeer {
             delivery: self.request.delivery,
             purpose: self.request.purpose,
             credit,
-            ranges: self.ranges.take_ranges_for_open(),
+            ranges: if self.request.path.len() <= ROOMY_PATH_BYTES {
+                self.ranges.take_ranges_for_open()
+            } else {
+                Vec::new()
+            },
             fingerprint: self.request.fingerprint,
         }
     }
@@ -463,4 +480,8 @@ impl StreamPeer {
 
 fn closed() -> Fault {
     Fault::new(Code::CLOSED, "the stream is closed")
+}
+
+fn unreadable() -> Fault {
+    Fault::new(Code::MODE_FORBIDS, "this stream is not for reading")
 }

@@ -8,7 +8,6 @@ mod inode;
 use super::{
     DataState, Fetched, ReadBudget, Stored, StreamerData,
     file::FOLLOW_EVERY,
-    judge_truncate, judge_write,
     replace::Part,
     storage::{self, BLOCKING_READ_BYTES, Storage, io_failed, on_pool},
     wrong_kind,
@@ -100,7 +99,8 @@ impl Handle {
     fn write(&self, to: Pos, bytes: &[u8], rules: &Rules) -> Result<Stored> {
         let change = self.inode.change(&*self.file)?;
         self.check_unfinished()?;
-        let room = judge_write(rules, self.inode.state(change.facts()), to, bytes.len())?;
+        let state = self.inode.state(change.facts());
+        let room = state.judge_write(rules, to, bytes.len() as u64)?;
         let fits = usize::try_from(room.elements).unwrap_or(usize::MAX).min(bytes.len());
         let at = room.at.get();
         let stored = storage::write_most(&*self.file, bytes.get(..fits).unwrap_or(bytes), at)?;
@@ -111,7 +111,7 @@ impl Handle {
     fn truncate(&self, edge: Edge, to: Pos, rules: &Rules) -> Result<Position> {
         let change = self.inode.change(&*self.file)?;
         self.check_unfinished()?;
-        let at = judge_truncate(rules, self.inode.state(change.facts()), edge, to)?;
+        let at = self.inode.state(change.facts()).judge_truncate(rules, edge, to)?;
         match edge {
             Edge::Before if at > Position::ZERO => {
                 return Err(Error::new(Code::MODE_FORBIDS, "the start of a file must stay"));

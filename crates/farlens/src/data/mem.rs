@@ -1,9 +1,6 @@
 //! Bytes in memory that can be written, for any number of streams.
 
-use super::{
-    DataState, Fetched, ReadBudget, Stored, StreamerData, fresh_version, judge_truncate,
-    judge_write, wrong_kind,
-};
+use super::{DataState, Fetched, ReadBudget, Stored, StreamerData, fresh_version, wrong_kind};
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{Chunk, Kind, Rules};
@@ -87,7 +84,7 @@ impl MemData {
     fn write(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Result<Stored> {
         let Chunk::Bytes(bytes) = chunk else { return Err(wrong_kind()) };
         self.change(|content, state| {
-            let room = judge_write(rules, state, to, bytes.len())?;
+            let room = state.judge_write(rules, to, bytes.len() as u64)?;
             let skip = content.index(room.at)?;
             let fits = usize::try_from(room.elements).unwrap_or(usize::MAX);
             let fits = fits.min(bytes.len()).min(self.capacity.saturating_sub(skip));
@@ -101,7 +98,7 @@ impl MemData {
 
     fn move_end(&self, edge: Edge, to: Pos, rules: &Rules) -> Result<Position> {
         self.change(|content, state| {
-            let at = judge_truncate(rules, state, edge, to)?;
+            let at = state.judge_truncate(rules, edge, to)?;
             let length = content.index(at)?;
             match edge {
                 Edge::Before => {

@@ -10,11 +10,13 @@ use super::encode::encode_value;
 use super::ended::Ended;
 use super::log::{ItemLog, encoded_len};
 use super::news::{News, Pace};
-use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version, out_of_range};
+use super::{DataState, Fetched, ReadBudget, Stored, StreamerData, fresh_version, out_of_range};
 use crate::{Error, Result};
 use bytes::Bytes;
-use farlens_proto::Kind;
-use farlens_wire::{Bounds, Code, Element, Flags, ModeOffer, Position, schema::SchemaDoc};
+use farlens_proto::{Chunk, ItemBatch, Kind, Rules};
+use farlens_wire::{
+    Bounds, Code, Element, Flags, Limits, ModeOffer, Pos, Position, schema::SchemaDoc,
+};
 use keep::Ages;
 use parking_lot::{Mutex, MutexGuard};
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
@@ -26,6 +28,8 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 /// begin anywhere in what is kept, and follow the end. Elements are encoded once, when they are
 /// sent. Besides the bytes that are kept, with an eighth for what blocks leave unused, memory holds
 /// two blocks of 64 KiB, or of the size of the largest element.
+///
+/// Published as `Streamer::new(topic).writable()`, peers with the right to append send to it, too.
 ///
 /// ```
 /// # fn main() -> farlens::Result<()> {
@@ -58,6 +62,14 @@ struct Kept {
 }
 
 impl Kept {
+    fn add(&mut self, body: &[u8], keep: &Keep) -> Result<Position> {
+        let at = self.log.push(body)?;
+        self.ages.note(at.get());
+        self.drop_expired();
+        self.drop_surplus(keep);
+        Ok(at)
+    }
+
     fn drop_expired(&mut self) {
         if let Some(start) = self.ages.expire(self.log.end()) {
             self.log.drop_before(start);
@@ -125,19 +137,10 @@ impl<T> Topic<T> {
     /// # Errors
     /// `TOO_LARGE` and `CLOSED`, as [`Topic::send`].
     pub fn send_encoded(&self, body: &[u8]) -> Result<Position> {
-        let (shared, bound) = (&*self.shared, self.shared.keep.bytes);
-        if encoded_len(body) > bound {
-            let text = format!("an element of {} bytes in a topic of {bound}", body.len());
-            return Err(Error::new(Code::TOO_LARGE, text));
-        }
-        let mut kept = shared.kept.lock();
-        if kept.ended.is_some() {
-            return Err(Error::new(Code::CLOSED, "the topic has ended"));
-        }
-        let at = kept.log.push(body)?;
-        kept.ages.note(at.get());
-        kept.drop_expired();
-        kept.drop_surplus(&shared.keep);
+        let shared = &*self.shared;
+        shared.check_size(body)?;
+        let mut kept = shared.open()?;
+        let at = kept.add(body, &shared.keep)?;
         drop(kept);
         shared.news.tell();
         Ok(at)
@@ -187,8 +190,45 @@ impl Shared {
         kept
     }
 
-    fn state(&self) -> DataState {
+    /// What is kept, for adding to it.
+    fn open(&self) -> Result<MutexGuard<'_, Kept>> {
         let kept = self.current();
+        if kept.ended.is_some() {
+            return Err(Error::new(Code::CLOSED, "the topic has ended"));
+        }
+        Ok(kept)
+    }
+
+    fn check_size(&self, body: &[u8]) -> Result<()> {
+        let bound = self.keep.bytes;
+        if encoded_len(body) > bound {
+            let text = format!("an element of {} bytes in a topic of {bound}", body.len());
+            return Err(Error::new(Code::TOO_LARGE, text));
+        }
+        Ok(())
+    }
+
+    /// Adds what a peer has written, all of it or nothing.
+    fn store(&self, to: Pos, batch: &ItemBatch, rules: &Rules) -> Result<Stored> {
+        batch.iter().try_for_each(|body| self.check_size(body))?;
+        let mut kept = self.open()?;
+        let (end, elements) = (kept.log.bounds().end, batch.count());
+        let at = self.state_of(&kept).judge_write(rules, to, elements)?.at;
+        if end != Some(at) {
+            let text = format!("a topic grows at its end and nowhere else, not at {at}");
+            return Err(Error::new(Code::MODE_FORBIDS, text));
+        }
+        batch.iter().try_for_each(|body| kept.add(body, &self.keep).map(drop))?;
+        drop(kept);
+        self.news.tell();
+        Ok(Stored { at, elements })
+    }
+
+    fn state(&self) -> DataState {
+        self.state_of(&self.current())
+    }
+
+    fn state_of(&self, kept: &Kept) -> DataState {
         let mut bounds = kept.log.bounds();
         let ended = kept.ended.as_ref().is_some_and(Ended::is_finished);
         if kept.ended.is_some() && !ended {
@@ -234,6 +274,22 @@ impl Shared {
     }
 }
 
+impl<T: Element> Topic<T> {
+    /// Adds what a peer has written, if every element is a valid `T`.
+    fn take_in(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Result<Stored> {
+        let Chunk::Items(batch) = chunk else {
+            return Err(Error::new(Code::WRONG_KIND, "a topic consists of entities, not of bytes"));
+        };
+        for (index, body) in batch.iter().enumerate() {
+            T::decode(body, &Limits::default()).map_err(|error| {
+                let text = format!("element {index} is not what this topic carries: {error}");
+                Error::new(error.code(), text)
+            })?;
+        }
+        self.shared.store(to, batch, rules)
+    }
+}
+
 impl<T: Element + 'static> StreamerData for Topic<T> {
     fn kind(&self) -> Kind {
         Kind::Items
@@ -246,7 +302,7 @@ impl<T: Element + 'static> StreamerData for Topic<T> {
                 | Flags::START_CAN_INC
                 | Flags::END_BOUNDED
                 | Flags::END_CAN_INC,
-            possible: Flags::SEEK,
+            possible: Flags::SEEK | Flags::WRITABLE | Flags::CAN_MOVE_END,
         }
     }
 
@@ -272,6 +328,14 @@ impl<T: Element + 'static> StreamerData for Topic<T> {
 
     fn is_live(&self) -> bool {
         true
+    }
+
+    async fn write_at(&self, to: Pos, chunk: Chunk, rules: &Rules) -> Result<Stored> {
+        self.take_in(to, &chunk, rules)
+    }
+
+    fn write_now(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Option<Result<Stored>> {
+        Some(self.take_in(to, chunk, rules))
     }
 
     /// Tells of a change at once, and of those that follow within a millisecond together.

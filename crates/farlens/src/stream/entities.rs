@@ -43,6 +43,8 @@ pub struct EntityStream<T> {
     decoder: Decoder,
     limits: Limits,
     at_end: AtEnd,
+    /// Elements that are taken from the link at once: credit counts them as consumed then.
+    at_once: u64,
     over: bool,
     element: PhantomData<fn() -> T>,
 }
@@ -194,6 +196,7 @@ impl<T: Element> EntityStream<T> {
             decoder,
             limits,
             at_end,
+            at_once: options.at_once(),
             over: false,
             element: PhantomData,
         })
@@ -230,7 +233,7 @@ impl<T: Element> EntityStream<T> {
             if let Some(element) = self.held.next(|body| decoder.decode(body, limits)) {
                 return Poll::Ready(element.map(Step::Item));
             }
-            return Poll::Ready(match ready!(self.raw.poll_next(cx, u64::MAX)) {
+            return Poll::Ready(match ready!(self.raw.poll_next(cx, self.at_once)) {
                 Ok(Next::Elements(Chunk::Items(batch))) => {
                     self.held = Held::new(batch);
                     continue;

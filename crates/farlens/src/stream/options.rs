@@ -127,6 +127,14 @@ impl OpenOptions {
         self.at_end
     }
 
+    /// Elements that a reader takes over at once. What it holds of the latest grows old.
+    pub(crate) const fn at_once(&self) -> u64 {
+        match self.delivery {
+            Delivery::Lossless => u64::MAX,
+            Delivery::Latest => 1,
+        }
+    }
+
     /// Whether writes go to the end by themselves.
     pub(crate) const fn appends(&self) -> bool {
         self.append

@@ -8,15 +8,23 @@ use crate::{
     stream::{recv::ReceiveBudget, seek::Wish},
 };
 use farlens_wire::{
-    Epoch, Flags, Pos, Position,
+    Code, Epoch, Flags, Pos, Position,
     frame::{
         StreamFrame,
         stream::{Broken, End, Gap, Opened, SeekFailed, Sought, State, UpToDate},
     },
 };
 
+/// Gaps that are remembered, each of which costs forty bytes. A reader who wants the latest has
+/// one for each entity of its credit.
+const MAX_GAPS: usize = 65_536;
+
 impl StreamPeer {
-    pub(crate) fn handle_opened(&mut self, opened: Opened) -> Result<(), Violation> {
+    pub(crate) fn handle_opened(
+        &mut self,
+        opened: Opened,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
         if self.phase == Phase::Closing {
             return Ok(());
         }
@@ -43,6 +51,7 @@ impl StreamPeer {
             opened_at: opened.at,
         });
         self.phase = Phase::Open;
+        self.check_early_ranges(budget);
         self.slots.limit = self.credit() != asked;
         Ok(())
     }
@@ -107,6 +116,10 @@ impl StreamPeer {
             }
             None => self.gaps.push_back(gap),
         }
+        if self.gaps.len() > MAX_GAPS {
+            let text = format!("more than {MAX_GAPS} gaps that nobody has come to");
+            return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
+        }
         self.finish = None;
         self.intake.restart(gap.to);
         Ok(())
@@ -134,11 +147,43 @@ impl StreamPeer {
     }
 
     pub(crate) fn handle_broken(&mut self, frame: Broken) -> Result<(), Violation> {
+        if self.is_cut_after_end(&frame) {
+            // Who has met the end has met it; who has not must not get what is gone.
+            if self.is_readable() {
+                self.drop_behind_the_end();
+                self.finish = Some(Finish::Broken(frame.fault));
+            }
+            return Ok(());
+        }
         if self.is_current(frame.epoch)? {
             self.check_tail(frame.at)?;
+            if frame.fault.code == Code::TRUNCATED {
+                self.drop_behind_the_end();
+            }
             self.finish = Some(Finish::Broken(frame.fault));
         }
         Ok(())
+    }
+
+    /// Whether data was cut before an end that had been told.
+    fn is_cut_after_end(&self, frame: &Broken) -> bool {
+        frame.epoch == self.epoch
+            && self.phase == Phase::Open
+            && !self.seeks.under_way
+            && frame.fault.code == Code::TRUNCATED
+            && matches!(self.finish, Some(Finish::End(at)) if at == frame.at)
+    }
+
+    /// Forgets elements that no longer exist.
+    fn drop_behind_the_end(&mut self) {
+        let Some(end) = self.state.bounds.end else { return };
+        self.gaps.retain(|gap| gap.at < end);
+        let (mut from, mut exist) = (self.position, 0u64);
+        for gap in &self.gaps {
+            exist = exist.saturating_add(gap.at.since(from));
+            from = gap.to;
+        }
+        self.buffer.truncate(exist.saturating_add(end.since(from)));
     }
 
     pub(crate) fn handle_state(&mut self, state: State) -> Result<(), Violation> {

@@ -41,6 +41,8 @@ pub(super) struct Reading {
     tail: Option<StreamControl>,
     /// Nothing more comes in this epoch.
     spent: bool,
+    /// And that is because reading failed, or because a seek did.
+    broken: bool,
     /// Times in a row that the source found nothing although its end lies further on.
     misses: u8,
 }
@@ -82,6 +84,7 @@ impl Reading {
             gap: None,
             tail: None,
             spent: false,
+            broken: false,
             misses: 0,
         }
     }
@@ -139,6 +142,7 @@ impl Reading {
         self.gap = None;
         self.tail = None;
         self.spent = true;
+        self.broken = true;
         if live.moves {
             self.fetch = Fetch::Resolve(seek);
         } else {
@@ -155,6 +159,7 @@ impl Reading {
             Ok(at) => {
                 self.go_to(at);
                 self.spent = false;
+                self.broken = false;
                 self.answer = Some(Sought { epoch: seek.epoch, at, state }.into());
                 self.stop_at_known_end(live);
             }
@@ -315,6 +320,7 @@ impl Reading {
 
     fn break_off(&mut self, fault: Fault) {
         self.spent = true;
+        self.broken = true;
         self.tail = Some(Broken { epoch: self.epoch, at: self.next, fault }.into());
     }
 
@@ -336,8 +342,7 @@ impl Reading {
         match end.map(|end| end.cmp(&at)) {
             Some(Ordering::Greater) => return,
             Some(Ordering::Less) => {
-                let text = format!("the data ends before {at}");
-                return self.break_off(Fault::new(Code::TRUNCATED, text));
+                return self.break_off(truncated(end.unwrap_or_default()));
             }
             Some(Ordering::Equal) | None => {}
         }
@@ -348,6 +353,18 @@ impl Reading {
             self.fetch = Fetch::Waiting;
             self.tail = Some(UpToDate { epoch, at }.into());
         }
+    }
+
+    /// The data was cut before what has been fetched: none of that is true any more, not even an
+    /// end that was told.
+    pub(super) fn cut_off(&mut self, end: Position) {
+        if self.broken || self.next <= end {
+            return;
+        }
+        self.send.drop_queue();
+        self.gap = None;
+        self.fetch = Fetch::None;
+        self.break_off(truncated(end));
     }
 
     /// The data looks different: wait on where nothing came, read on where something did.
@@ -397,6 +414,11 @@ impl Reading {
             return true;
         }
         match self.tail.take_if(|_| self.send.is_empty()) {
+            Some(StreamControl::Broken(broken)) => {
+                // What was cut off was not sent, whatever had been fetched.
+                StreamControl::from(Broken { at: self.send.at(), ..broken }).put(out, id);
+                true
+            }
             Some(tail) => {
                 tail.put(out, id);
                 true
@@ -404,6 +426,10 @@ impl Reading {
             None => false,
         }
     }
+}
+
+fn truncated(end: Position) -> Fault {
+    Fault::new(Code::TRUNCATED, format!("the data was cut and ends at {end} now"))
 }
 
 /// Whether a source kept to what it was asked for. A single entity may be of any size.

@@ -69,7 +69,10 @@ impl OpenFile {
             return Err(Err(truncated(size)));
         }
         if self.follow {
-            return Ok(budget.byte_count());
+            return match usize::try_from(Position::MAX.since(at)).unwrap_or(usize::MAX) {
+                0 => Err(Ok(Fetched::Nothing)),
+                rest => Ok(rest.min(budget.byte_count())),
+            };
         }
         match seen.end.checked_sub(at.get()) {
             Some(0) => Err(Ok(Fetched::Nothing)),

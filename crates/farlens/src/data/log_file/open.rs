@@ -125,8 +125,9 @@ impl StreamerData for OpenLog {
         Some(found.and_then(|found| self.fetched(at, found)))
     }
 
+    /// A followed file has to be looked at, which may wait.
     fn state_now(&self) -> Option<Result<DataState>> {
-        Some(Ok(self.log.state()))
+        self.follower.is_none().then(|| Ok(self.log.state()))
     }
 
     fn is_live(&self) -> bool {
