@@ -1,7 +1,7 @@
 //! `farlens put`: bytes or entities from a file or standard input to where a target leads.
 
+mod content;
 mod entities;
-mod open;
 mod source;
 
 use crate::{args::Global, connect, exit::Exit, number::parse_count, output, signals::Signals};
@@ -109,7 +109,7 @@ pub(crate) async fn run(global: &Global, args: &Put) -> Result<Exit> {
         match args.dry_run {
             true => dry_run(args, &link, path, source).await,
             false if args.writes_entities() => entities::write(args, &link, path, source).await,
-            false => open::write(args, &link, path, source).await,
+            false => content::write(args, &link, path, source).await,
         }
     };
     let done = tokio::select! {
@@ -160,23 +160,28 @@ fn is_directory(path: &RemotePath) -> Error {
         .with_hint("name a file in it")
 }
 
-/// A failure with what was written until then.
-fn with_progress(error: Error, action: Action, unit: &str) -> Error {
-    let text = match (action, error.applied()) {
+/// A failure with what was written until then: `sure` elements before the write that failed.
+fn with_progress(error: Error, way: Action, unit: &str, sure: u64) -> Error {
+    let text = match (way, error.applied()) {
         (Action::Replace, _) if error.kind() == ErrorKind::Link => {
             format!("{error}; unless all had arrived, the old content stays")
         }
         (Action::Replace, _) => format!("{error}; the old content stays"),
-        (_, Some(applied)) => format!("{error}; {applied} {unit} were written before"),
-        (_, None) if error.kind() == ErrorKind::Link => {
+        (_, _) if error.kind() == ErrorKind::Link => {
             format!("{error}; how much was written is not known")
         }
+        (_, Some(applied)) => format!("{error}; {} {unit} were written before", sure + applied),
         (_, None) => return error,
     };
-    let counted = Error::new(error.code(), text);
+    in_other_words(&error, text)
+}
+
+/// The same error with another text.
+fn in_other_words(error: &Error, text: String) -> Error {
+    let other = Error::new(error.code(), text);
     match error.hint() {
-        Some(hint) => counted.with_hint(hint),
-        None => counted,
+        Some(hint) => other.with_hint(hint),
+        None => other,
     }
 }
 

@@ -233,7 +233,9 @@ async fn lines_are_added_as_entities() {
     assert_eq!(json_of(&dry)["entities"], 2);
     // What came before a bad line is there.
     let bad = failure(&feed(&home, &["put", "--json", "--jsonl", &json], b"1\n2\n{\n3\n"));
-    assert!(bad.0 == Some(1) && bad.1["message"].as_str().unwrap().contains("line 3"), "{bad:?}");
+    let message = bad.1["message"].as_str().expect("text");
+    assert!(bad.0 == Some(1) && message.contains("line 3"), "{bad:?}");
+    assert!(message.contains("2 entities were written before"), "{bad:?}");
     assert_eq!(home.ok(["tail", "-n", "2", &json]), b"1\n2\n");
     for (args, code) in [
         (&["put", "--json", "--jsonl", &text][..], "E0906"),

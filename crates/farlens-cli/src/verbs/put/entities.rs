@@ -1,7 +1,7 @@
 //! Entities: lines that are added to a sequence.
 
 use super::{
-    Action, Done, Put,
+    Action, Done, Put, in_other_words,
     source::{Source, spawn},
     with_progress,
 };
@@ -88,10 +88,19 @@ async fn add<T: FromLine>(
     mut stream: EntityStream<T>,
     mut batches: mpsc::Receiver<Result<Vec<Entity>>>,
 ) -> Result<u64> {
-    let told = |error| with_progress(error, Action::Append, "entities");
+    let told = |error| with_progress(error, Action::Append, "entities", 0);
     let mut count = 0;
     while let Some(batch) = batches.recv().await {
-        for value in batch?.into_iter().filter_map(T::from_line) {
+        let batch = match batch {
+            Ok(batch) => batch,
+            // What came before a bad line stays.
+            Err(error) => {
+                stream.close().await.map_err(told)?;
+                let text = format!("{error}; {count} entities were written before");
+                return Err(in_other_words(&error, text));
+            }
+        };
+        for value in batch.into_iter().filter_map(T::from_line) {
             stream.feed(value).await.map_err(told)?;
             count += 1;
         }
