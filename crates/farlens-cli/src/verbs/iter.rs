@@ -10,7 +10,7 @@ use crate::{
 use clap::builder::RangedU64ValueParser;
 use farlens::{AtEnd, Code, Delivery, Error, OpenOptions, Pos, Result};
 
-/// Print entities as lines of JSON, from anywhere in the sequence.
+/// Print entities as lines, from anywhere in the sequence.
 ///
 /// Standard input that is published whole is printed as it grows, up to its end; everything else up
 /// to the end as it is when it is reached. Lines of text that are published as such are printed as
