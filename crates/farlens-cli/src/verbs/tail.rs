@@ -32,7 +32,8 @@ pub(crate) struct Tail {
           default_value = "10", conflicts_with = "bytes")]
     lines: Amount,
     /// The last so many bytes; +K is everything from the K-th one on. 8K is 8192, 8KB is 8000.
-    #[arg(short = 'c', long, value_name = "BYTES", allow_hyphen_values = true, value_parser = parse)]
+    #[arg(short = 'c', long, value_name = "BYTES", allow_hyphen_values = true,
+          value_parser = parse)]
     bytes: Option<Amount>,
     /// End with exit code 10 where something was lost before it could be read.
     #[arg(long)]
