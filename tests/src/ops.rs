@@ -1,7 +1,34 @@
 //! What users, sources and the wire do in the simulated world, and how that is chosen.
 
-use crate::rng::Rng;
-use farlens_wire::{AtEnd, Flags, Kind, Pos, Position};
+mod choose;
+
+pub use choose::{User, View, choose};
+
+use farlens_wire::{AtEnd, Delivery, Edge, Flags, Kind, Pos};
+
+/// How the guard of a step is made up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// There is none.
+    None,
+    /// The version of the moment.
+    Version,
+    /// Another version.
+    OldVersion,
+    /// The end of the moment.
+    End,
+    /// Another end.
+    OtherEnd,
+}
+
+/// Where a run goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Goal {
+    /// Behind the one before.
+    Here,
+    /// To a place.
+    At(Pos),
+}
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug)]
@@ -20,20 +47,22 @@ pub enum Op {
         start: Pos,
         /// What to do at the end.
         at_end: AtEnd,
+        /// Whether elements may be left out.
+        delivery: Delivery,
         /// Whether elements are wanted.
         elements: bool,
     },
-    /// A reader takes elements.
+    /// A user takes elements.
     Read {
-        /// Which reader.
-        reader: usize,
+        /// Which user.
+        user: usize,
         /// How many at most.
         max: u64,
     },
-    /// A reader goes elsewhere.
+    /// A user goes elsewhere.
     Seek {
-        /// Which reader.
-        reader: usize,
+        /// Which user.
+        user: usize,
         /// Where to.
         to: Pos,
         /// What to do at the end.
@@ -41,15 +70,102 @@ pub enum Op {
         /// Whether it gives back some of what it took last.
         gives_back: bool,
     },
-    /// A reader leaves.
+    /// A user leaves.
     Close {
-        /// Which reader.
-        reader: usize,
+        /// Which user.
+        user: usize,
     },
-    /// A source gets more elements.
+    /// A user begins a run of elements.
+    Write {
+        /// Which user.
+        user: usize,
+        /// Where to.
+        to: Goal,
+        /// On what condition.
+        condition: Condition,
+        /// Elements that are handed in at once.
+        elements: u64,
+    },
+    /// A user hands in more elements for the latest run.
+    Push {
+        /// Which user.
+        user: usize,
+        /// How many.
+        elements: u64,
+    },
+    /// A user moves an end.
+    Truncate {
+        /// Which user.
+        user: usize,
+        /// Which end.
+        edge: Edge,
+        /// Where to.
+        to: Pos,
+        /// On what condition.
+        condition: Condition,
+    },
+    /// A user wants what it wrote to be durable.
+    Sync {
+        /// Which user.
+        user: usize,
+        /// Whether nothing follows.
+        finish: bool,
+    },
+    /// A user begins many small steps at once.
+    Burst {
+        /// Which user.
+        user: usize,
+        /// How many.
+        steps: u64,
+    },
+    /// A user reads a place.
+    Range {
+        /// Which user.
+        user: usize,
+        /// The first position.
+        at: u64,
+        /// Bytes from there.
+        length: u64,
+    },
+    /// A user reads many places at once.
+    Scatter {
+        /// Which user.
+        user: usize,
+        /// How many.
+        places: u64,
+    },
+    /// A user no longer waits for its latest range.
+    Forget {
+        /// Which user.
+        user: usize,
+    },
+    /// The owner of a source adds elements.
     Grow {
         /// Which source.
         source: usize,
+        /// How many.
+        elements: u64,
+    },
+    /// The owner of a source drops its first elements.
+    Evict {
+        /// Which source.
+        source: usize,
+        /// How many.
+        elements: u64,
+    },
+    /// The owner of a source drops its last elements.
+    Shrink {
+        /// Which source.
+        source: usize,
+        /// How many.
+        elements: u64,
+    },
+    /// The owner of a source writes over some of its elements.
+    Overwrite {
+        /// Which source.
+        source: usize,
+        /// Where.
+        at: u64,
         /// How many.
         elements: u64,
     },
@@ -65,15 +181,27 @@ pub enum Op {
         /// Where.
         at: u64,
     },
+    /// The disk of a source takes so many more elements, or no change at all.
+    Fill {
+        /// Which source.
+        source: usize,
+        /// How many.
+        room: Option<u64>,
+    },
     /// A source works again.
     Repair {
         /// Which source.
         source: usize,
     },
+    /// All disks get slower or faster.
+    Slow {
+        /// The longest that a request takes, in microseconds.
+        micros: u64,
+    },
     /// The serving side ends a stream.
     Fail {
-        /// Which reader loses it.
-        reader: usize,
+        /// Which user loses it.
+        user: usize,
     },
     /// Somebody calls.
     Call {
@@ -101,105 +229,4 @@ pub enum Op {
         /// For how long, in microseconds.
         micros: u64,
     },
-}
-
-/// What the choice of the next operation depends on.
-#[derive(Clone, Debug, Default)]
-pub struct View {
-    /// How many readers there are.
-    pub readers: usize,
-    /// The length of each source.
-    pub lengths: Vec<u64>,
-    /// The source of each reader.
-    pub reads: Vec<usize>,
-    /// Whether the connection may break, stall or be shut down.
-    pub cuts: bool,
-    /// The largest arguments of a call, in bytes.
-    pub call_bytes: u64,
-}
-
-/// A place in or around `0..=length`.
-fn place(rng: &mut Rng, length: u64) -> Pos {
-    let wild = [i64::MIN, i64::MIN + 1, -1, i64::MAX - 1, i64::MAX];
-    if rng.one_in(24) {
-        let by = *rng.pick(&wild);
-        return match rng.below(3) {
-            0 => Pos::Abs(Position::MAX),
-            1 => Pos::FromStart(by),
-            _ => Pos::FromEnd(by),
-        };
-    }
-    let beyond = if rng.one_in(8) { rng.small(40) } else { 0 };
-    let at = match rng.below(4) {
-        0 => rng.small(length),
-        1 => length - rng.small(length),
-        _ => rng.below(length + 1),
-    };
-    match rng.below(4) {
-        0 => Pos::FromStart((at + beyond) as i64),
-        1 => Pos::FromEnd(at as i64 - length as i64 + beyond as i64),
-        _ => Pos::Abs(Position::new(at + beyond).unwrap_or(Position::MAX)),
-    }
-}
-
-fn at_end(rng: &mut Rng) -> AtEnd {
-    if rng.one_in(3) { AtEnd::Follow } else { AtEnd::Stop }
-}
-
-fn open(rng: &mut Rng, view: &View) -> Op {
-    let missing = u64::from(rng.one_in(20));
-    let source = rng.below(view.lengths.len() as u64 + missing) as usize;
-    let length = view.lengths.get(source).copied().unwrap_or(0);
-    let flags = match rng.below(12) {
-        0 => Flags::READABLE | Flags::SEEK,
-        1 => Flags::READABLE | Flags::WRITABLE,
-        2 => Flags::READABLE | Flags::SEEK_FWD,
-        _ => Flags::READABLE,
-    };
-    let kind = match rng.below(10) {
-        0 => Some(Kind::Bytes),
-        1 => Some(Kind::Items),
-        _ => None,
-    };
-    let start = if rng.one_in(2) { Pos::START } else { place(rng, length) };
-    let (at_end, elements) = (at_end(rng), !rng.one_in(16));
-    Op::Open { node: usize::from(rng.one_in(5)), source, flags, kind, start, at_end, elements }
-}
-
-/// The next thing that happens.
-#[must_use]
-pub fn choose(rng: &mut Rng, view: &View) -> Op {
-    let sources = view.lengths.len() as u64;
-    let source = rng.below(sources) as usize;
-    if view.readers == 0 || rng.one_in(9) {
-        return open(rng, view);
-    }
-    let reader = rng.below(view.readers as u64) as usize;
-    let node = usize::from(rng.one_in(3));
-    match rng.below(64) {
-        0..=29 => {
-            let max = if rng.one_in(3) { u64::MAX } else { 1 + rng.small(5_000) };
-            Op::Read { reader, max }
-        }
-        30..=43 => {
-            let length = view.lengths[view.reads[reader]];
-            let (to, gives_back) = (place(rng, length), rng.one_in(3));
-            Op::Seek { reader, to, at_end: at_end(rng), gives_back }
-        }
-        44..=46 => Op::Close { reader },
-        47..=50 => Op::Grow { source, elements: 1 + rng.small(300) },
-        51 => Op::Finish { source },
-        52 => Op::Break { source, at: rng.below(view.lengths[source] + 1) },
-        53 => Op::Repair { source },
-        54 if rng.one_in(2) => Op::Fail { reader },
-        55..=58 => Op::Call { node, length: rng.small(view.call_bytes) as usize },
-        59 => Op::Cancel { node },
-        60 if view.cuts && rng.one_in(4) => Op::Drain { node },
-        61 if view.cuts => Op::Cut,
-        62 if view.cuts => {
-            let micros = if rng.one_in(6) { 60_000_000 } else { rng.small(3_000_000) };
-            Op::Stall { node, micros }
-        }
-        _ => open(rng, view),
-    }
 }

@@ -61,7 +61,6 @@ pub fn request(path: &str) -> OpenRequest {
         delivery: farlens_wire::Delivery::Lossless,
         purpose: farlens_proto::Purpose::Use,
         ahead: farlens_proto::Ahead::Auto,
-        ranges: Vec::new(),
         fingerprint: None,
     }
 }

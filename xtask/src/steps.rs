@@ -46,6 +46,7 @@ pub(crate) const TEST: &[Step] = &[
     step("run --release -p farlens-tests --bin farlens-sim -- --seeds 5000 --first fresh", Shown),
     step("run --release -p farlens-cli -- demo", Shown),
     step("run --release -p farlens-examples --example sensor_fanout", Shown),
+    step("run --release -p farlens-examples --example one_flight", Shown),
     step("run --release -p farlens-examples --example kept_log", Shown),
     step("run --release -p farlens-examples --example own_data", Shown),
 ];

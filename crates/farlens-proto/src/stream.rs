@@ -21,6 +21,7 @@
 //! Only numbers move here; the data itself rests in a [`crate::buffer::StreamBuffer`]. The side
 //! that opens numbers the epochs, so only that side ever sees stale data.
 
+pub(crate) mod ahead;
 pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod peer;

@@ -147,7 +147,6 @@ impl Events {
             delivery: Delivery::Lossless,
             purpose: Purpose::Use,
             ahead: if stat.entry.kind == EntryKind::Items { Ahead::Auto } else { Ahead::Nothing },
-            ranges: Vec::new(),
             fingerprint: None,
         };
         RawStream::start(self.link.clone(), request, Some(Arc::clone(&self.watcher)))

@@ -13,12 +13,13 @@ use crate::{
     stream::{ByteStream, EntityStream, OpenOptions, raw::RawStream},
     tls::KeyId,
 };
+use bytes::Bytes;
 use farlens_proto::{self as proto, Config, Fault, LinkStats, PeerIdentity};
 use farlens_wire::{Code, Element, Limits, ObjectId, Side};
 use fault::to_error;
 use futures::FutureExt;
 use shared::Shared;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -131,6 +132,27 @@ impl Link {
     /// the stream cannot seek to it.
     pub async fn open_with(&self, path: &str, options: OpenOptions) -> Result<ByteStream> {
         ByteStream::open(self, &RemotePath::new(path)?, options).await
+    }
+
+    /// Reads a place of bytes that nothing else is wanted of: the part of it that exists, which is
+    /// nothing at the end. One round trip, opening and all.
+    ///
+    /// # Errors
+    /// As [`Link::open`]; `OUT_OF_RANGE` when it begins behind the end or before the start;
+    /// `MODE_FORBIDS` on a stream that cannot seek both ways.
+    pub async fn read_at(&self, path: &str, range: Range<u64>) -> Result<Bytes> {
+        let pieces = self.read_ranges(path, std::slice::from_ref(&range)).await?;
+        Ok(pieces.into_iter().next().unwrap_or_default())
+    }
+
+    /// Reads several places of bytes that nothing else is wanted of. The answers are in the order
+    /// of the ranges. Up to 64 ranges of 256 KiB or less cost one round trip together, opening and
+    /// all; more of them one more.
+    ///
+    /// # Errors
+    /// As [`Link::read_at`], for the first range that fails.
+    pub async fn read_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        RawStream::read_once(self, &RemotePath::new(path)?, ranges).await
     }
 
     /// Opens a sequence of entities from its start to its end.

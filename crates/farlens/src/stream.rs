@@ -5,8 +5,11 @@ mod cursor;
 mod entities;
 mod entity_writer;
 mod events;
+#[cfg(test)]
+mod flights;
 mod options;
 mod place;
+mod prefetch;
 pub(crate) mod raw;
 mod reader;
 mod writer;

@@ -148,6 +148,16 @@ fn seeking_feels_local() {
 }
 
 #[test]
+fn places_are_read_without_a_stream_to_keep() {
+    let (_server, link) = start_with_data(100_000);
+    assert!(link.read_at("/data", 500..1_500).unwrap() == pattern(500, 1_000));
+    let pieces = link.read_ranges("/data", &[99_000..200_000, 0..10]).unwrap();
+    assert!(pieces[0] == pattern(99_000, 1_000) && pieces[1] == pattern(0, 10));
+    let error = link.read_at("/nope", 0..1).unwrap_err();
+    assert_eq!(error.code(), Code::NOT_FOUND);
+}
+
+#[test]
 fn a_seek_that_ran_out_of_time_is_still_made() {
     let server = SlowServer::start(200_000);
     let mut stream = server.while_it_answers(|link| {

@@ -275,6 +275,91 @@ fn an_entity_that_is_not_sent_to_its_end_is_no_entity() {
     assert_eq!(script.link.stats(), farlens_proto::LinkStats::default());
 }
 
+fn run_of(length: u64) -> Vec<u8> {
+    let (to, guard) = (WriteTo::At(at(0)), Guard::default());
+    control(1, &Write { step: Step(1), to, length: Some(length), guard })
+}
+
+#[test]
+fn a_run_has_no_more_elements_than_it_was_to_have() {
+    let mut script = writable();
+    script.send(&[run_of(5), data(1, 1, 0, b"abcde")].concat());
+    script.assert_alive();
+    script.send(&data(1, 1, 5, b"f"));
+    script.assert_over(VIOLATION);
+    for length in [0, 5] {
+        let mut script = writable();
+        script.send(&[run_of(length), data(1, 1, 0, b"abcdef")].concat());
+        script.assert_over(VIOLATION);
+        assert_eq!(script.link.poll_request(), None, "nothing of it is stored");
+    }
+}
+
+#[test]
+fn nothing_follows_the_last_sync_or_the_close() {
+    let last = control(1, &Sync { step: Step(1), seen: Step(0), finish: true });
+    for next in [write(2), truncate(2), sync(2), data(1, 1, 0, b"x")] {
+        let mut script = writable();
+        script.send(&last);
+        script.assert_alive();
+        script.send(&next);
+        script.assert_over(VIOLATION);
+    }
+    for next in [write(2), data(1, 1, 1, b"x"), ranges(0, &[(0, 1)])] {
+        let mut script = writable();
+        // What waits to be stored keeps the stream.
+        script.send(&[write(1), data(1, 1, 0, b"x"), control(1, &Close {})].concat());
+        script.assert_alive();
+        script.send(&next);
+        script.assert_over(VIOLATION);
+    }
+}
+
+#[test]
+fn d14_d16_a_sync_that_was_sent_before_a_failure_was_known_fails_with_it() {
+    let (full, fault) = (Code::STORAGE_FULL, |code| Some(Fault::new(code, "full")));
+    for (seen, expected) in [(0, Some(full)), (1, None)] {
+        let mut store = Store::bytes(*b"0123456789");
+        store.fault = fault(full);
+        let mut script = storing(&store);
+        script.send(&[write(1), data(1, 1, 0, b"x")].concat());
+        let request = script.link.poll_request().unwrap();
+        script.link.handle_reply(ID, request.serial, store.answer(request.ask));
+        store.fault = None;
+        script.send(&control(1, &Sync { step: Step(2), seen: Step(seen), finish: false }));
+        if let Some(request) = script.link.poll_request() {
+            script.link.handle_reply(ID, request.serial, store.answer(request.ask));
+        }
+        let sent = script.frames();
+        let failure = sent.iter().find_map(|frame| match frame {
+            Frame::Stream(_, StreamFrame::Control(StreamControl::WriteFailed(failed))) => {
+                (failed.step == Step(2)).then_some(failed.fault.code)
+            }
+            _ => None,
+        });
+        assert_eq!(failure, expected, "{sent:?}");
+        assert_eq!(store.syncs.len(), usize::from(expected.is_none()));
+    }
+}
+
+#[test]
+fn a_condition_on_a_version_that_cannot_be_ends_the_link() {
+    let to = WriteTo::At(at(0));
+    for (bytes, code) in [(64, None), (65, Some(VIOLATION)), (4_000, Some(VIOLATION))] {
+        let guard = Guard { version: Some(vec![1; bytes]), end: None };
+        let (step, edge) = (Step(1), Edge::After);
+        let frames = [
+            control(1, &Write { step, to, length: None, guard: guard.clone() }),
+            control(1, &Truncate { step, edge, to: at(5), guard }),
+        ];
+        for frame in frames {
+            let mut script = writable();
+            script.send(&frame);
+            assert_eq!(script.over(), code, "{bytes} bytes");
+        }
+    }
+}
+
 #[test]
 fn changes_before_the_stream_is_open_end_the_link() {
     for frame in [write(1), truncate(1), sync(1), data(1, 1, 0, b"x"), ranges(0, &[(0, 1)])] {
@@ -406,7 +491,7 @@ fn opener(kind: Kind) -> (Script, StreamId) {
     (script, stream)
 }
 
-/// A client under test that has sent ten bytes of a run and a sync behind it, and has more to send.
+/// A client under test that has sent ten bytes of a run.
 fn writer() -> (Script, StreamId) {
     let (mut script, stream) = opener(Kind::Bytes);
     let run = script.link.write(stream, WriteTo::Here, None, Guard::default()).unwrap();
@@ -653,6 +738,23 @@ fn gaps_that_touch_are_one_and_a_flood_of_them_costs_nothing() {
     let read = script.link.read(stream, 1);
     assert_eq!(read, ReadOutcome::Gap { skipped: 10_000, evicted: true });
     assert_eq!(script.link.read(stream, 1), ReadOutcome::Pending);
+}
+
+#[test]
+fn gaps_that_nobody_comes_to_are_bounded() {
+    let mut script = Script::client();
+    let stream = script.link.open(request("x")).unwrap();
+    script.frames();
+    script.send(&control(stream.0, &opened(Kind::Bytes, &Store::bytes([7; 10]))));
+    for n in 0..100_000 {
+        let (at, id) = (2 * n, stream.0);
+        script.send(&[data(id, 0, at, b"x"), gap(id, 0, at + 1, at + 2)].concat());
+        if script.over().is_some() {
+            script.assert_over(Code::EXCESSIVE_LOAD);
+            return;
+        }
+    }
+    panic!("a storm that never ends");
 }
 
 // --- late frames -----------------------------------------------------------------------------

@@ -39,9 +39,10 @@ struct Peer {
     errs: bool,
     /// The stream that it opened.
     theirs: u64,
-    /// Its last step, and the elements that it sent of it if that is a run.
+    /// Its last step, and the elements that it sent of it and may yet send if that is a run.
     step: u64,
-    run: Option<u64>,
+    run: Option<(u64, u64)>,
+    closed: bool,
     /// How much it may send and has sent, over all steps.
     credit: u64,
     sent: u64,
@@ -88,9 +89,10 @@ impl Peer {
         }
     }
 
-    fn next_step(&mut self, is_run: bool, wrong: u64) -> Step {
+    /// Its next step, a run of so many elements if it is one.
+    fn next_step(&mut self, run: Option<u64>, wrong: u64) -> Step {
         self.step += 1;
-        self.run = is_run.then_some(0);
+        self.run = run.map(|length| (0, length));
         Step(self.step + wrong)
     }
 
@@ -134,9 +136,12 @@ impl Peer {
 
     /// Elements for its own run.
     fn write_on(&mut self, rng: &mut Rng, wrong: u64) -> Option<Vec<u8>> {
-        let length = rng.between(1, 30);
-        let sent = self.run.filter(|_| self.sent + length <= self.credit)?;
-        self.run = Some(sent + length);
+        let (sent, left) = self.run?;
+        let length = rng.between(1, 30).min(left).min(self.credit - self.sent);
+        if length == 0 {
+            return None;
+        }
+        self.run = Some((sent + length, left - length));
         self.sent += length;
         Some(data(self.theirs, self.step, sent + wrong, &vec![9; length as usize]))
     }
@@ -147,19 +152,23 @@ impl Peer {
         let theirs = self.theirs;
         let guard = Guard::default();
         match rng.below(16) {
+            0..=8 if self.closed => None,
             0 | 1 => {
                 let to = WriteTo::At(Pos::Abs(position(rng.below(320))));
-                Some(control(theirs, &Write { step: self.next_step(true, wrong), to, guard }))
+                let length = rng.one_in(2).then(|| rng.below(40));
+                let step = self.next_step(Some(length.unwrap_or(u64::MAX)), wrong);
+                Some(control(theirs, &Write { step, to, length, guard }))
             }
             2 => {
                 let edge = if rng.one_in(2) { Edge::After } else { Edge::Before };
                 let to = Pos::Abs(position(rng.below(300)));
-                let step = self.next_step(false, wrong);
+                let step = self.next_step(None, wrong);
                 Some(control(theirs, &Truncate { step, edge, to, guard }))
             }
             3 => {
-                let step = self.next_step(false, wrong);
-                Some(control(theirs, &Sync { step, finish: rng.one_in(2) }))
+                let seen = Step(self.step - rng.small(self.step));
+                let step = self.next_step(None, wrong);
+                Some(control(theirs, &Sync { step, seen, finish: false }))
             }
             4..=6 => self.write_on(rng, wrong),
             7 | 8 => {
@@ -169,7 +178,10 @@ impl Peer {
                     vec![Range { at: position(rng.below(310)), length: rng.between(1, 99) }];
                 Some(control(theirs, &Ranges { first, ranges }))
             }
-            9 if rng.one_in(30) => Some(control(theirs, &Close {})),
+            9 if rng.one_in(30) => {
+                self.closed = true;
+                Some(control(theirs, &Close {}))
+            }
             9..=11 => self.answer(ours, rng),
             12 => {
                 self.limit += rng.below(90);
@@ -227,9 +239,12 @@ impl Busy {
         let (link, stream) = (&mut self.script.link, self.ours);
         let guard = Guard::default();
         match rng.below(9) {
-            0 => self.begun.extend(link.write(stream, WriteTo::Here, guard)),
+            0 => {
+                let length = rng.one_in(2).then(|| rng.below(40));
+                self.begun.extend(link.write(stream, WriteTo::Here, length, guard));
+            }
             1 => self.begun.extend(link.truncate(stream, Edge::After, Pos::START, guard)),
-            2 => self.begun.extend(link.sync(stream, rng.one_in(2))),
+            2 => self.begun.extend(link.sync(stream, rng.one_in(30))),
             3 | 4 => {
                 if let Some(&step) = self.begun.last() {
                     let bytes = vec![1; rng.between(1, 60) as usize];

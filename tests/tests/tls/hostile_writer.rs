@@ -53,11 +53,11 @@ async fn writer(house: &House, path: &str) -> (Peer, u64) {
 
 fn write(step: u64) -> Vec<u8> {
     let to = WriteTo::At(Pos::START);
-    control(1, &Write { step: Step(step), to, guard: Guard::default() })
+    control(1, &Write { step: Step(step), to, length: None, guard: Guard::default() })
 }
 
 fn sync(step: u64) -> Vec<u8> {
-    control(1, &Sync { step: Step(step), finish: false })
+    control(1, &Sync { step: Step(step), seen: Step(step - 1), finish: false })
 }
 
 /// Elements of step 1, the first of which has this index in its run.

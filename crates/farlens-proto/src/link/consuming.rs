@@ -181,7 +181,8 @@ impl Link {
         Ok(id)
     }
 
-    /// Takes up to `max` elements of a stream.
+    /// Takes up to `max` elements of a stream. They count as consumed when the consumer comes for
+    /// more, if not before: one who waits for more without that may wait for ever.
     pub fn read(&mut self, stream: StreamId, max: u64) -> ReadOutcome {
         let Some(peer) = self.peers.get_mut(&stream) else {
             return ReadOutcome::Failed(closed());

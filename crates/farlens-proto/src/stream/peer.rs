@@ -8,6 +8,7 @@ mod ranges;
 mod writing;
 
 use super::{
+    ahead::Runs,
     intake::Intake,
     lane::Rights,
     range_reader::RangeReader,
@@ -22,9 +23,7 @@ use farlens_wire::{
     AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Operation, Pos, Position, StreamId,
     frame::{
         Fault,
-        stream::{
-            Close, Credit, Gap, Limit, Open, Purpose, Range, Seek, State, StreamControl, Target,
-        },
+        stream::{Close, Credit, Gap, Limit, Open, Purpose, Seek, State, StreamControl, Target},
     },
 };
 use std::collections::VecDeque;
@@ -49,8 +48,6 @@ pub struct OpenRequest {
     pub purpose: Purpose,
     /// How far the streamer may send ahead: nothing where only news of the data are wanted.
     pub ahead: Ahead,
-    /// Places to read at once.
-    pub ranges: Vec<Range>,
     /// The fingerprint of the type that will be decoded.
     pub fingerprint: Option<[u8; 16]>,
 }
@@ -59,10 +56,11 @@ pub struct OpenRequest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the shell chooses one")]
 pub enum Ahead {
-    /// As the limits of the link say, more where that helps.
+    /// As the limits of the link say, more where that helps, less for a reader of bytes that seeks
+    /// on again and again after a little.
     #[default]
     Auto,
-    /// So many encoded bytes and entities, and never more.
+    /// The same, but so many encoded bytes and entities at first, and never more.
     AtMost(Credit),
     /// Nothing.
     Nothing,
@@ -118,8 +116,11 @@ pub(crate) struct StreamPeer {
     at_end: AtEnd,
     /// The next element that the consumer gets.
     position: Position,
+    runs: Runs,
     window: Window,
     intake: Intake,
+    /// Handed out and not counted as consumed.
+    taken: Credit,
     buffer: StreamBuffer,
     /// What is left out between the elements in the buffer, or behind them.
     gaps: VecDeque<Gap>,
@@ -174,8 +175,10 @@ impl StreamPeer {
             epoch: Epoch::FIRST,
             at_end: request.at_end,
             position: Position::ZERO,
+            runs: Runs::default(),
             window,
             intake: Intake::new(Receive::start(window, budget)),
+            taken: Credit::default(),
             buffer: StreamBuffer::default(),
             gaps: VecDeque::new(),
             finish: None,
@@ -252,8 +255,9 @@ impl StreamPeer {
 
     // --- commands ----------------------------------------------------------------------------
 
-    /// Takes up to `max` elements.
+    /// Takes up to `max` elements. Who comes again has used those of the last time.
     pub(crate) fn read(&mut self, max: u64, budget: &mut ReceiveBudget) -> ReadOutcome {
+        self.count_taken(budget);
         let at_gap = self.gaps.front().is_some_and(|gap| gap.at == self.position);
         if at_gap && let Some(gap) = self.gaps.pop_front() {
             self.position = gap.to;
@@ -263,10 +267,11 @@ impl StreamPeer {
         if let Some(chunk) = self.buffer.pop(max.min(before_gap)) {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
-            if self.phase == Phase::Open && !self.seeks.under_way {
-                let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
-                let taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
-                self.slots.limit |= self.intake.receive.consume(taken, &mut self.window, budget);
+            let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
+            self.taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
+            // One who is expected to leave soon may do so in the middle of this chunk.
+            if !self.window.is_narrow() {
+                self.count_taken(budget);
             }
             return ReadOutcome::Some(chunk);
         }
@@ -281,6 +286,15 @@ impl StreamPeer {
                 ReadOutcome::Failed(fault.clone())
             }
             _ => ReadOutcome::Pending,
+        }
+    }
+
+    /// What was handed out is consumed, and makes room for more.
+    fn count_taken(&mut self, budget: &mut ReceiveBudget) {
+        let taken = std::mem::take(&mut self.taken);
+        let moves = self.phase == Phase::Open && !self.seeks.under_way;
+        if moves && taken != Credit::default() {
+            self.slots.limit |= self.intake.receive.consume(taken, &mut self.window, budget);
         }
     }
 
@@ -311,6 +325,7 @@ impl StreamPeer {
             self.seeks.waiting = Some(wish);
         } else if !self.skip_to(wish, budget) {
             self.position = from;
+            self.runs.end(from);
             self.send_seek(wish, budget);
         }
         Ok(())
@@ -340,6 +355,9 @@ impl StreamPeer {
         self.seeks.at_end = wish.at_end;
         self.drop_elements(budget);
         self.finish = None;
+        if self.info.as_ref().is_some_and(|info| info.kind == Kind::Bytes) {
+            self.window = self.window.expecting(self.runs.expected());
+        }
         self.intake.receive = Receive::start(self.window, budget);
         self.seeks.under_way = true;
         self.seeks.silent = false;
@@ -353,6 +371,7 @@ impl StreamPeer {
         self.gaps.clear();
         self.intake.restart(self.position);
         self.intake.receive.release(budget);
+        self.taken = Credit::default();
     }
 
     /// What became of the last seek; success and failure are told once.

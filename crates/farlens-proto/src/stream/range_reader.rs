@@ -225,14 +225,15 @@ impl RangeReader {
         self.give_back(range.length, budget);
         let early = !matches!(how, PartEnd::Full);
         if let Some(request) = self.requests.get_mut(&ticket) {
+            let was_over = request.is_over();
             request.end_part(range.at, how);
+            if request.is_over() && !was_over {
+                self.done.push_back(ticket);
+            }
             if early {
                 // Whatever is not asked for yet lies behind.
                 self.unask(ticket, budget);
             }
-        }
-        if self.requests.get(&ticket).is_some_and(Request::is_over) {
-            self.done.push_back(ticket);
         }
         self.cut(budget);
     }
@@ -283,7 +284,8 @@ impl RangeReader {
     /// The stream is over: what is pending, and all that is asked for later, fails with this
     /// reason. Frames that still come are ignored.
     pub(crate) fn fail_all(&mut self, fault: &Fault, budget: &mut ReceiveBudget) {
-        for (&ticket, request) in &mut self.requests {
+        for (&ticket, request) in self.requests.iter_mut().filter(|(_, request)| !request.is_over())
+        {
             request.fail(fault);
             self.done.push_back(ticket);
         }

@@ -58,26 +58,51 @@ impl ReceiveBudget {
 /// The window that a stream wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    pub(crate) bytes: u64,
-    pub(crate) max_bytes: u64,
-    pub(crate) elements: u64,
+    /// What may be outstanding now.
+    bytes: u64,
+    /// What a consumer has who reads on; less is for one who is expected to leave soon.
+    full_bytes: u64,
+    max_bytes: u64,
+    elements: u64,
 }
 
 impl Window {
     /// Nothing is wanted: only news about the data.
-    pub(crate) const NONE: Self = Self { bytes: 0, max_bytes: 0, elements: 0 };
+    pub(crate) const NONE: Self = Self::new(0, 0, 0);
+
+    const fn new(bytes: u64, max_bytes: u64, elements: u64) -> Self {
+        Self { bytes, full_bytes: bytes, max_bytes, elements }
+    }
 
     /// Never more than this.
     pub(crate) const fn fixed(most: Credit) -> Self {
-        Self { bytes: most.bytes, max_bytes: most.bytes, elements: most.elements }
+        Self::new(most.bytes, most.bytes, most.elements)
     }
 
     pub(crate) const fn from_limits(limits: &Limits) -> Self {
-        Self {
-            bytes: limits.stream_window_bytes,
-            max_bytes: limits.stream_window_max_bytes,
-            elements: limits.stream_window_items,
-        }
+        let Limits { stream_window_bytes: bytes, stream_window_max_bytes: max, .. } = *limits;
+        Self::new(bytes, max, limits.stream_window_items)
+    }
+
+    /// The window for a consumer who is expected to take `bytes`, and not more than in full.
+    pub(crate) fn expecting(self, bytes: u64) -> Self {
+        Self { bytes: bytes.min(self.full_bytes), ..self }
+    }
+
+    /// Whether the consumer is expected to leave before it has used a full window.
+    pub(crate) const fn is_narrow(&self) -> bool {
+        self.bytes < self.full_bytes
+    }
+
+    /// The consumer reads on. The way back to the full window is short, since its width was found
+    /// to be right before.
+    fn grow(&mut self) {
+        self.bytes = if self.is_narrow() {
+            self.bytes.saturating_mul(4).min(self.full_bytes)
+        } else {
+            self.bytes.saturating_mul(2).min(self.max_bytes)
+        };
+        self.full_bytes = self.full_bytes.max(self.bytes);
     }
 }
 
@@ -152,7 +177,8 @@ impl Receive {
     }
 
     /// Notes what the application took, and grants more once it is worth a frame. `window` grows
-    /// when the application waits for a sender whom the credit holds back.
+    /// when the application waits for a sender whom the credit holds back; a narrow one when it
+    /// was consumed, since that was not expected.
     pub(crate) fn consume(
         &mut self,
         taken: Credit,
@@ -166,8 +192,10 @@ impl Receive {
         let step = (window.bytes / 8).clamp(64 << 10, 512 << 10).min(window.bytes / 2).max(1);
         let drained = self.consumed.bytes >= self.received.bytes;
         let blocked = self.granted.bytes.saturating_sub(self.received.bytes) < step;
-        if drained && blocked {
-            window.bytes = window.bytes.saturating_mul(2).min(window.max_bytes);
+        let reads_on = self.consumed.bytes >= window.bytes;
+        let grows = if window.is_narrow() { reads_on } else { drained && blocked };
+        if grows {
+            window.grow();
         }
         self.grant(*window, step, budget)
     }
@@ -199,7 +227,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const WINDOW: Window = Window { bytes: 256 << 10, max_bytes: 1 << 20, elements: 65_536 };
+    const WINDOW: Window = Window::new(256 << 10, 1 << 20, 65_536);
 
     fn bytes(n: u64) -> Credit {
         Credit { bytes: n, elements: 0 }
@@ -225,6 +253,23 @@ mod tests {
         receive.take_bytes(left).unwrap();
         receive.consume(bytes(left), &mut window, &mut budget);
         assert_eq!(window.bytes, 2 * WINDOW.bytes);
+    }
+
+    #[test]
+    fn a_narrow_window_is_back_to_full_width_after_three_grants() {
+        let mut budget = ReceiveBudget::new(16 << 20);
+        let mut window = WINDOW.expecting(8 << 10);
+        let mut receive = Receive::start(window, &mut budget);
+        for _ in 0..3 {
+            assert!(window.is_narrow());
+            // However small the pieces are in which it comes and goes.
+            for _ in 0..(receive.granted.bytes - receive.received.bytes) / 1_024 {
+                receive.take_bytes(1_024).unwrap();
+                receive.consume(bytes(1_024), &mut window, &mut budget);
+            }
+        }
+        assert_eq!(window, WINDOW);
+        assert_eq!(WINDOW.expecting(u64::MAX), WINDOW, "never wider than that");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::{ByteStream, EntityStream, Events, background::Waiter};
 use crate::{Entry, Error, KeyId, OpenOptions, Result, Stat};
+use bytes::Bytes;
 use farlens_proto::LinkStats;
 use farlens_wire::Element;
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 /// How long the last frame may take, the peer's answer to it included.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -72,6 +73,22 @@ impl Link {
     pub fn open_with(&self, path: &str, options: OpenOptions) -> Result<ByteStream> {
         let stream = self.waiter.wait(self.inner.open_with(path, options))??;
         Ok(ByteStream::new(stream, self.waiter.clone()))
+    }
+
+    /// Reads a place of bytes that nothing else is wanted of, in one round trip.
+    ///
+    /// # Errors
+    /// As [`crate::Link::read_at`], and `TIMEOUT`.
+    pub fn read_at(&self, path: &str, range: Range<u64>) -> Result<Bytes> {
+        self.waiter.wait(self.inner.read_at(path, range))?
+    }
+
+    /// Reads several places of bytes that nothing else is wanted of.
+    ///
+    /// # Errors
+    /// As [`crate::Link::read_ranges`], and `TIMEOUT`.
+    pub fn read_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.waiter.wait(self.inner.read_ranges(path, ranges))?
     }
 
     /// Opens a sequence of entities from its start to its end.

@@ -28,7 +28,9 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 ///
 /// It has one cursor, as a file has; [`ByteStream::split`] gives two. It reads ahead within its
 /// window, so that reading costs no round trip; a seek to what has arrived already costs none
-/// either. [`ByteStream::read_at`] and [`ByteStream::write_at`] need no cursor, and many of them may
+/// either. A reader that seeks at random is soon sent little more than it reads. One that goes
+/// through the data in equal strides, either way, finds most places read before it comes there,
+/// unless the stream is open for writing, too. [`ByteStream::read_at`] and [`ByteStream::write_at`] need no cursor, and many of them may
 /// be under way at a time. A cut link is an error and never the end. Errors of the `tokio::io`
 /// traits hold an [`Error`], which a downcast gives back.
 ///

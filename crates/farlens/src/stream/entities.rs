@@ -156,7 +156,7 @@ impl<T> EntityStream<T> {
     pub async fn seek(&mut self, to: impl Into<Pos>) -> Result<Position> {
         let to = to.into();
         let held = self.held.left;
-        if let Some(skip) = self.raw.skip_within(to, held) {
+        if let Some(skip) = self.raw.skip_within(to, self.position(), held) {
             for _ in 0..skip {
                 let _ = self.held.next(|_| ());
             }

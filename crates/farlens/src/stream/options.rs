@@ -116,7 +116,8 @@ impl OpenOptions {
 
     /// How many encoded bytes and entities the streamer may send ahead, and never more. Default:
     /// what the link's limits say, growing as long as that helps; two entities with
-    /// [`Delivery::Latest`].
+    /// [`Delivery::Latest`]. Either way a reader of bytes that seeks on again and again after a
+    /// little is sent about as much as it reads.
     #[must_use]
     pub const fn window(mut self, bytes: u64, entities: u64) -> Self {
         self.window = Some(Credit { bytes, elements: entities });
@@ -179,7 +180,6 @@ impl OpenOptions {
                 (false, false) => Purpose::Use,
             },
             ahead: if self.read { self.ahead() } else { Ahead::Nothing },
-            ranges: Vec::new(),
             fingerprint: None,
         })
     }

@@ -1,9 +1,9 @@
 //! Reading and changing places without a cursor, many at a time.
 
-use super::raw::RawStream;
-use crate::Result;
+use super::{OpenOptions, raw::RawStream};
+use crate::{Link, RemotePath, Result};
 use bytes::Bytes;
-use farlens_proto::{Chunk, Guard, WriteTo};
+use farlens_proto::{Ahead, Chunk, Guard, Kind, OpenRequest, WriteTo};
 use farlens_wire::{Edge, Pos, Position};
 use std::{
     ops::{Range, RangeBounds},
@@ -90,7 +90,7 @@ impl When<'_> {
 
 impl RawStream {
     /// The bytes of one place.
-    pub(super) async fn read_at(&self, range: impl RangeBounds<u64>) -> Result<Bytes> {
+    pub(super) async fn read_at(self: &Arc<Self>, range: impl RangeBounds<u64>) -> Result<Bytes> {
         let range = self.clamp(&range)?;
         let mut asked = self.ask_ranges(&[range])?;
         match asked.pop() {
@@ -100,9 +100,23 @@ impl RawStream {
     }
 
     /// The bytes of several places.
-    pub(super) async fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    pub(super) async fn read_ranges(self: &Arc<Self>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let clamped: Vec<_> =
             ranges.iter().map(|range| self.clamp(range)).collect::<Result<_>>()?;
         futures::future::try_join_all(self.ask_ranges(&clamped)?).await
+    }
+
+    /// The bytes of several places of a stream that is opened for nothing else.
+    pub(crate) async fn read_once(
+        link: &Link,
+        path: &RemotePath,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>> {
+        let request = OpenOptions::new().request(path, Kind::Bytes)?;
+        // Nothing but the places is wanted.
+        let request = OpenRequest { ahead: Ahead::Nothing, ..request };
+        let (stream, asked) = Self::start_with_ranges(link.clone(), request, ranges)?;
+        stream.opened().await?;
+        futures::future::try_join_all(asked).await
     }
 }

@@ -3,11 +3,15 @@
 mod ranges;
 mod steps;
 
+pub(crate) use ranges::RangeFuture;
 pub(crate) use steps::StepGuard;
 
 use crate::{
     Link, Result,
-    link::{fault::to_error, shared::Watcher},
+    link::{
+        fault::to_error,
+        shared::{State, Watcher},
+    },
 };
 use farlens_proto::{self as proto, Chunk, OpenRequest, ReadOutcome, SeekStatus, StreamInfo};
 use farlens_wire::{AtEnd, Code, Flags, Mode, Pos, Position, StreamId};
@@ -54,13 +58,23 @@ impl RawStream {
         request: OpenRequest,
         watcher: Option<Arc<Watcher>>,
     ) -> Result<Self> {
+        Self::start_and(link, request, watcher, |_, _| ()).map(|(stream, ())| stream)
+    }
+
+    /// Asks for a stream, and with the same flight for what `also` asks for.
+    fn start_and<T>(
+        link: Link,
+        request: OpenRequest,
+        watcher: Option<Arc<Watcher>>,
+        also: impl FnOnce(&mut State, StreamId) -> T,
+    ) -> Result<(Self, T)> {
         let opened = link.shared().with(|state| {
             let id = state.proto.open(request)?;
             state.add_handle(id, watcher);
-            Ok::<_, proto::Fault>(id)
+            Ok::<_, proto::Fault>((id, also(state, id)))
         });
-        let id = opened.map_err(|fault| to_error(&fault))?;
-        Ok(Self { link, id, changes: AtomicU64::new(0) })
+        let (id, asked) = opened.map_err(|fault| to_error(&fault))?;
+        Ok((Self { link, id, changes: AtomicU64::new(0) }, asked))
     }
 
     /// Opens a stream.
@@ -70,8 +84,13 @@ impl RawStream {
         watcher: Option<Arc<Watcher>>,
     ) -> Result<Self> {
         let stream = Self::start(link, request, watcher)?;
-        std::future::poll_fn(|cx| stream.poll_opened(cx)).await?;
+        stream.opened().await?;
         Ok(stream)
+    }
+
+    /// Waits until it is open.
+    pub(crate) async fn opened(&self) -> Result<()> {
+        std::future::poll_fn(|cx| self.poll_opened(cx)).await
     }
 
     fn poll_opened(&self, cx: &Context<'_>) -> Poll<Result<()>> {
@@ -112,9 +131,7 @@ impl RawStream {
 
     /// The position of a consumer that holds `held` elements which it has not used.
     pub(crate) fn position_before(&self, held: u64) -> Position {
-        let taken = self.position();
-        let back = i64::try_from(held).unwrap_or(i64::MAX).saturating_neg();
-        taken.offset(back).unwrap_or(taken)
+        before(self.position(), held)
     }
 
     /// How often the data was changed here beside a cursor.
@@ -170,10 +187,10 @@ impl RawStream {
         })
     }
 
-    /// How many of `held` elements to skip for a place that lies among them.
-    pub(crate) fn skip_within(&self, to: Pos, held: u64) -> Option<u64> {
+    /// How many of `held` elements from `at` on to skip for a place that lies among them.
+    pub(crate) fn skip_within(&self, to: Pos, at: Position, held: u64) -> Option<u64> {
         let Pos::Abs(to) = to else { return None };
-        let skip = to.since(self.position_before(held));
+        let skip = to.since(at);
         let forward = self.mode().has(Flags::SEEK_FWD);
         (forward && skip > 0 && skip < held).then_some(skip)
     }
@@ -187,4 +204,10 @@ impl RawStream {
     pub(crate) async fn finish_seek(&self) -> Result<Position> {
         std::future::poll_fn(|cx| Poll::Ready(ready!(self.poll_seek(cx)))).await
     }
+}
+
+/// The position of `held` elements that end at `at`.
+pub(crate) fn before(at: Position, held: u64) -> Position {
+    let back = i64::try_from(held).unwrap_or(i64::MAX).saturating_neg();
+    at.offset(back).unwrap_or(at)
 }

@@ -1,6 +1,9 @@
 //! The reading half of a byte stream: a cursor of its own.
 
-use super::raw::{Next, RawStream};
+use super::{
+    prefetch::{Piece, Prefetch},
+    raw::{Next, RawStream, before},
+};
 use crate::{Error, Result};
 use bytes::{Buf, Bytes};
 use farlens_proto::Chunk;
@@ -16,10 +19,24 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncSeek, ReadBuf};
 /// The half of a [`crate::ByteStream`] that reads. See [`crate::ByteStream::split`].
 pub struct ByteReader {
     pub(super) raw: Arc<RawStream>,
-    /// Taken from the link and not read yet.
+    /// Taken from `origin` and not read yet.
     held: Bytes,
+    origin: Origin,
     at_end: AtEnd,
     seeking: bool,
+    prefetch: Prefetch,
+    /// What the seek under way waits for, instead of the link's cursor.
+    awaited: Option<Piece>,
+}
+
+/// Where the reader has its bytes from.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// The link's cursor, which stands behind what is held.
+    Cursor,
+    /// A prefetched piece, up to `behind`. The link's cursor is elsewhere; of what was taken from
+    /// there, `left` bytes were not read.
+    Piece { behind: Position, left: u64 },
 }
 
 impl std::fmt::Debug for ByteReader {
@@ -29,14 +46,21 @@ impl std::fmt::Debug for ByteReader {
 }
 
 impl ByteReader {
-    pub(super) const fn new(raw: Arc<RawStream>, at_end: AtEnd) -> Self {
-        Self { raw, held: Bytes::new(), at_end, seeking: false }
+    pub(super) fn new(raw: Arc<RawStream>, at_end: AtEnd) -> Self {
+        let mut prefetch = Prefetch::default();
+        prefetch.begin(raw.position());
+        let origin = Origin::Cursor;
+        Self { raw, held: Bytes::new(), origin, at_end, seeking: false, prefetch, awaited: None }
     }
 
     /// The position of the next byte.
     #[must_use]
     pub fn position(&self) -> Position {
-        self.raw.position_before(self.held.len() as u64)
+        let held = self.held.len() as u64;
+        match self.origin {
+            Origin::Cursor => self.raw.position_before(held),
+            Origin::Piece { behind, .. } => before(behind, held),
+        }
     }
 
     /// The next bytes as they arrived, without a copy; nothing at the end. Cancel safe.
@@ -50,6 +74,7 @@ impl ByteReader {
     }
 
     pub(super) fn poll_next_chunk(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        ready!(self.poll_origin(cx))?;
         if !self.held.is_empty() {
             return Poll::Ready(Ok(Some(std::mem::take(&mut self.held))));
         }
@@ -59,6 +84,20 @@ impl ByteReader {
             Next::Gap { skipped, .. } => Err(Error::evicted(skipped)),
             Next::End => Ok(None),
         })
+    }
+
+    /// Waits for the piece that is to be read, and goes on behind the one that was.
+    fn poll_origin(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        if let Origin::Piece { behind, .. } = self.origin
+            && self.held.is_empty()
+            && !self.seeking
+        {
+            self.leave_for(Pos::Abs(behind))?;
+        }
+        if self.awaited.is_some() || self.seeking && matches!(self.origin, Origin::Piece { .. }) {
+            ready!(self.poll_sought(cx))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Goes to a place and gives its absolute position.
@@ -75,32 +114,85 @@ impl ByteReader {
 
     /// Starts a seek; says whether it is done already.
     pub(super) fn begin_seek(&mut self, to: Pos) -> Result<bool> {
-        let held = self.held.len() as u64;
-        if let Some(skip) = self.raw.skip_within(to, held) {
+        let at = self.position();
+        if let Some(skip) = self.raw.skip_within(to, at, self.held.len() as u64) {
             self.held.advance(usize::try_from(skip).unwrap_or(self.held.len()));
+            self.awaited = None;
             self.seeking = false;
             return Ok(true);
         }
-        self.renew_at(to)?;
+        match to {
+            Pos::Abs(to) if !self.seeking => self.awaited = self.prefetch.turn(&self.raw, at, to),
+            _ => {
+                self.awaited = None;
+                self.prefetch.clear();
+            }
+        }
+        if self.awaited.is_some() {
+            self.seeking = true;
+        } else {
+            self.leave_for(to)?;
+        }
         Ok(false)
     }
 
     /// Goes to a place and drops what was read ahead.
     pub(super) fn renew_at(&mut self, to: Pos) -> Result<()> {
-        self.raw.start_seek(to, self.at_end, self.held.len() as u64)?;
+        self.prefetch.clear();
+        self.leave_for(to)
+    }
+
+    /// Goes to a place with the link's cursor.
+    fn leave_for(&mut self, to: Pos) -> Result<()> {
+        let at = self.position();
+        self.raw.start_seek(to, self.at_end, self.left())?;
+        if matches!(self.origin, Origin::Piece { .. }) {
+            // Here the reader stays should the seek fail.
+            self.origin = Origin::Piece { behind: at, left: 0 };
+        }
         self.held.clear();
+        self.awaited = None;
         self.seeking = true;
         Ok(())
     }
 
+    /// Bytes that were taken from the link's cursor and not read.
+    const fn left(&self) -> u64 {
+        match self.origin {
+            Origin::Cursor => self.held.len() as u64,
+            Origin::Piece { left, .. } => left,
+        }
+    }
+
     /// Waits for the seek under way, if there is one.
     pub(super) fn poll_sought(&mut self, cx: &Context<'_>) -> Poll<Result<Position>> {
+        if let Some(piece) = &mut self.awaited {
+            let (at, bytes) = (piece.at(), ready!(piece.poll(cx)));
+            self.seeking = false;
+            self.awaited = None;
+            match bytes {
+                Ok(bytes) if !bytes.is_empty() => self.read_from(at, bytes),
+                // The link knows why, or what is there now.
+                _ => self.renew_at(Pos::Abs(at))?,
+            }
+        }
         if !self.seeking {
             return Poll::Ready(Ok(self.position()));
         }
         let outcome = ready!(self.raw.poll_seek(cx));
         self.seeking = false;
+        if let Ok(at) = outcome {
+            self.origin = Origin::Cursor;
+            self.prefetch.begin(at);
+        }
         Poll::Ready(outcome)
+    }
+
+    /// Goes on with a prefetched piece.
+    fn read_from(&mut self, at: Position, bytes: Bytes) {
+        let behind = at.forward(bytes.len() as u64).unwrap_or(Position::MAX);
+        self.origin = Origin::Piece { behind, left: self.left() };
+        self.held = bytes;
     }
 
     /// Where a wish of the standard library leads; nothing where it is to stay.
@@ -118,7 +210,7 @@ impl ByteReader {
     }
 
     pub(super) fn poll_fill(&mut self, cx: &Context<'_>) -> Poll<Result<&[u8]>> {
-        if self.held.is_empty()
+        if (self.held.is_empty() || self.seeking)
             && let Some(chunk) = ready!(self.poll_next_chunk(cx))?
         {
             self.held = chunk;

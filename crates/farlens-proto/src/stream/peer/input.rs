@@ -39,6 +39,7 @@ impl StreamPeer {
         }
         let asked = self.credit();
         self.position = opened.at;
+        self.runs.begin(opened.at);
         self.intake.restart(opened.at);
         self.writer.raise(opened.write)?;
         self.state = opened.state;
@@ -212,6 +213,7 @@ impl StreamPeer {
         // Where a newer seek waits this one is as if it had never been, should that one fail.
         if self.seeks.waiting.is_none() {
             self.position = frame.at;
+            self.runs.begin(frame.at);
             self.at_end = self.seeks.at_end;
         }
         if !std::mem::take(&mut self.seeks.silent) {

@@ -1,44 +1,77 @@
 //! Reading places beside the cursor.
 
 use super::RawStream;
-use crate::{Error, Result, link::fault::to_error};
+use crate::{
+    Error, Link, Result,
+    link::{fault::to_error, shared::State},
+};
 use bytes::Bytes;
-use farlens_proto::{RangeStatus, RangeTicket};
-use farlens_wire::{Code, Position};
+use farlens_proto::{Fault, OpenRequest, RangeStatus, RangeTicket};
+use farlens_wire::{Code, Position, StreamId};
 use std::{
     future::Future,
     ops::{Bound, Range, RangeBounds},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 /// The bytes of one place, on their way. Dropped, nobody waits for them any more.
-pub(crate) struct RangeFuture<'a> {
-    raw: &'a RawStream,
+pub(crate) struct RangeFuture {
+    raw: Arc<RawStream>,
+    /// None where there is nothing to wait for.
     ticket: Option<RangeTicket>,
 }
 
+impl std::fmt::Debug for RangeFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RangeFuture").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}
+
+/// What became of asking for each of several places.
+type Asked = Vec<Result<Option<RangeTicket>, Fault>>;
+
+/// Asks for several places at once; an empty one costs nothing.
+fn ask(state: &mut State, stream: StreamId, ranges: &[Range<u64>]) -> Asked {
+    let ask = |range: &Range<u64>| {
+        let length = range.end.saturating_sub(range.start);
+        let at = Position::new(range.start).unwrap_or(Position::MAX);
+        (length > 0).then(|| state.proto.ask_range(stream, at, length)).transpose()
+    };
+    ranges.iter().map(ask).collect()
+}
+
 impl RawStream {
-    /// Asks for several places at once; an empty one costs nothing.
-    pub(crate) fn ask_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<RangeFuture<'_>>> {
-        self.link
-            .shared()
-            .with(|state| {
-                let ask = |range: &Range<u64>| {
-                    let mut future = RangeFuture { raw: self, ticket: None };
-                    let length = range.end.saturating_sub(range.start);
-                    if length > 0 {
-                        let at = Position::new(range.start).unwrap_or(Position::MAX);
-                        let ticket = state.proto.ask_range(self.id, at, length);
-                        future.ticket = Some(ticket.map_err(|fault| to_error(&fault))?);
-                    }
-                    Ok(future)
-                };
-                let asked: Vec<Result<_>> = ranges.iter().map(ask).collect();
-                Ok::<_, Error>(asked)
-            })?
+    /// Asks for a stream and for places of it, in one flight as far as a request has room.
+    pub(crate) fn start_with_ranges(
+        link: Link,
+        request: OpenRequest,
+        ranges: &[Range<u64>],
+    ) -> Result<(Arc<Self>, Vec<RangeFuture>)> {
+        let also = |state: &mut State, id| ask(state, id, ranges);
+        let (stream, asked) = Self::start_and(link, request, None, also)?;
+        let stream = Arc::new(stream);
+        let futures = stream.wait_for(asked)?;
+        Ok((stream, futures))
+    }
+
+    /// Asks for several places at once.
+    pub(crate) fn ask_ranges(self: &Arc<Self>, ranges: &[Range<u64>]) -> Result<Vec<RangeFuture>> {
+        let asked = self.link.shared().with(|state| ask(state, self.id, ranges));
+        self.wait_for(asked)
+    }
+
+    fn wait_for(self: &Arc<Self>, asked: Asked) -> Result<Vec<RangeFuture>> {
+        // Each ticket gets its future, also when another place fails: dropped, they are forgotten.
+        let futures: Vec<Result<_>> = asked
             .into_iter()
-            .collect()
+            .map(|ticket| {
+                let ticket = ticket.map_err(|fault| to_error(&fault))?;
+                Ok(RangeFuture { raw: Arc::clone(self), ticket })
+            })
+            .collect();
+        futures.into_iter().collect()
     }
 
     /// The part of `range` that lies inside the bounds that are known.
@@ -68,7 +101,7 @@ impl RawStream {
     }
 }
 
-impl Future for RangeFuture<'_> {
+impl Future for RangeFuture {
     type Output = Result<Bytes>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Bytes>> {
@@ -91,7 +124,7 @@ impl Future for RangeFuture<'_> {
     }
 }
 
-impl Drop for RangeFuture<'_> {
+impl Drop for RangeFuture {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.raw.link.shared().with(|state| state.forget_range(self.raw.id, ticket));
