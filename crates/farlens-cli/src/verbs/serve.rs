@@ -58,7 +58,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "BOUND", value_parser = keep::parse)]
     keep: Vec<keep::Bound>,
     /// Publish what is appended later, too. With a PATH that file alone is published so, and the
-    /// option may be repeated; without one all files are. A log may be rotated, by renaming it or by
+    /// option may be repeated; without one all files are. A log may be rotated, by renaming or by
     /// cutting it: positions go on in the new file.
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "",
           action = clap::ArgAction::Append)]
