@@ -3,7 +3,7 @@
 use crate::{
     exit::{Exit, TABLE},
     output,
-    verbs::{bench, cat, demo, id, iter, ls, serve, stat, ticket, watch},
+    verbs::{bench, cat, demo, id, iter, ls, put, serve, stat, tail, ticket, truncate, watch},
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use farlens::{Code, Error};
@@ -26,6 +26,10 @@ Examples:
   farlens cat TICKET --range -512.. | xxd
   journalctl -f -o json | farlens serve - --jsonl --at /log
   farlens iter TICKET --from -100       the last hundred entities, as lines of JSON
+  farlens serve --follow app.log        a log, followed through rotations:
+  farlens tail -f TICKET
+  farlens serve inbox --write           a folder that clients may write to:
+  farlens put TICKET/ct.raw ct.raw
   farlens watch TICKET
   farlens help exit-codes               the numbers that failures leave behind
 
@@ -61,6 +65,9 @@ pub(crate) enum Verb {
     Stat(stat::Stat),
     Cat(cat::Cat),
     Iter(iter::Iter),
+    Tail(tail::Tail),
+    Put(put::Put),
+    Truncate(truncate::Truncate),
     Watch(watch::Watch),
     Id(id::Id),
     Ticket(ticket::Ticket),

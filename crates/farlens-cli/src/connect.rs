@@ -2,7 +2,7 @@
 
 use crate::{args::Global, output};
 use clap::Args;
-use farlens::{Client, Code, Error, Link, Result, Target};
+use farlens::{Client, Code, EntryKind, Error, Kind, Link, Result, Target};
 use std::{io::Read, path::Path};
 
 /// What a verb works on.
@@ -86,6 +86,44 @@ pub(crate) async fn link(global: &Global, target: &Target) -> Result<Link> {
 pub(crate) async fn open(global: &Global, arg: &TargetArg) -> Result<(Link, Target)> {
     let target = target(global, arg.target.as_deref())?;
     Ok((link(global, &target).await?, target))
+}
+
+/// What helps who may not write.
+pub(crate) const WRITE_HINT: &str =
+    "ask its owner for a ticket of `farlens serve` with --write or --append-only";
+
+/// An error of writing elements of a kind to `path`, with what would have been possible.
+pub(crate) async fn explain_write(link: &Link, path: &str, kind: Kind, error: Error) -> Error {
+    match error.code() {
+        Code::WRONG_KIND => return wrong_kind(path, kind),
+        Code::MODE_FORBIDS => {}
+        _ => return explain(link, path, error).await,
+    }
+    // What is refused to be written may not be of that kind either.
+    let other = match kind {
+        Kind::Bytes => EntryKind::Items,
+        Kind::Items => EntryKind::Bytes,
+    };
+    match link.stat(path).await {
+        Ok(stat) if stat.entry.kind == other => wrong_kind(path, kind),
+        _ if error.hint().is_none() => error.with_hint(WRITE_HINT),
+        _ => error,
+    }
+}
+
+/// That what stands at `path` is of another kind than what was to be written.
+pub(crate) fn wrong_kind(path: &str, kind: Kind) -> Error {
+    let (text, hint) = match kind {
+        Kind::Bytes => (
+            format!("{path} holds entities, not bytes"),
+            "write lines to it with `farlens put` and --lines, or lines of JSON with --jsonl",
+        ),
+        Kind::Items => (
+            format!("{path} holds bytes, not entities"),
+            "write bytes to it: leave out --lines and --jsonl",
+        ),
+    };
+    Error::new(Code::WRONG_KIND, text).with_hint(hint)
 }
 
 /// An error of opening `path`, with what would have been possible.

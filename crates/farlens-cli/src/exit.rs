@@ -18,12 +18,15 @@ Exit codes:
     5  the server's key is unknown or changed
     6  cannot connect, link lost, or timeout
     9  protocol or schema mismatch; bytes read as entities or the other way round
-  130  a second SIGINT ended a server that was draining; 143 likewise for SIGTERM";
+   10  data was dropped by its source before it could be read
+  130  SIGINT ended a `put` or a `tail -f`, or a second one a server that was draining; 143 likewise
+       for SIGTERM";
 
 impl Exit {
     pub(crate) const OK: Self = Self(0);
     pub(crate) const FAILED: Self = Self(1);
     pub(crate) const USAGE: Self = Self(2);
+    pub(crate) const LOST: Self = Self(10);
     pub(crate) const INTERRUPTED: Self = Self(130);
     pub(crate) const TERMINATED: Self = Self(143);
 
@@ -33,6 +36,7 @@ impl Exit {
         match code.family() {
             // Malformed data was found while running, so the command did start.
             _ if code == Code::BAD_INPUT => Self::FAILED,
+            _ if code == Code::EVICTED => Self::LOST,
             1 => Self::USAGE,
             family @ (3 | 4 | 5 | 6 | 9) => Self(family as u8),
             _ => Self::FAILED,
@@ -55,7 +59,7 @@ mod tests {
         for &code in Code::ALL {
             let Exit(number) = Exit::of(&Error::new(code, "x"));
             assert_ne!(number, 0, "{code}");
-            assert!(TABLE.contains(&format!("\n    {number}  ")), "{code} leaves {number}");
+            assert!(TABLE.contains(&format!("\n{number:>5}  ")), "{code} leaves {number}");
         }
     }
 
@@ -64,6 +68,7 @@ mod tests {
         for (code, number) in [
             (Code::BAD_INPUT, 1),
             (Code::TRUNCATED, 1),
+            (Code::EVICTED, 10),
             (Code::CANNOT_LISTEN, 2),
             (Code::NOT_FOUND, 3),
             (Code::BAD_INVITE, 4),

@@ -7,12 +7,15 @@ mod args;
 mod bench;
 mod connect;
 mod exit;
+mod input;
 mod json;
 mod lines;
 mod log;
+mod number;
 mod output;
 mod pump;
 mod range;
+mod signals;
 mod stdout;
 mod verbs;
 

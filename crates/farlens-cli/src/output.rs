@@ -53,6 +53,24 @@ pub(crate) fn note(global: &Global, text: &str) {
     }
 }
 
+/// Elements that are gone before they could be read.
+#[derive(Serialize)]
+struct Gap<'a> {
+    event: &'a str,
+    lost: u64,
+    unit: &'a str,
+}
+
+/// Says that elements are gone, on standard error, in any case: what is printed is not all there
+/// was.
+pub(crate) fn gap(global: &Global, lost: u64, unit: &str) {
+    let text = match global.json {
+        true => to_json(&Gap { event: "gap", lost, unit }),
+        false => format!("… {lost} {unit} were lost"),
+    };
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// One line of JSON without its end.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain structs with text keys")

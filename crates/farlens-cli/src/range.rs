@@ -1,5 +1,6 @@
 //! Parts of a stream as people write them: `0..4096`, `8K..`, `-512..`, `..1MB`.
 
+use crate::number::parse_number;
 use farlens::{Bounds, Code, Error, Pos, Position, Result};
 use std::str::FromStr;
 
@@ -74,26 +75,6 @@ pub(crate) fn parse_place(text: &str) -> Result<Pos, &'static str> {
         Ok(place) if !text.starts_with('-') => Ok(Pos::Abs(place)),
         _ => Ok(Pos::FromEnd(number)),
     }
-}
-
-/// A number with an optional unit: K, M, G and T are powers of 1024, KB, MB, GB and TB of 1000.
-fn parse_number(text: &str) -> Result<i64, &'static str> {
-    let split = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let factor: i64 = match unit.to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "K" | "KIB" => 1 << 10,
-        "M" | "MIB" => 1 << 20,
-        "G" | "GIB" => 1 << 30,
-        "T" | "TIB" => 1 << 40,
-        "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        _ => return Err("a unit is K, M, G or T, with B behind it for powers of 1000"),
-    };
-    let number: i64 = digits.parse().map_err(|_| "a place is a whole number below 2^63")?;
-    number.checked_mul(factor).ok_or("a place is a whole number below 2^63")
 }
 
 #[cfg(test)]

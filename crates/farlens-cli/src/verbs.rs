@@ -6,9 +6,12 @@ pub(crate) mod demo;
 pub(crate) mod id;
 pub(crate) mod iter;
 pub(crate) mod ls;
+pub(crate) mod put;
 pub(crate) mod serve;
 pub(crate) mod stat;
+pub(crate) mod tail;
 pub(crate) mod ticket;
+pub(crate) mod truncate;
 pub(crate) mod watch;
 
 use crate::{
@@ -27,6 +30,9 @@ pub(crate) async fn run(cli: &Cli) -> Result<Exit> {
         Verb::Stat(args) => stat::run(global, args).await,
         Verb::Cat(args) => cat::run(global, args).await,
         Verb::Iter(args) => iter::run(global, args).await,
+        Verb::Tail(args) => tail::run(global, args).await,
+        Verb::Put(args) => put::run(global, args).await,
+        Verb::Truncate(args) => truncate::run(global, args).await,
         Verb::Watch(args) => watch::run(global, args).await,
         Verb::Id(args) => id::run(global, args).await,
         Verb::Ticket(args) => ticket::run(global, args),

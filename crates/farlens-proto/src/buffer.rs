@@ -5,7 +5,7 @@
 
 pub(crate) mod chunk;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use chunk::{Chunk, ItemBatch};
 use farlens_wire::Kind;
 use std::collections::VecDeque;
@@ -30,6 +30,17 @@ struct Tail {
 }
 
 impl Tail {
+    fn add(&mut self, chunk: &Chunk) {
+        let bytes = match chunk {
+            Chunk::Bytes(bytes) => bytes,
+            Chunk::Items(batch) => batch.encoded(),
+        };
+        self.bytes.extend_from_slice(bytes);
+        if let Some(items) = self.items.as_mut() {
+            *items = items.saturating_add(chunk.elements());
+        }
+    }
+
     fn freeze(self) -> Chunk {
         let bytes = self.bytes.freeze();
         match self.items {
@@ -82,18 +93,10 @@ impl StreamBuffer {
         if self.tail.as_ref().is_some_and(full) {
             self.settle_tail();
         }
-        let (bytes, count): (&Bytes, Option<u64>) = match chunk {
-            Chunk::Bytes(bytes) => (bytes, None),
-            Chunk::Items(batch) => (batch.encoded(), Some(batch.count())),
-        };
-        let tail = self
-            .tail
-            .get_or_insert_with(|| Tail { items: count.map(|_| 0), bytes: BytesMut::new() });
+        let items = (chunk.kind() == Kind::Items).then_some(0);
+        let tail = self.tail.get_or_insert_with(|| Tail { items, bytes: BytesMut::new() });
         // Copied on purpose: a small slice would keep its whole block alive.
-        tail.bytes.extend_from_slice(bytes);
-        if let (Some(sum), Some(count)) = (tail.items.as_mut(), count) {
-            *sum = sum.saturating_add(count);
-        }
+        tail.add(chunk);
     }
 
     fn settle_tail(&mut self) {
@@ -112,6 +115,30 @@ impl StreamBuffer {
             if front.elements() <= max { self.chunks.pop_front()? } else { front.split_to(max) };
         self.account_out(&taken);
         Some(taken)
+    }
+
+    /// Takes what lies at the front as one chunk, joined from several up to `max` encoded bytes:
+    /// one large piece of work costs less than many small ones.
+    pub(crate) fn pop_joined(&mut self, max: usize) -> Option<Chunk> {
+        let first = self.pop(u64::MAX)?;
+        if self.is_empty() || first.encoded_len() >= max {
+            return Some(first);
+        }
+        let mut all = Tail {
+            items: (first.kind() == Kind::Items).then_some(0),
+            bytes: BytesMut::with_capacity(
+                max.min(first.encoded_len().saturating_add(self.encoded)),
+            ),
+        };
+        all.add(&first);
+        while let Some(next) = self.pop(u64::MAX) {
+            if all.bytes.len().saturating_add(next.encoded_len()) > max {
+                self.unpop(next);
+                break;
+            }
+            all.add(&next);
+        }
+        Some(all.freeze())
     }
 
     /// Takes entities off the front that fit into `bytes`; nothing when the first does not.
@@ -170,6 +197,7 @@ impl StreamBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     fn pattern(from: u64, length: usize) -> Bytes {
@@ -199,6 +227,21 @@ mod tests {
             prop_assert_eq!(popped, pushed);
             prop_assert_eq!((buffer.elements(), buffer.encoded_len()), (0, 0));
         }
+    }
+
+    #[test]
+    fn what_is_joined_is_what_was_pushed() {
+        let mut buffer = StreamBuffer::default();
+        for n in 0..20 {
+            buffer.push(Chunk::Bytes(pattern(n * 30_000, 30_000)));
+        }
+        let mut at = 0;
+        while let Some(Chunk::Bytes(bytes)) = buffer.pop_joined(100_000) {
+            assert_eq!(bytes, pattern(at, bytes.len()));
+            assert!(bytes.len() == 90_000 || bytes.len() == 60_000, "{}", bytes.len());
+            at += bytes.len() as u64;
+        }
+        assert_eq!((at, buffer.encoded_len()), (600_000, 0));
     }
 
     #[test]

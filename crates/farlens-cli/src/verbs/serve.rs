@@ -4,14 +4,13 @@
 //! file announces the server and brings it to its end.
 
 mod feed;
+mod keep;
 mod plan;
-mod signals;
+mod told;
 
-use crate::{args::Global, exit::Exit, output};
-use farlens::{Error, Result, Server, Ticket};
-use feed::Fed;
+use crate::{args::Global, exit::Exit, output, signals::Signals};
+use farlens::{Result, Server, Ticket, Verb};
 use serde::Serialize;
-use signals::Signals;
 use std::{ffi::OsString, io::Write, time::Duration};
 use tokio::sync::mpsc;
 
@@ -26,6 +25,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 ///
 /// A client that was let in stays in `~/.config/farlens/authorized_clients`: it may read whatever
 /// this user's key publishes at the ticket's path or beneath it later, until its line is removed.
+/// With --write it may also change there whatever is published to be written.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
@@ -38,13 +38,28 @@ pub(crate) struct Serve {
     /// The path of the publication, when there is one.
     #[arg(long, value_name = "/NAME")]
     at: Option<String>,
+    /// Let clients write: change and replace files, and create some in directories. Nothing is
+    /// removed, and no directory is made.
+    #[arg(long, conflicts_with_all = ["append_only", "open"])]
+    write: bool,
+    /// Let clients add at the ends of files, and change nothing that is there.
+    #[arg(long, conflicts_with = "open")]
+    append_only: bool,
     /// Each line is one entity, written as JSON: the lines of standard input if that is published,
     /// otherwise those of all files.
     #[arg(long)]
     jsonl: bool,
+    /// Each line is one entity, a text: the lines of standard input if that is published, otherwise
+    /// those of all files.
+    #[arg(long, conflicts_with = "jsonl")]
+    lines: bool,
+    /// Keep only the newest lines of standard input: 10000 of them, those of the last hour (1h; s,
+    /// m, h and d are units), or 64MiB. Given several times, each bound holds.
+    #[arg(long, value_name = "BOUND", value_parser = keep::parse)]
+    keep: Vec<keep::Bound>,
     /// Publish what is appended later, too. With a PATH that file alone is published so, and the
-    /// option may be repeated; without one all files are. A file that is renamed away, as rotated
-    /// logs are, stays the one that is followed; the new file of its name is not picked up yet.
+    /// option may be repeated; without one all files are. A log may be rotated, by renaming or by
+    /// cutting it: positions go on in the new file.
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "",
           action = clap::ArgAction::Append)]
     follow: Vec<OsString>,
@@ -60,13 +75,27 @@ const EXAMPLES: &str = "\
 Examples:
   farlens serve scans/ct.raw                     at /ct.raw
   farlens serve scans                            what is in the folder, at /
-  farlens serve --follow app.log                 a file that grows
+  farlens serve --follow app.log                 a log that grows and is rotated
+  farlens serve --follow app.log --lines         the same, line by line
+  farlens serve inbox --write                    clients may put files there
   farlens serve ct.raw --follow app.log          one file as it is, another followed
   journalctl -f -o json | farlens serve - --jsonl --at /log
+  producer | farlens serve - --lines --keep 10000 --keep 1h
   farlens serve - ct.raw --follow app.log --jsonl --listen 127.0.0.1:0 --json
 
 A bad line of --jsonl is reported with its number and ends the server with exit code 1; readers get
 the lines before it and then the failure.";
+
+impl Serve {
+    /// What the ticket allows.
+    const fn verbs(&self) -> &'static [Verb] {
+        match (self.write, self.append_only) {
+            (true, _) => &[Verb::Read, Verb::Write],
+            (false, true) => &[Verb::Read, Verb::Append],
+            (false, false) => &[Verb::Read],
+        }
+    }
+}
 
 /// The first line with `--json`.
 #[derive(Serialize)]
@@ -75,15 +104,6 @@ struct Listening {
     addr: String,
     key: String,
     ticket: String,
-}
-
-/// An input that came to its end.
-#[derive(Serialize)]
-struct Ended<'a> {
-    event: &'static str,
-    path: &'a str,
-    len: u64,
-    skipped: u64,
 }
 
 pub(crate) async fn run(global: &Global, args: &Serve) -> Result<Exit> {
@@ -97,21 +117,21 @@ pub(crate) async fn run(global: &Global, args: &Serve) -> Result<Exit> {
     let path = server.common_path();
     let ticket = match args.open {
         true => server.ticket(path)?,
-        false => server.invite(path.as_str())?,
+        false => server.invite_to(path.as_str(), args.verbs())?,
     };
     announce(global, args, &server, &ticket, &plan.shown);
 
     let taps: Vec<_> = plan.feeds.iter().map(|feed| feed.tap.clone()).collect();
-    let (told, mut fed) = mpsc::channel(plan.feeds.len().max(1));
+    let (tell, mut fed) = mpsc::channel(plan.feeds.len().max(1));
     for feed in plan.feeds {
-        feed.start(args.skip_bad, report_bad(global), told.clone())?;
+        feed.start(args.skip_bad, told::bad_lines(global), tell.clone())?;
     }
-    drop(told);
+    drop(tell);
     let exit = loop {
         tokio::select! {
             _ = signals.next() => break Exit::OK,
             Some(fed) = fed.recv() => match fed.outcome {
-                Ok(_) => tell_ended(global, &fed),
+                Ok(_) => told::ended(global, &fed),
                 Err(error) => {
                     output::report(global, &error);
                     break Exit::of(&error);
@@ -126,39 +146,6 @@ pub(crate) async fn run(global: &Global, args: &Serve) -> Result<Exit> {
         again = signals.next() => Ok(again),
         () = server.shutdown(DRAIN) => Ok(exit),
     }
-}
-
-/// A line that is left out.
-#[derive(Serialize)]
-struct Skipped {
-    event: &'static str,
-    message: String,
-}
-
-/// Reports a line that is left out.
-fn report_bad(global: &Global) -> impl Fn(&Error) + Send + 'static {
-    let global = global.clone();
-    move |error| {
-        let message = error.to_string();
-        output::note(&global, &format!("skipped: {}", output::printable(&message)));
-        if global.json {
-            output::line(&output::to_json(&Skipped { event: "skipped", message }));
-        }
-    }
-}
-
-fn tell_ended(global: &Global, fed: &Fed) {
-    let Ok(done) = &fed.outcome else { return };
-    if global.json {
-        // Nobody has to read on after the first line.
-        let (path, len, skipped) = (&*fed.path, done.len, done.skipped);
-        output::line(&output::to_json(&Ended { event: "ended", path, len, skipped }));
-    }
-    let mut text = format!("ended        {}  ({} {})", fed.path, done.len, done.unit);
-    if done.skipped > 0 {
-        text += &format!("; {} bad lines were left out", done.skipped);
-    }
-    output::note(global, &text);
 }
 
 fn announce(global: &Global, args: &Serve, server: &Server, ticket: &Ticket, shown: &[String]) {
@@ -186,7 +173,7 @@ fn announce(global: &Global, args: &Serve, server: &Server, ticket: &Ticket, sho
         let _ = writeln!(std::io::stderr(), "{text}");
         output::note(global, "\nOn the other machine: farlens cat TICKET, with this ticket:");
     } else {
-        tell_how_long(global, server);
+        tell_how_long(global, args, server);
         output::note(
             global,
             "\nOn the other machine: farlens cat TICKET, with this ticket (it lets one client in, \
@@ -197,12 +184,19 @@ fn announce(global: &Global, args: &Serve, server: &Server, ticket: &Ticket, sho
 }
 
 /// A ticket is used once, but what it gives stays.
-fn tell_how_long(global: &Global, server: &Server) {
+fn tell_how_long(global: &Global, args: &Serve, server: &Server) {
     let Ok(folder) = farlens::dirs::config_dir() else { return };
     let file = folder.join("authorized_clients").display().to_string();
     let path = server.common_path().to_string();
+    let may = match (args.write, args.append_only) {
+        (true, _) => "read and write",
+        (false, true) => "read and add to",
+        (false, false) => "read",
+    };
     for line in [
-        "let in       for good: who has used the ticket may read whatever this key publishes",
+        &format!(
+            "let in       for good: who has used the ticket may {may} whatever this key publishes"
+        ),
         &format!("             at {path} or beneath it, also later, until its line is"),
         &format!("             removed from {file}"),
     ] {

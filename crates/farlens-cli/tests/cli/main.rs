@@ -3,7 +3,10 @@
 mod bytes;
 mod demo;
 mod entities;
+mod live;
 mod process;
 mod refusals;
+mod tail;
 mod tls;
 mod watch;
+mod write;

@@ -84,6 +84,8 @@ struct InHand {
     chunk: Option<Chunk>,
 }
 
+/// The most encoded bytes that one change stores, unless a single entity is larger.
+const WRITE_BYTES: usize = 256 << 10;
 /// Bytes of known length that are appended stay together up to this: credit for so many always
 /// comes before any of them is applied.
 const TOGETHER_BYTES: u64 = 8 << 10;
@@ -228,7 +230,7 @@ impl Lane {
         let (ask, chunk) = match self.stages.front_mut()? {
             Stage::Run(run) if !run.is_ready() => return None,
             Stage::Run(run) => {
-                let chunk = run.buffer.pop(u64::MAX)?;
+                let chunk = run.buffer.pop_joined(WRITE_BYTES)?;
                 let first = run.base.is_none();
                 let rules = if first { rules.with_guard(run.guard.clone()) } else { rules };
                 let ask = Ask::Write { to: run.place(self.at), chunk: chunk.clone(), rules };

@@ -12,7 +12,7 @@ use super::storage::on_pool;
 use super::{DataState, Fetched, ReadBudget, StreamerData};
 use crate::Result;
 use farlens_proto::Kind;
-use farlens_wire::{ModeOffer, Position};
+use farlens_wire::{Element, ModeOffer, Position, schema::SchemaDoc};
 use lines::{Answer, Lines, Next};
 use parking_lot::Mutex;
 use std::{
@@ -24,7 +24,7 @@ use std::{
 /// How long after a failed read of the file it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A text file whose lines are entities: each a text without its `\n` or `\r\n`.
+/// A text file whose lines are entities: each a `String` without its `\n` or `\r\n`.
 ///
 /// What is no UTF-8 is replaced by U+FFFD. A line of more than 64 KiB is cut there, between two
 /// characters, and goes on as the next line. The last line of a file counts once it has its
@@ -151,6 +151,11 @@ impl StreamerData for OpenLines {
 
     fn offers(&self) -> ModeOffer {
         offers()
+    }
+
+    /// That of `String`, by which a reader tells lines from entities that happen to be texts.
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        String::schema()
     }
 
     async fn state(&self) -> Result<DataState> {

@@ -15,7 +15,7 @@ use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version};
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_proto::{Chunk, Kind};
-use farlens_wire::{Code, Flags, ModeOffer, Position};
+use farlens_wire::{Code, Element, Flags, ModeOffer, Position, schema::SchemaDoc};
 use log::{Found, Log, OnDisk};
 use parking_lot::Mutex;
 use std::{
@@ -44,6 +44,13 @@ impl Spool {
         Self::with_memory(Kind::Items, MEMORY_BYTES)
     }
 
+    /// An empty sequence of `T`, whose readers learn that type, with 64 MiB in memory. What is
+    /// pushed is an encoded `T`; whether it is a valid one is found by its readers.
+    #[must_use]
+    pub fn items_of<T: Element>() -> (SpoolWriter, SpoolData) {
+        Self::with(Kind::Items, MEMORY_BYTES, T::schema())
+    }
+
     /// An empty sequence of bytes, with 64 MiB in memory.
     #[must_use]
     pub fn bytes() -> (SpoolWriter, SpoolData) {
@@ -55,8 +62,17 @@ impl Spool {
     /// the last 64 KiB or the last entity, and about 150 bytes for every 64 KiB.
     #[must_use]
     pub fn with_memory(kind: Kind, memory_bytes: usize) -> (SpoolWriter, SpoolData) {
+        Self::with(kind, memory_bytes, None)
+    }
+
+    fn with(
+        kind: Kind,
+        memory_bytes: usize,
+        schema: Option<Arc<SchemaDoc>>,
+    ) -> (SpoolWriter, SpoolData) {
         let shared = Arc::new(Shared {
             kind,
+            schema,
             log: Mutex::new(Log::new(kind)),
             news: Notify::new(),
             file: OnceLock::new(),
@@ -70,6 +86,8 @@ impl Spool {
 
 struct Shared {
     kind: Kind,
+    /// The type of the entities, where they have one.
+    schema: Option<Arc<SchemaDoc>>,
     /// Held for copies within memory, never for a call on the file.
     log: Mutex<Log>,
     /// Told of every push and of the end.
@@ -220,6 +238,10 @@ impl StreamerData for SpoolData {
                 | Flags::END_CAN_INC,
             possible: Flags::SEEK,
         }
+    }
+
+    fn schema(&self) -> Option<Arc<SchemaDoc>> {
+        self.shared.schema.clone()
     }
 
     async fn state(&self) -> Result<DataState> {

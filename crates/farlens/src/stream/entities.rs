@@ -10,6 +10,7 @@ use crate::{
     Error, Link, RemotePath, Result,
     observe::{Observation, StreamObserver},
 };
+use bytes::Bytes;
 use farlens_proto::{Chunk, ItemBatch, Kind, StreamInfo};
 use farlens_wire::{
     AtEnd, Bounds, Budget, Code, DecodeError, Element, Flags, Limits, Mode, Pos, Position,
@@ -102,6 +103,22 @@ impl<T> EntityStream<T> {
     #[must_use]
     pub fn bounds(&self) -> Bounds {
         self.raw.state().bounds
+    }
+
+    /// What the source calls this state of its elements, as last told: equal versions mean equal
+    /// elements. Empty when it cannot tell.
+    #[must_use]
+    pub fn version(&self) -> Bytes {
+        self.raw.state().version.into()
+    }
+
+    /// The type that is published, where `T` is [`farlens_wire::Entity`] and it is another one.
+    #[must_use]
+    pub const fn published_type(&self) -> Option<&SchemaDoc> {
+        match &self.decoder {
+            Decoder::Straight => None,
+            Decoder::BySchema(schema) => Some(schema),
+        }
     }
 
     /// The index of the next element.

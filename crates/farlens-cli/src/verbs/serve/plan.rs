@@ -3,8 +3,13 @@
 use super::{
     Serve,
     feed::{Feed, Input, Tap},
+    keep,
 };
-use farlens::{Code, Directory, Error, FileData, RemotePath, Result, Server, ServerBuilder, Spool};
+use crate::input::Form;
+use farlens::{
+    Code, Directory, Error, FileData, Keep, LogFile, LogLines, Publication, RemotePath, Result,
+    Server, ServerBuilder,
+};
 use std::{
     ffi::{OsStr, OsString},
     net::IpAddr,
@@ -14,11 +19,22 @@ use std::{
 /// What will be served.
 pub(super) struct Plan {
     pub(super) builder: ServerBuilder,
+    change: Change,
+    /// How much of standard input is kept, if not all of it.
+    keep: Option<Keep>,
     /// Inputs that fill spools once the server listens.
     pub(super) feeds: Vec<Feed>,
     /// A line for each publication.
     pub(super) shown: Vec<String>,
     pub(super) notes: Vec<String>,
+}
+
+/// What clients may change of files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Never,
+    Append,
+    Anywhere,
 }
 
 /// One argument.
@@ -47,39 +63,90 @@ pub(super) fn address(text: &str) -> String {
 /// Judges the arguments and makes publications of them.
 pub(super) fn make(args: &Serve) -> Result<Plan> {
     let sources = sources(args)?;
-    let stdin_lines = args.jsonl && sources.iter().any(|source| matches!(source.what, What::Stdin));
-    let file_lines = args.jsonl && !stdin_lines;
-    let mut plan = Plan {
-        builder: Server::builder(),
-        feeds: Vec::new(),
-        shown: Vec::new(),
-        notes: Vec::new(),
-    };
     let alone = sources.len() == 1;
     if args.at.is_some() && !alone {
         return Err(usage("--at needs a single PATH")
             .with_hint("several are published at /NAME each; serve one of them, or a directory"));
     }
-    let mut any_lines = stdin_lines;
+    judge_lines(args, &sources)?;
+    judge_changes(args, &sources)?;
+    let change = match (args.write, args.append_only) {
+        (true, _) => Change::Anywhere,
+        (false, true) => Change::Append,
+        (false, false) => Change::Never,
+    };
+    let mut plan = Plan {
+        builder: Server::builder(),
+        change,
+        keep: keep::all(&args.keep),
+        feeds: Vec::new(),
+        shown: Vec::new(),
+        notes: Vec::new(),
+    };
+    let stdin = has_stdin(&sources);
     for source in sources {
         let at = match &args.at {
             Some(at) => at.clone(),
             None => source.default_path(alone)?,
         };
         RemotePath::new(&at)?;
-        let lines = match source.what {
-            What::Stdin => stdin_lines,
-            What::File(_) => file_lines && !source.follow,
-            What::Directory(_) => false,
-        };
-        any_lines |= lines;
-        plan.add(source, &at, lines)?;
+        let form = form(args).filter(|_| source.is_stdin() || !stdin);
+        plan.add(source, &at, form)?;
     }
-    if args.jsonl && !any_lines {
+    Ok(plan)
+}
+
+fn has_stdin(sources: &[Source]) -> bool {
+    sources.iter().any(Source::is_stdin)
+}
+
+/// What each line becomes, where lines are entities.
+const fn form(args: &Serve) -> Option<Form> {
+    match (args.jsonl, args.lines) {
+        (true, _) => Some(Form::Json),
+        (false, true) => Some(Form::Text),
+        (false, false) => None,
+    }
+}
+
+/// Whether there are lines where lines are asked for.
+fn judge_lines(args: &Serve, sources: &[Source]) -> Result<()> {
+    let stdin = has_stdin(sources);
+    let fits = |source: &Source| match source.what {
+        What::Stdin => true,
+        What::File(_) => !(stdin || args.jsonl && source.follow),
+        What::Directory(_) => false,
+    };
+    let any = sources.iter().any(fits);
+    if args.jsonl && !any {
         return Err(usage("--jsonl needs standard input or a file that is not followed")
             .with_hint("follow one with: tail -n +1 -F FILE | farlens serve - --jsonl"));
     }
-    Ok(plan)
+    if args.lines && !any {
+        return Err(usage("--lines needs standard input or a file"));
+    }
+    if !args.keep.is_empty() && !(stdin && (args.jsonl || args.lines)) {
+        return Err(usage("--keep needs lines of standard input")
+            .with_hint("producer | farlens serve - --lines --keep 10000"));
+    }
+    Ok(())
+}
+
+/// Whether there is something to write where writing is allowed.
+fn judge_changes(args: &Serve, sources: &[Source]) -> Result<()> {
+    if !(args.write || args.append_only) {
+        return Ok(());
+    }
+    let changeable = |source: &Source| match source.what {
+        What::Stdin => false,
+        // Its lines are read only.
+        What::File(_) => has_stdin(sources) || form(args).is_none(),
+        What::Directory(_) => true,
+    };
+    if sources.iter().any(changeable) {
+        return Ok(());
+    }
+    Err(usage("--write and --append-only need a file or a directory whose bytes are published"))
 }
 
 /// All arguments, those of `--follow` included.
@@ -96,7 +163,7 @@ fn sources(args: &Serve) -> Result<Vec<Source>> {
         return Err(usage("there is nothing to serve")
             .with_hint("name files or directories, or - for standard input"));
     }
-    if sources.iter().filter(|source| matches!(source.what, What::Stdin)).count() > 1 {
+    if sources.iter().filter(|source| source.is_stdin()).count() > 1 {
         return Err(usage("standard input can be served once only"));
     }
     Ok(sources)
@@ -125,6 +192,10 @@ impl Source {
         Ok(Self { what, follow })
     }
 
+    const fn is_stdin(&self) -> bool {
+        matches!(self.what, What::Stdin)
+    }
+
     /// Where it stands unless it is told otherwise.
     fn default_path(&self, alone: bool) -> Result<String> {
         match &self.what {
@@ -148,42 +219,61 @@ fn name_of(path: &Path) -> Result<String> {
 }
 
 impl Plan {
-    fn add(&mut self, source: Source, at: &str, lines: bool) -> Result<()> {
-        let builder = std::mem::take(&mut self.builder);
-        let (builder, kind) = match source.what {
-            What::Directory(path) => {
-                if source.follow {
+    fn add(&mut self, source: Source, at: &str, form: Option<Form>) -> Result<()> {
+        let follow = source.follow;
+        let (publication, kind) = match (source.what, form) {
+            (What::Directory(path), _) => {
+                if follow {
                     self.notes.push(format!("{} is a directory: not followed", path.display()));
                 }
-                (builder.publish(at, Directory::read_only(path)?), "directory")
+                let writable = self.change != Change::Never;
+                let directory = Directory::read_only(path)?.writable(writable);
+                (directory.into(), "directory")
             }
-            What::File(path) if lines => {
-                (self.feed(builder, at, Input::File(path), true), "entities, from lines of JSON")
+            (What::Stdin, Some(form)) => {
+                (self.feed(at, Input::Stdin, Some(form)), "entities, from standard input")
             }
-            What::Stdin => {
-                let kind = if lines { "entities, from standard input" } else { "standard input" };
-                (self.feed(builder, at, Input::Stdin, lines), kind)
+            (What::Stdin, None) => (self.feed(at, Input::Stdin, None), "standard input"),
+            (What::File(path), Some(Form::Json)) if !follow => {
+                let input = Input::File(path);
+                (self.feed(at, input, Some(Form::Json)), "entities, from lines of JSON")
             }
-            What::File(path) => {
-                let kind = if source.follow { "file, followed" } else { "file" };
-                (builder.publish(at, FileData::read_only(path).follow(source.follow)), kind)
+            (What::File(path), Some(Form::Text)) if follow => {
+                (LogLines::follow(path).into(), "lines of a log, followed")
             }
+            (What::File(path), Some(Form::Text)) => {
+                (LogLines::read_only(path).into(), "lines of a file")
+            }
+            (What::File(path), _) => self.bytes(path, follow),
         };
-        self.builder = builder;
+        self.builder = std::mem::take(&mut self.builder).publish(at, publication);
         self.shown.push(format!("{at}  ({kind})"));
         Ok(())
     }
 
-    fn feed(
-        &mut self,
-        builder: ServerBuilder,
-        at: &str,
-        input: Input,
-        lines: bool,
-    ) -> ServerBuilder {
-        let (writer, data) = if lines { Spool::items() } else { Spool::bytes() };
-        self.feeds.push(Feed { path: at.to_owned(), input, lines, tap: Tap::new(writer) });
-        builder.publish(at, data)
+    /// The bytes of a file. Only what nobody writes here may be rotated.
+    fn bytes(&self, path: PathBuf, follow: bool) -> (Publication, &'static str) {
+        match (self.change, follow) {
+            (Change::Never, true) => (LogFile::follow(path).into(), "log, followed"),
+            (Change::Never, false) => (FileData::read_only(path).into(), "file"),
+            (Change::Append, _) => {
+                let file = FileData::read_write(path).append_only().follow(follow);
+                (file.into(), "file, to read and add to")
+            }
+            (Change::Anywhere, _) => {
+                let file = FileData::read_write(path).follow(follow);
+                (file.into(), "file, to read and write")
+            }
+        }
+    }
+
+    fn feed(&mut self, at: &str, input: Input, lines: Option<Form>) -> Publication {
+        let (tap, publication) = match (lines, self.keep) {
+            (Some(form), Some(keep)) if matches!(input, Input::Stdin) => Tap::newest(form, keep),
+            _ => Tap::whole(lines),
+        };
+        self.feeds.push(Feed { path: at.to_owned(), input, lines, tap });
+        publication
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Follower {
     successors: VecDeque<Arc<File>>,
     /// When the present file last grew, or its first successor was noticed if that was later.
     quiet_since: Instant,
+    /// The present file, by its serial, and its length at the last look.
+    seen: (u64, u64),
     /// When to look again at the latest.
     next: Duration,
 }
@@ -54,6 +56,7 @@ impl Follower {
             watches: None,
             successors: VecDeque::new(),
             quiet_since: now,
+            seen: (0, 0),
             next: Duration::ZERO,
         }
     }
@@ -80,10 +83,15 @@ impl Follower {
     fn look_at_present(&mut self, now: Instant) {
         let Some(present) = self.log.generations.lock().present() else { return };
         let Ok(meta) = storage::retry(|| present.file.metadata()) else { return };
+        let (serial, length) = self.seen;
+        // Readers may have noticed growth before this look.
+        if meta.len() > present.length || serial == present.serial && meta.len() > length {
+            self.quiet_since = now;
+        }
+        self.seen = (present.serial, meta.len());
         if meta.len() < present.length {
             self.log.change(|log| log.shrink(present.serial, meta.len()));
         } else if meta.len() > present.length {
-            self.quiet_since = now;
             self.log.change(|log| log.grow(present.serial, meta.len()));
         }
     }

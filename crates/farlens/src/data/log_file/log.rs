@@ -70,6 +70,19 @@ impl Log {
         self.news.notify_waiters();
     }
 
+    /// Looks at the present file, whose follower may not have noticed yet what happened to it.
+    /// Blocks.
+    pub(super) fn refresh(&self) -> Result<()> {
+        let Some(present) = self.generations.lock().present() else { return Ok(()) };
+        let length = length_of(&present.file)?;
+        if length < present.length {
+            self.change(|generations| generations.shrink(present.serial, length));
+        } else if length > present.length {
+            self.change(|generations| generations.grow(present.serial, length));
+        }
+        Ok(())
+    }
+
     /// Reads `length` bytes from `at`, fewer only where a file ends. Blocks.
     pub(in crate::data) fn read(&self, at: u64, length: usize) -> Result<Found> {
         let place = match self.place(at) {
@@ -140,7 +153,7 @@ fn size_now(file: &File) -> Option<u64> {
     Some(stat.stx_size)
 }
 
-/// A generation that starts as `file` is now.
+/// How long a file is now.
 pub(super) fn length_of(file: &Arc<File>) -> Result<u64> {
     Ok(storage::retry(|| file.metadata()).map_err(io_failed)?.len())
 }

@@ -27,7 +27,7 @@ const LOOK_GAP: Duration = Duration::from_millis(1);
 pub struct OpenLog {
     pub(super) log: Arc<Log>,
     /// Absent when nothing will be added.
-    pub(super) _follower: Option<Arc<Task>>,
+    pub(super) follower: Option<Arc<Task>>,
 }
 
 impl OpenLog {
@@ -42,7 +42,7 @@ impl OpenLog {
         let now = Instant::now().into_std();
         let follower = Follower::new(path.to_owned(), pace, Arc::clone(&log), now);
         let task = Task(runtime.spawn(run(follower, path.to_owned(), pace)).abort_handle());
-        Ok(Self { log, _follower: Some(Arc::new(task)) })
+        Ok(Self { log, follower: Some(Arc::new(task)) })
     }
 
     /// The bytes that a file has now, and none that come later.
@@ -50,7 +50,7 @@ impl OpenLog {
         let mut generations = Generations::default();
         add(&mut generations, open_regular(path))?;
         generations.complete();
-        Ok(Self { log: Arc::new(Log::new(generations)), _follower: None })
+        Ok(Self { log: Arc::new(Log::new(generations)), follower: None })
     }
 
     pub(in crate::data) fn log(&self) -> &Arc<Log> {
@@ -104,7 +104,12 @@ impl StreamerData for OpenLog {
         offers()
     }
 
+    /// What the present file is by now, so that the last state before a shutdown is told.
     async fn state(&self) -> Result<DataState> {
+        if self.follower.is_some() {
+            let log = Arc::clone(&self.log);
+            on_pool(move || log.refresh()).await?;
+        }
         Ok(self.log.state())
     }
 
@@ -120,8 +125,9 @@ impl StreamerData for OpenLog {
         Some(found.and_then(|found| self.fetched(at, found)))
     }
 
+    /// A followed file has to be looked at, which may wait.
     fn state_now(&self) -> Option<Result<DataState>> {
-        Some(Ok(self.log.state()))
+        self.follower.is_none().then(|| Ok(self.log.state()))
     }
 
     fn is_live(&self) -> bool {

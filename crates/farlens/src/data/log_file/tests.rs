@@ -207,7 +207,7 @@ async fn all_streams_share_one_log_and_the_following_ends_with_the_last() {
         assert!(Arc::ptr_eq(&first.log, &second.log) && !Arc::ptr_eq(&first.log, &log.log));
         until_end(&first, 6).await;
         let shared = Arc::downgrade(&first.log);
-        let follower = Arc::downgrade(first._follower.as_ref().expect("it is followed"));
+        let follower = Arc::downgrade(first.follower.as_ref().expect("it is followed"));
         drop((file, first));
         assert!(follower.upgrade().is_some(), "somebody has it");
         drop(second);
@@ -237,7 +237,7 @@ async fn only_regular_files_are_followed_and_the_publisher_learns_why() {
 
 #[tokio::test]
 async fn d11_failing_storage_is_reported() {
-    let log = OpenLog { log: Arc::new(Log::unreadable(10)), _follower: None };
+    let log = OpenLog { log: Arc::new(Log::unreadable(10)), follower: None };
     let failed = read(&log, 0).await.expect_err("a failure");
     assert_eq!(failed.code(), Code::STORAGE_IO);
     assert_eq!(log.state().await.expect("known").bounds, Bounds::up_to(at(10)));

@@ -8,7 +8,7 @@ use crate::data::storage::{BLOCKING_READ_BYTES, CACHED_READ_BYTES};
 use crate::data::{DataState, Fetched, ReadBudget, out_of_range};
 use crate::{Error, Result};
 use farlens_proto::{BatchBuilder, Chunk};
-use farlens_wire::{Bounds, Code, Entity, Position};
+use farlens_wire::{Bounds, Code, Element, Position};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -232,9 +232,9 @@ impl Run {
             self.full = true;
             return Ok(false);
         }
-        let text = Entity::Text(String::from_utf8_lossy(text).into_owned());
+        let text = String::from_utf8_lossy(text).into_owned();
         self.body.clear();
-        text.encode(&mut self.body).map_err(|error| {
+        Element::encode(&text, &mut self.body).map_err(|error| {
             Error::new(Code::INTERNAL, "a line cannot be encoded").with_source(error)
         })?;
         let length = self.batch.encoded_len() + encoded_len(&self.body);

@@ -1,7 +1,7 @@
 use super::split::LINE_BYTES;
 use super::*;
 use farlens_proto::Chunk;
-use farlens_wire::{Bounds, Code, Entity, Limits};
+use farlens_wire::{Bounds, Code, Element, Limits};
 use std::{fs, io::Write};
 
 /// The longest that anything may take.
@@ -27,11 +27,7 @@ fn append(path: &Path, content: &[u8]) {
 
 fn texts(fetched: Fetched) -> Vec<String> {
     let Fetched::Some(Chunk::Items(batch)) = fetched else { return Vec::new() };
-    let text = |body: &[u8]| match Entity::decode(body, &Limits::default()).expect("an entity") {
-        Entity::Text(ref text) => text.clone(),
-        other => panic!("{other:?} is no text"),
-    };
-    batch.iter().map(text).collect()
+    batch.iter().map(|body| Element::decode(body, &Limits::default()).expect("a text")).collect()
 }
 
 /// The lines as a link reads them: on the spot if possible, otherwise waiting.

@@ -261,3 +261,11 @@ fn the_file_has_no_name_and_is_its_owners_only() {
     assert_eq!((meta.nlink(), meta.mode() & 0o777), (0, 0o600));
     assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 0);
 }
+
+#[test]
+fn a_spool_may_say_of_what_type_its_entities_are() {
+    let (_writer, text) = Spool::items_of::<String>();
+    assert_eq!(text.schema(), String::schema());
+    assert_eq!(Spool::items().1.schema(), None);
+    assert_eq!(Spool::items_of::<farlens_wire::Entity>().1.schema(), None);
+}

@@ -1,17 +1,17 @@
-//! The signals that ask a server to stop.
+//! The signals that ask the command to stop.
 
 use crate::exit::Exit;
 use farlens::{Code, Error, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGINT and SIGTERM, from now on.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    pub(super) fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         let listen = |kind| {
             signal(kind).map_err(|error| {
                 Error::new(Code::INTERNAL, "signals cannot be received").with_source(error)
@@ -24,7 +24,7 @@ impl Signals {
     }
 
     /// Waits for the next one; what the process leaves behind if it ends of it at once.
-    pub(super) async fn next(&mut self) -> Exit {
+    pub(crate) async fn next(&mut self) -> Exit {
         tokio::select! {
             _ = self.interrupt.recv() => Exit::INTERRUPTED,
             _ = self.terminate.recv() => Exit::TERMINATED,
