@@ -56,14 +56,14 @@ impl WriteCursor {
     }
 
     /// Takes elements over for which there is room.
-    pub(super) fn poll_write(&mut self, cx: &Context<'_>, chunk: Chunk) -> Poll<Result<()>> {
+    pub(super) fn poll_write(&mut self, cx: &Context<'_>, chunk: &Chunk) -> Poll<Result<()>> {
         let elements = chunk.elements();
         let last = self.runs.back().filter(|_| self.goes_on);
         if !last.is_some_and(|run| run.push(chunk.clone())) {
             // It may have failed just now.
             self.check()?;
             let run = (self.place(), None, &Guard::default());
-            let begun = ready!(self.raw.poll_run(cx, run, &chunk))?;
+            let begun = ready!(self.raw.poll_run(cx, run, chunk))?;
             self.runs.push_back(begun);
             self.goes_on = true;
         }
@@ -111,8 +111,7 @@ impl WriteCursor {
 
     /// Waits until everything that was written has been applied.
     pub(super) fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        let runs = self.runs.iter();
-        let waits = runs.fold(false, |waits, run| run.poll_applied(cx).is_pending() || waits);
+        let waits = self.runs.iter().any(|run| run.poll_applied(cx).is_pending());
         self.check()?;
         if waits { Poll::Pending } else { Poll::Ready(Ok(())) }
     }

@@ -58,7 +58,7 @@ impl EntityWriter {
         }
         ready!(self.cursor.poll_room(cx))?;
         let chunk = Chunk::Items(self.batch.finish());
-        let handed = self.cursor.poll_write(cx, chunk.clone());
+        let handed = self.cursor.poll_write(cx, &chunk);
         if handed.is_pending()
             && let Chunk::Items(batch) = chunk
         {

@@ -72,7 +72,7 @@ impl ByteWriter {
         ready!(self.cursor.poll_room(cx))?;
         let taken = bytes.len().min(WRITE_BYTES);
         let chunk = Chunk::Bytes(Bytes::copy_from_slice(&bytes[..taken]));
-        ready!(self.cursor.poll_write(cx, chunk))?;
+        ready!(self.cursor.poll_write(cx, &chunk))?;
         Poll::Ready(Ok(taken))
     }
 
