@@ -210,7 +210,7 @@ impl World {
                 self.trace.note(self.now, "open", &[node as u64, stream.0, source as u64]);
                 let key = Key { connection: self.connection, opener: node, stream };
                 let now = self.published[source].now();
-                let reader = Reader::opening(request.at_end, request.delivery, now);
+                let reader = Reader::opening(&request, now);
                 let writer = Writer::default();
                 let record = Record { source, writer, changes: 0, ranges: 0, part: 0 };
                 self.records.insert(key, record);
