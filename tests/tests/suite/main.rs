@@ -10,5 +10,6 @@ mod ranges;
 mod reading;
 mod schedule;
 mod seeking;
+mod simulated;
 mod write_faults;
 mod writing;
