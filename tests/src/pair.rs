@@ -311,7 +311,7 @@ impl Pair {
 
     /// Writes elements on the client and waits for the outcome.
     pub fn write(&mut self, stream: StreamId, to: WriteTo, chunk: Chunk) -> StepStatus {
-        let step = match self.client.link.write(stream, to, Guard::default()) {
+        let step = match self.client.link.write(stream, to, None, Guard::default()) {
             Ok(step) => step,
             Err(fault) => return StepStatus::Failed { at: None, count: 0, fault },
         };

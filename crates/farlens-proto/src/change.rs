@@ -118,8 +118,8 @@ impl Rules {
             }
             return Ok(Room { at, elements: elements.min(room) });
         }
-        let after = at.forward(elements).unwrap_or(Position::MAX);
-        self.judge_end(end, at, after)?;
+        let after = at.forward(elements).ok_or_else(|| self.too_long(Position::MAX))?;
+        self.judge_end(state.bounds.end, at, after)?;
         Ok(Room { at, elements })
     }
 
@@ -136,7 +136,7 @@ impl Rules {
         match edge {
             Edge::After if at < end && !self.shrink => forbidden("the end must not go down"),
             Edge::After if at > end && !self.grow => forbidden("the end must not go up"),
-            Edge::After if at > end => self.judge_end(end, at, at).map(|()| at),
+            Edge::After if at > end => self.judge_end(bounds.end, at, at).map(|()| at),
             Edge::Before if at > end => {
                 let text = format!("position {at} lies outside {bounds}");
                 Err(Fault::new(Code::OUT_OF_RANGE, text))
@@ -149,17 +149,22 @@ impl Rules {
     }
 
     /// Whether the end may go up for something that lies between `at` and `after`.
-    fn judge_end(&self, end: Position, at: Position, after: Position) -> Result<(), Fault> {
+    fn judge_end(&self, end: Option<Position>, at: Position, after: Position) -> Result<(), Fault> {
         let Reach { end: limit, gap } = self.reach;
-        if after > end && after > limit {
-            let text = format!("the data may end at {limit} at the most, not at {after}");
-            return Err(Fault::new(Code::TOO_LONG, text));
+        if after > limit && end.is_none_or(|end| after > end) {
+            return Err(self.too_long(after));
         }
-        if at.since(end) > gap {
+        if let Some(end) = end.filter(|&end| at.since(end) > gap) {
             let text = format!("{at} lies more than {gap} behind the end at {end}");
             return Err(Fault::new(Code::OUT_OF_RANGE, text));
         }
         Ok(())
+    }
+
+    fn too_long(&self, after: Position) -> Fault {
+        let limit = self.reach.end;
+        let text = format!("the data may end at {limit} at the most, not at {after}");
+        Fault::new(Code::TOO_LONG, text)
     }
 }
 

@@ -35,9 +35,9 @@
 //!  0x2d  Close        stream  {}                                                  opener
 //!  0x2e  Closed       stream  {}                                                  streamer
 //!  0x2f  Failed       stream  {code, text}                                        streamer
-//!  0x30  Write        stream  {step, to, guard}                                   opener
+//!  0x30  Write        stream  {step, to, length?, guard}                          opener
 //!  0x31  Truncate     stream  {step, edge, to, guard}                             opener
-//!  0x32  Sync         stream  {step, finish}                                      opener
+//!  0x32  Sync         stream  {step, seen, finish}                                opener
 //!  0x33  WriteLimit   stream  {bytes, items}                                      streamer
 //!  0x34  Written      stream  {step, at, count}                                   streamer
 //!  0x35  WriteFailed  stream  {step, count, code, text}                           streamer

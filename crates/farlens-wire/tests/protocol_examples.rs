@@ -224,15 +224,18 @@ fn more_examples() -> Vec<(&'static str, Frame)> {
             )
         }),
         ("write", {
-            control(1, Write { step: Step(1), to: WriteTo::Here, guard: Guard::default() })
+            control(
+                1,
+                Write { step: Step(1), to: WriteTo::Here, length: None, guard: Guard::default() },
+            )
         }),
         ("write-at", {
             let to = WriteTo::At(Pos::Abs(position(7)));
-            control(1, Write { step: Step(2), to, guard: Guard::default() })
+            control(1, Write { step: Step(2), to, length: None, guard: Guard::default() })
         }),
         ("write-append", {
             let guard = Guard { version: Some(b"v1".to_vec()), end: Some(position(13)) };
-            control(1, Write { step: Step(3), to: WriteTo::At(Pos::END), guard })
+            control(1, Write { step: Step(3), to: WriteTo::At(Pos::END), length: None, guard })
         }),
         ("write-data", Frame::Stream(StreamId(1), StreamFrame::Data(data(3, 0, b"more")))),
         ("write-data-on", Frame::Stream(StreamId(1), StreamFrame::Data(data(3, 4, b"!")))),
@@ -241,7 +244,7 @@ fn more_examples() -> Vec<(&'static str, Frame)> {
             let guard = Guard::default();
             control(1, Truncate { step: Step(4), edge: Edge::After, to, guard })
         }),
-        ("sync", control(1, Sync { step: Step(5), finish: true })),
+        ("sync", control(1, Sync { step: Step(5), seen: Step(4), finish: true })),
         ("write-limit", control(1, WriteLimit { credit: credit(327_680, 327_680) })),
         ("written", control(1, Written { step: Step(3), at: position(13), count: 5 })),
         ("write-failed", {

@@ -234,7 +234,7 @@ fn entities_iterate_and_seek() {
 }
 
 #[test]
-fn a_timeout_loses_nothing() {
+fn b10_a_timeout_loses_nothing() {
     let (mut writer, bytes) = Spool::bytes();
     let (_server, link) = start(farlens::Server::builder().publish("/live", bytes));
     let mut stream = follow(&link, "/live");

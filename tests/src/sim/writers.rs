@@ -90,7 +90,7 @@ impl World {
         let Some(record) = self.records.get_mut(&slot.key) else { return Ok(None) };
         let kept = under_way(link, slot, record.writer.len());
         let begun = match &what {
-            What::Run { to, .. } => link.write(stream, *to, guard.clone()),
+            What::Run { to, .. } => link.write(stream, *to, None, guard.clone()),
             What::Truncate { edge, to } => link.truncate(stream, *edge, *to, guard.clone()),
             What::Sync { finish } => link.sync(stream, *finish),
         };

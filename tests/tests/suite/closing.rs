@@ -121,7 +121,7 @@ fn an_open_that_was_taken_back_is_not_wanted_any_more() {
 }
 
 #[test]
-fn i7_a_failing_streamer_wakes_the_reader_with_its_text() {
+fn b17_i7_a_failing_streamer_wakes_the_reader_with_its_text() {
     let mut pair = Pair::serving(vec![Source::growing_bytes(1, 0)]);
     let mut follow = request("0");
     follow.at_end = AtEnd::Follow;

@@ -1,5 +1,6 @@
 //! What a link does, one small story each: alone with a hand-made peer, or with another link.
 
+mod behaviours;
 mod calls;
 mod closing;
 mod faults;
@@ -12,4 +13,5 @@ mod schedule;
 mod seeking;
 mod simulated;
 mod write_faults;
+mod write_noise;
 mod writing;

@@ -13,7 +13,8 @@ use farlens_wire::{
     frame::{
         Frame, StreamFrame,
         stream::{
-            Credit, Open, Range, RangeId, Ranges, Seek, StreamControl, Sync, Truncate, Write,
+            Credit, Open, Opened, Range, RangeId, Ranges, Seek, StreamControl, Sync, Truncate,
+            Write,
         },
     },
 };
@@ -104,8 +105,8 @@ fn try_it(pair: &mut Pair, stream: StreamId, operation: Operation) -> Verdict {
                 Err(fault) => Err(fault),
             }
         }
-        Operation::Write => link.write(stream, WriteTo::Here, unguarded()),
-        Operation::Extend => link.write(stream, WriteTo::At(Pos::END), unguarded()),
+        Operation::Write => link.write(stream, WriteTo::Here, None, unguarded()),
+        Operation::Extend => link.write(stream, WriteTo::At(Pos::END), None, unguarded()),
         Operation::TruncateBefore => link.truncate(stream, Edge::Before, at(1), unguarded()),
         Operation::TruncateAfter => link.truncate(stream, Edge::After, at(7), unguarded()),
         _ => link.sync(stream, false),
@@ -171,15 +172,17 @@ fn forged(operation: Operation) -> Vec<u8> {
         }
         Operation::SeekBackward => seek(at(2)),
         Operation::SeekForward => seek(at(9)),
-        Operation::Write => control(1, &Write { step, to: WriteTo::Here, guard }),
-        Operation::Extend => control(1, &Write { step, to: WriteTo::At(Pos::END), guard }),
+        Operation::Write => control(1, &Write { step, to: WriteTo::Here, length: None, guard }),
+        Operation::Extend => {
+            control(1, &Write { step, to: WriteTo::At(Pos::END), length: None, guard })
+        }
         Operation::TruncateBefore => {
             control(1, &Truncate { step, edge: Edge::Before, to: at(1), guard })
         }
         Operation::TruncateAfter => {
             control(1, &Truncate { step, edge: Edge::After, to: at(7), guard })
         }
-        _ => control(1, &Sync { step, finish: false }),
+        _ => control(1, &Sync { step, seen: Step(0), finish: false }),
     }
 }
 
@@ -283,4 +286,39 @@ fn b15_reading_what_is_not_readable_is_refused_at_once() {
     }
     let written = pair.write(stream, WriteTo::Here, bytes(b"x"));
     assert!(matches!(written, StepStatus::Done { count: 1, .. }), "the stream is not harmed");
+}
+
+#[test]
+fn a11_a_stream_with_a_mode_that_cannot_be_ends_the_link() {
+    let accepted = Store { mode: Mode::READ_FILE, ..Store::bytes(*CONTENT) }.accepted();
+    let opened = Opened {
+        kind: accepted.kind,
+        mode: accepted.mode,
+        append_only: false,
+        write: Credit::default(),
+        state: accepted.state,
+        at: position(0),
+        fingerprint: None,
+        schema: None,
+    };
+    let good = control(1, &opened);
+    let bits = |flags: Flags| [flags.bits() as u8 | 0x80, (flags.bits() >> 7) as u8];
+    let place = bits(Mode::READ_FILE.flags());
+    let at = good.windows(2).position(|two| two == place).expect("the mode, as a varint");
+    let fixed = Flags::READABLE | Flags::WRITABLE | Flags::FIXED_DATA;
+    for (flags, code) in [
+        (Mode::READ_FILE.flags(), None),
+        (fixed, Some(Code::MALFORMED)),
+        (Flags::SEEK, Some(Code::MALFORMED)),
+    ] {
+        let mut script = Script::client();
+        let stream = script.link.open(request("x")).unwrap();
+        script.frames();
+        let mut frame = good.clone();
+        frame[at..at + 2].copy_from_slice(&bits(flags));
+        script.send(&frame);
+        assert_eq!(script.over(), code, "{flags}");
+        let read = script.link.read(stream, 1);
+        assert_eq!(matches!(read, ReadOutcome::Failed(_)), code.is_some(), "it does not wait");
+    }
 }

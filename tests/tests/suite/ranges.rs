@@ -1,10 +1,11 @@
 //! Reading places beside the cursor.
 
-use farlens_proto::{Ahead, Event, OpenRequest, RangeStatus, ReadOutcome};
+use farlens_proto::{Ahead, Ask, Event, Fault, OpenRequest, RangeStatus, ReadOutcome, Reply};
 use farlens_tests::{
     pair::{Pair, request},
     pattern::{self, Sizes},
     source::{Source, position},
+    store::Store,
 };
 use farlens_wire::{Code, Flags, Position, StreamId};
 
@@ -82,13 +83,18 @@ fn a_place_that_ends_with_the_data_is_short_and_one_behind_it_is_out_of_range() 
 }
 
 #[test]
-fn g1_places_before_the_start_are_out_of_range() {
-    let source = Source { start: 1_000, ..Source::fixed_bytes(9, LENGTH) };
-    let mut pair = Pair::serving(vec![source]);
-    let stream = pair.open_source(0);
+fn g1_places_outside_the_data_are_out_of_range() {
+    let mut pair = Pair::serving(Vec::new());
+    pair.server.stores.push(Store::bytes(*b"abcdef").starting_at(1_000));
+    let stream = pair.open(OpenRequest { ahead: Ahead::Nothing, ..request("s0") });
     let bounds = pair.client.link.stream_state(stream).unwrap().bounds;
-    assert_eq!((bounds.start, bounds.end), (Some(position(1_000)), Some(position(LENGTH))));
-    assert_eq!(pair.read_range(stream, 1_000, 9), place(1_000, 9));
+    assert_eq!((bounds.start, bounds.end), (Some(position(1_000)), Some(position(1_006))));
+    for (at, length) in [(999, 1), (0, 1), (1_007, 1), (998, 4)] {
+        let status = pair.read_range(stream, at, length);
+        assert_eq!(failed(&status), Some(Code::OUT_OF_RANGE), "{length} at {at}");
+    }
+    let inside = pair.read_range(stream, 1_002, 2);
+    assert!(matches!(inside, RangeStatus::Done(bytes) if bytes == "cd"));
 }
 
 #[test]
@@ -125,16 +131,23 @@ fn a_place_that_is_asked_for_too_early_rides_with_the_open_frame() {
 }
 
 #[test]
-fn a_failing_place_fails_alone() {
-    let mut source = Source::fixed_bytes(9, LENGTH);
-    source.fails_at = Some(500_000);
-    let mut pair = Pair::serving(vec![source]);
-    let stream = pair.open_source(0);
+fn a_place_that_cannot_be_read_fails_alone() {
+    let (mut pair, stream) = fixed();
+    pair.serves = false;
     let bad = pair.client.link.ask_range(stream, position(500_000), 10).unwrap();
     let good = pair.client.link.ask_range(stream, position(100), 10).unwrap();
     pair.drive();
-    // Places beside the cursor are read where reading at the cursor fails.
-    assert!(matches!(pair.client.link.take_range(stream, bad), RangeStatus::Done(_)));
+    let source = pair.server.sources[0].clone();
+    while let Some(request) = pair.server.link.poll_request() {
+        let torn = Fault::new(Code::STORAGE_IO, "torn");
+        let reply = match request.ask {
+            Ask::Range { at, .. } if at >= position(500_000) => Reply::Failed(torn),
+            ask => source.answer(ask),
+        };
+        pair.server.link.handle_reply(stream, request.serial, reply);
+    }
+    pair.drive();
+    assert_eq!(failed(&pair.client.link.take_range(stream, bad)), Some(Code::STORAGE_IO));
     assert_eq!(pair.client.link.take_range(stream, good), place(100, 10));
 }
 

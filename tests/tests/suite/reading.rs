@@ -151,6 +151,45 @@ fn one_entity_of_credit_is_one_entity_even_in_parts() {
 }
 
 #[test]
+fn b9_no_frame_is_too_large_and_no_more_is_under_way_than_there_is_credit() {
+    let source = Source::fixed_bytes(3, 3 << 20);
+    for bytes in [1_000, 200_000] {
+        let mut script = Script::server();
+        let credit = Credit { bytes, elements: bytes };
+        script.send(&script::control(
+            1,
+            &farlens_wire::frame::stream::Open { credit, ..script::open("x") },
+        ));
+        script.link.accept(StreamId(1), source.accepted());
+        let mut sent = 0;
+        while let Some(request) = script.link.poll_request() {
+            script.link.handle_reply(StreamId(1), request.serial, source.answer(request.ask));
+            for frame in script.frames() {
+                let Frame::Stream(_, StreamFrame::Data(data)) = frame else { continue };
+                assert!(data.payload.len() <= Limits::default().frame_bytes);
+                sent += data.payload.len() as u64;
+            }
+        }
+        assert_eq!(sent, bytes);
+    }
+}
+
+#[test]
+fn b12_credit_goes_out_at_once_as_elements_are_taken() {
+    let (mut pair, stream, _) = one(Source::fixed_bytes(3, 3 << 20));
+    assert!(!pair.client.link.has_output());
+    let half = Limits::default().stream_window_bytes / 2;
+    let mut taken = 0;
+    while taken < half {
+        let ReadOutcome::Some(chunk) = pair.client.link.read(stream, half - taken) else {
+            panic!("it was read ahead");
+        };
+        taken += chunk.elements();
+    }
+    assert!(pair.client.link.has_output(), "before the window is used up");
+}
+
+#[test]
 fn b14_what_was_credited_before_a_failure_can_still_be_read() {
     let (mut pair, stream, source) = one(Source::growing_bytes(3, 1_000));
     pair.server.link.refuse(stream, farlens_proto::Fault::new(Code::INTERNAL, "broke"));

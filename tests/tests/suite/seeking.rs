@@ -276,3 +276,31 @@ fn a_seek_storm_keeps_one_seek_under_way() {
     }
     assert_eq!(seeks, 1);
 }
+
+#[test]
+fn c17_a_seek_wakes_who_waits_for_elements_elsewhere() {
+    let mut pair = Pair::serving(vec![Source::growing_bytes(9, 100)]);
+    let follow =
+        farlens_proto::OpenRequest { at_end: AtEnd::Follow, start: Pos::END, ..request("0") };
+    let stream = pair.open(follow);
+    assert_eq!(pair.read(stream, 1), ReadOutcome::Pending);
+    pair.client.events.clear();
+    pair.client.link.seek(stream, at(40), AtEnd::Follow, 0).unwrap();
+    assert_eq!(pair.client.link.read(stream, 1), ReadOutcome::Pending);
+    pair.drive();
+    assert!(pair.client.events.contains(&Event::Changed { stream }));
+    assert_next(&mut pair, stream, 40);
+}
+
+#[test]
+fn what_was_dropped_is_no_place_to_go_to_even_if_it_was_read_ahead() {
+    let mut pair = Pair::serving(vec![Source::growing_bytes(9, 100)]);
+    let stream = pair.open_source(0);
+    assert!(pair.client.link.is_readable(stream));
+    pair.server.sources[0].start = 50;
+    pair.server.notify(0);
+    pair.drive();
+    assert_eq!(failed(&pair.seek(stream, at(49))), Some(Code::OUT_OF_RANGE));
+    assert_eq!(pair.seek(stream, at(50)), SeekStatus::Done(position(50)));
+    assert_next(&mut pair, stream, 50);
+}

@@ -49,7 +49,10 @@ fn writable() -> Script {
 }
 
 fn write(step: u64) -> Vec<u8> {
-    control(1, &Write { step: Step(step), to: WriteTo::At(at(0)), guard: Guard::default() })
+    control(
+        1,
+        &Write { step: Step(step), to: WriteTo::At(at(0)), length: None, guard: Guard::default() },
+    )
 }
 
 fn truncate(step: u64) -> Vec<u8> {
@@ -58,7 +61,7 @@ fn truncate(step: u64) -> Vec<u8> {
 }
 
 fn sync(step: u64) -> Vec<u8> {
-    control(1, &Sync { step: Step(step), finish: false })
+    control(1, &Sync { step: Step(step), seen: Step(0), finish: false })
 }
 
 /// Everything that came before is answered, and the stream has failed for this reason.
@@ -140,7 +143,10 @@ fn d11_i11_changes_that_the_mode_forbids_fail_their_stream_and_the_link_lives() 
     let read_only = Source::fixed_bytes(1, 10);
     let log = Store { append_only: true, ..Store::bytes(*b"0123") };
     let fixed = Store::bytes(*b"0123").without(Flags::CAN_MOVE_END | Flags::CAN_MOVE_START);
-    let here = control(1, &Write { step: Step(1), to: WriteTo::Here, guard: Guard::default() });
+    let here = control(
+        1,
+        &Write { step: Step(1), to: WriteTo::Here, length: None, guard: Guard::default() },
+    );
     let (edge, guard) = (Edge::Before, Guard::default());
     let before = control(1, &Truncate { step: Step(1), edge, to: at(1), guard });
     for frame in [write(1), here.clone(), truncate(1), before.clone(), sync(1)] {
@@ -232,6 +238,22 @@ fn d4_sixty_five_changes_at_once_end_the_link() {
     (1..=1_000).for_each(|step| script.send(&write(step)));
     script.assert_alive();
     assert_eq!(script.link.poll_request(), None);
+}
+
+#[test]
+fn answers_that_are_not_read_are_bounded() {
+    let mut store = Store::bytes(*b"0123456789");
+    let mut script = storing(&store);
+    for step in 1..100_000 {
+        script.send(&sync(step));
+        if script.over().is_some() {
+            script.assert_over(Code::EXCESSIVE_LOAD);
+            return;
+        }
+        let request = script.link.poll_request().expect("it is to be made durable");
+        script.link.handle_reply(ID, request.serial, store.answer(request.ask));
+    }
+    panic!("a storm that never ends");
 }
 
 #[test]
@@ -387,7 +409,7 @@ fn opener(kind: Kind) -> (Script, StreamId) {
 /// A client under test that has sent ten bytes of a run and a sync behind it, and has more to send.
 fn writer() -> (Script, StreamId) {
     let (mut script, stream) = opener(Kind::Bytes);
-    let run = script.link.write(stream, WriteTo::Here, Guard::default()).unwrap();
+    let run = script.link.write(stream, WriteTo::Here, None, Guard::default()).unwrap();
     assert!(script.link.push(stream, run, farlens_proto::Chunk::Bytes(vec![1; 10].into())));
     script.frames();
     (script, stream)
@@ -431,7 +453,7 @@ fn more_than_was_sent_is_not_applied() {
     script.assert_over(VIOLATION);
     // What was handed in here and waits for credit has not been sent either.
     let (mut script, stream) = opener(Kind::Bytes);
-    let run = script.link.write(stream, WriteTo::Here, Guard::default()).unwrap();
+    let run = script.link.write(stream, WriteTo::Here, None, Guard::default()).unwrap();
     assert!(script.link.push(stream, run, farlens_proto::Chunk::Bytes(vec![1; 200].into())));
     script.frames();
     script.send(&control(stream.0, &written(1, 100)));

@@ -112,7 +112,7 @@ fn d2_more_than_the_window_goes_in_parts_and_in_order() {
 fn d3_a_streamer_that_stores_nothing_gets_its_window_and_no_more() {
     let (mut pair, stream) = Pair::storing_with(small(), Store::bytes(*b""), RW);
     pair.serves = false;
-    let step = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let step = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, step, patterned(1_000)));
     pair.drive();
     let request = pair.server.link.poll_request().expect("it is to be stored");
@@ -230,8 +230,8 @@ fn d11_what_the_mode_forbids_is_refused_at_once_and_not_sent() {
     let logs = Store { append_only: true, ..Store::bytes(*b"0123") };
     let (mut pair, stream) = Pair::storing(logs, RW);
     for refused in [
-        pair.client.link.write(stream, to(4), Guard::default()),
-        pair.client.link.write(stream, WriteTo::Here, Guard::default()),
+        pair.client.link.write(stream, to(4), None, Guard::default()),
+        pair.client.link.write(stream, WriteTo::Here, None, Guard::default()),
         pair.client.link.truncate(stream, Edge::After, at(2), Guard::default()),
         pair.client.link.truncate(stream, Edge::Before, at(2), Guard::default()),
     ] {
@@ -244,7 +244,7 @@ fn d11_what_the_mode_forbids_is_refused_at_once_and_not_sent() {
 #[test]
 fn d12_a_truncation_comes_behind_what_was_handed_in_before_it() {
     let (mut pair, stream) = Pair::storing_with(small(), Store::bytes(*b""), RW);
-    let run = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let run = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, run, patterned(1_000)));
     let cut = pair.client.link.truncate(stream, Edge::After, at(500), Guard::default()).unwrap();
     assert!(!pair.client.link.push(stream, run, bytes(b"late")), "the run is closed");
@@ -271,9 +271,9 @@ fn d14_a_source_that_fails_to_store_is_reported_and_writing_can_go_on() {
 #[test]
 fn d14_what_follows_a_failure_in_its_run_is_dropped_and_what_is_another_step_is_not() {
     let (mut pair, stream) = Pair::storing_with(small(), fixed_end(), RW);
-    let run = pair.client.link.write(stream, to(8), Guard::default()).unwrap();
+    let run = pair.client.link.write(stream, to(8), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, run, patterned(1_000)));
-    let next = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let next = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, next, bytes(b"ab")));
     assert_eq!(failed(&pair.finish_step(stream, run)), Some((2, Code::END_OF_SPACE)));
     assert_eq!(pair.finish_step(stream, next), done(0, 2));
@@ -291,7 +291,7 @@ fn d15_f9_a_long_upload_holds_its_window_and_leaves_nothing() {
     limits.stream_window_max_bytes = 100_000;
     let (mut pair, stream) = Pair::storing_with(limits, Store::bytes(*b""), Flags::WRITABLE);
     let granted = pair.server.link.stats().granted_bytes;
-    let step = pair.client.link.write(stream, WriteTo::Here, Guard::default()).unwrap();
+    let step = pair.client.link.write(stream, WriteTo::Here, None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, step, patterned(3 << 20)));
     let mut most = 0;
     while pair.step() {
@@ -307,25 +307,84 @@ fn d15_f9_a_long_upload_holds_its_window_and_leaves_nothing() {
 #[test]
 fn d16_a_sync_that_succeeds_means_stored_and_one_that_fails_says_so() {
     let (mut pair, stream) = digits();
-    let run = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let run = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, run, bytes(b"abc")));
     let sync = pair.client.link.sync(stream, false).unwrap();
     assert!(matches!(pair.finish_step(stream, sync), StepStatus::Done { count: 0, .. }));
     assert_eq!(content(&pair), b"abc3456789");
     pair.server.stores[0].fault = Some(Fault::new(Code::STORAGE_IO, "the disk is gone"));
-    let sync = pair.client.link.sync(stream, true).unwrap();
+    let sync = pair.client.link.sync(stream, false).unwrap();
     assert_eq!(failed(&pair.finish_step(stream, sync)), Some((0, Code::STORAGE_IO)));
     pair.server.stores[0].fault = None;
     let sync = pair.client.link.sync(stream, true).unwrap();
     assert!(matches!(pair.finish_step(stream, sync), StepStatus::Done { .. }));
     assert_eq!(pair.server.stores[0].syncs, [false, true]);
+    let late = pair.client.link.sync(stream, true).unwrap_err();
+    assert_eq!(late.code, Code::CLOSED, "nothing comes after the last sync");
+}
+
+#[test]
+fn d14_a_sync_that_was_sent_before_a_failure_was_known_fails_with_it() {
+    let (mut pair, stream) = digits();
+    pair.server.stores[0].fault = Some(Fault::new(Code::STORAGE_FULL, "the disk is full"));
+    let run = pair.client.link.write(stream, to(0), Some(3), Guard::default()).unwrap();
+    assert!(pair.client.link.push(stream, run, bytes(b"abc")));
+    let blind = pair.client.link.sync(stream, false).unwrap();
+    pair.drive();
+    assert_eq!(failed(&pair.finish_step(stream, run)), Some((0, Code::STORAGE_FULL)));
+    assert_eq!(failed(&pair.finish_step(stream, blind)), Some((0, Code::STORAGE_FULL)));
+    assert_eq!(pair.server.stores[0].syncs, [false; 0], "what is incomplete was not synced");
+    pair.server.stores[0].fault = None;
+    let knowing = pair.client.link.sync(stream, true).unwrap();
+    assert!(matches!(pair.finish_step(stream, knowing), StepStatus::Done { .. }));
+}
+
+#[test]
+fn as_many_steps_may_begin_as_the_streamer_takes_however_short_they_are() {
+    let (mut pair, stream) = digits();
+    pair.serves = false;
+    let first = pair.client.link.sync(stream, false).unwrap();
+    let mut begun = 1;
+    while pair.client.link.write(stream, to(0), Some(0), Guard::default()).is_ok() {
+        begun += 1;
+        assert!(begun < 100);
+    }
+    assert_eq!(begun, 64);
+    pair.drive();
+    pair.serves = true;
+    pair.drive();
+    assert!(matches!(pair.finish_step(stream, first), StepStatus::Done { .. }));
+    assert!(pair.client.link.write(stream, to(0), None, Guard::default()).is_ok());
+    assert!(pair.client.link.over().is_none() && pair.server.link.over().is_none());
+}
+
+#[test]
+fn what_is_appended_and_short_stays_together() {
+    let (mut pair, stream) = digits();
+    pair.serves = false;
+    let run = pair.client.link.write(
+        stream,
+        farlens_proto::WriteTo::At(Pos::END),
+        Some(6),
+        Guard::default(),
+    );
+    let run = run.unwrap();
+    assert!(pair.client.link.push(stream, run, bytes(b"abc")));
+    pair.drive();
+    pair.serves = true;
+    pair.drive();
+    assert_eq!(content(&pair), b"0123456789", "half of it is not applied");
+    assert!(pair.client.link.push(stream, run, bytes(b"def")));
+    assert!(!pair.client.link.push(stream, run, bytes(b"g")), "it has all that it was to have");
+    assert_eq!(pair.finish_step(stream, run), done(10, 6));
+    assert_eq!(content(&pair), b"0123456789abcdef");
 }
 
 #[test]
 fn d16_what_has_left_before_a_close_is_applied() {
     let (mut pair, stream) = digits();
     pair.serves = false;
-    let run = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let run = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, run, bytes(b"abc")));
     pair.drive();
     pair.client.link.close_stream(stream);
@@ -354,7 +413,7 @@ fn d18_a_stream_that_is_only_read_refuses_every_change_at_once() {
     let mut pair = Pair::serving(vec![Source::fixed_bytes(3, 100)]);
     let stream = pair.open_source(0);
     for refused in [
-        pair.client.link.write(stream, to(0), Guard::default()),
+        pair.client.link.write(stream, to(0), None, Guard::default()),
         pair.client.link.truncate(stream, Edge::After, at(5), Guard::default()),
         pair.client.link.sync(stream, true),
     ] {
@@ -380,10 +439,24 @@ fn d20_reading_and_writing_leave_each_others_place_alone() {
 }
 
 #[test]
+fn e4_what_was_read_ahead_and_is_cut_off_is_not_delivered() {
+    let (mut pair, editor) = Pair::storing(Store::bytes(pattern::bytes(7, 0, 1_000)), RW);
+    let reader = pair.open(request("s0"));
+    let ReadOutcome::Some(first) = pair.read(reader, 10) else { panic!("it was read ahead") };
+    assert_eq!(first.elements(), 10);
+    assert_eq!(pair.truncate(editor, Edge::After, at(50)), done(50, 0));
+    assert_eq!(rest(&mut pair, reader), pattern::bytes(7, 10, 40));
+    let read = pair.read(reader, 1);
+    assert!(matches!(read, ReadOutcome::Failed(fault) if fault.code == Code::TRUNCATED));
+    assert_eq!(pair.seek(reader, at(45)), SeekStatus::Done(position(45)));
+    assert_eq!(rest(&mut pair, reader), pattern::bytes(7, 45, 5));
+}
+
+#[test]
 fn h4_h5_a_writer_without_credit_is_told_when_there_is_more() {
     let (mut pair, stream) = Pair::storing_with(small(), Store::bytes(*b""), RW);
     pair.serves = false;
-    let step = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let step = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.is_writable(stream));
     assert!(pair.client.link.push(stream, step, patterned(200_000)));
     assert!(!pair.client.link.is_writable(stream), "more waits than is worth it");
@@ -399,7 +472,7 @@ fn h4_h5_a_writer_without_credit_is_told_when_there_is_more() {
 fn i7_a_failing_streamer_ends_what_is_being_written_with_its_text() {
     let (mut pair, stream) = Pair::storing_with(small(), Store::bytes(*b""), RW);
     pair.serves = false;
-    let run = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let run = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, run, patterned(1_000)));
     let sync = pair.client.link.sync(stream, true).unwrap();
     pair.drive();
@@ -412,7 +485,7 @@ fn i7_a_failing_streamer_ends_what_is_being_written_with_its_text() {
         let StepStatus::Failed { count: 0, fault, .. } = status else { panic!("{status:?}") };
         assert_eq!((fault.code, &*fault.text), (Code::STORAGE_IO, "the disk is gone"));
     }
-    let refused = pair.client.link.write(stream, to(0), Guard::default());
+    let refused = pair.client.link.write(stream, to(0), None, Guard::default());
     assert_eq!(refused.unwrap_err().code, Code::STORAGE_IO);
     pair.client.link.close_stream(stream);
     pair.drive();
@@ -426,7 +499,7 @@ fn two_writers_with_one_condition_never_both_succeed() {
     let guard = Guard { version: Some(vec![0]), end: Some(position(10)) };
     let mut steps = Vec::new();
     for stream in [first, second] {
-        let step = pair.client.link.write(stream, to(0), guard.clone()).unwrap();
+        let step = pair.client.link.write(stream, to(0), None, guard.clone()).unwrap();
         assert!(pair.client.link.push(stream, step, bytes(b"mine")));
         steps.push((stream, step));
     }
@@ -442,7 +515,7 @@ fn a_guard_is_judged_once_for_the_run() {
     let store = Store { most: 3, ..Store::bytes(*b"0123456789") };
     let (mut pair, stream) = Pair::storing(store, RW);
     let guard = Guard { version: Some(vec![0]), end: None };
-    let step = pair.client.link.write(stream, to(0), guard).unwrap();
+    let step = pair.client.link.write(stream, to(0), None, guard).unwrap();
     assert!(pair.client.link.push(stream, step, bytes(b"abcdefg")));
     assert_eq!(pair.finish_step(stream, step), done(0, 7));
 }
@@ -460,7 +533,7 @@ fn a_source_that_answers_a_write_wrongly_fails_its_stream_only() {
     for lie in lies {
         let (mut pair, stream) = digits();
         pair.serves = false;
-        let step = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+        let step = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
         assert!(pair.client.link.push(stream, step, bytes(b"abc")));
         pair.drive();
         let request = pair.server.link.poll_request().unwrap();
@@ -475,7 +548,7 @@ fn a_source_that_answers_a_write_wrongly_fails_its_stream_only() {
 #[test]
 fn a_step_that_is_forgotten_is_still_applied() {
     let (mut pair, stream) = digits();
-    let step = pair.client.link.write(stream, to(0), Guard::default()).unwrap();
+    let step = pair.client.link.write(stream, to(0), None, Guard::default()).unwrap();
     assert!(pair.client.link.push(stream, step, bytes(b"abc")));
     pair.client.link.forget_step(stream, step);
     pair.drive();

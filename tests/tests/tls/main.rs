@@ -7,11 +7,14 @@ mod cuts;
 mod handshake;
 mod hostile_client;
 mod hostile_server;
+mod hostile_writer;
 mod observers;
+mod owners;
 mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod writing;
 
 use farlens::{
     ByteStream, Client, Code, Error, FixedData, Grant, Identity, Limits, Link, Pattern, RemotePath,
@@ -65,6 +68,13 @@ impl House {
     /// An honest link by a new ticket.
     async fn link(&self) -> Link {
         self.link_with(Limits::default()).await
+    }
+
+    /// The same with the right to write.
+    async fn link_to_write(&self) -> Link {
+        let ticket = self.server.invite_to("/", &[Verb::Read, Verb::Write]).unwrap().to_string();
+        let client = Client::builder().identity(Identity::generate().unwrap());
+        client.connect(&ticket).await.unwrap()
     }
 
     async fn link_with(&self, limits: Limits) -> Link {

@@ -1,20 +1,26 @@
 //! Observers that misbehave, and what they may rely on.
 
-use crate::{House, guarded, settled};
+use crate::{House, guarded, inner, settled};
+use bytes::Bytes;
 use farlens::{
-    AtEnd, Bounds, Change, Entity, Error, Observation, OpenOptions, Server, Spool, StreamObserver,
+    AtEnd, Bounds, Change, Chunk, Code, Entity, Error, Flags, Kind, ModeOffer, Observation,
+    OpenOptions, Pos, Position, Result, Server, Spool, StreamObserver, Streamer, StreamerData,
+    data::{DataState, Fetched, ReadBudget},
 };
 use futures::StreamExt;
 use std::sync::{
     Arc, Mutex, OnceLock,
     atomic::{AtomicBool, AtomicUsize, Ordering},
+    mpsc::sync_channel,
 };
+use tokio::io::AsyncReadExt;
 
 /// Counts what it is told, and does something each time.
 #[derive(Default)]
 struct Counter {
     readable: AtomicUsize,
     moved: AtomicUsize,
+    broken: AtomicUsize,
     terminal: AtomicUsize,
     last: Mutex<Option<Bounds>>,
     act: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -48,6 +54,10 @@ impl StreamObserver for Counter {
         self.act();
     }
 
+    fn broken(&self, _: &Error) {
+        self.broken.fetch_add(1, Ordering::SeqCst);
+    }
+
     fn closed(&self) {
         self.terminal.fetch_add(1, Ordering::SeqCst);
         self.act();
@@ -64,7 +74,7 @@ fn follow() -> OpenOptions {
 }
 
 #[tokio::test]
-async fn s13_each_arrival_is_told_also_after_everything_was_read() {
+async fn h1_s13_each_arrival_is_told_also_after_everything_was_read() {
     let (mut writer, bytes) = Spool::bytes();
     let house = House::open(Server::builder().publish("/log", bytes)).await;
     let link = house.link().await;
@@ -86,7 +96,7 @@ async fn s13_each_arrival_is_told_also_after_everything_was_read() {
 }
 
 #[tokio::test]
-async fn s13_the_end_is_told_once() {
+async fn h6_s13_the_end_is_told_once() {
     for fails in [true, false] {
         let house = House::plain().await;
         let link = house.link().await;
@@ -106,7 +116,7 @@ async fn s13_the_end_is_told_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s13_nothing_is_told_once_the_observation_is_dropped() {
+async fn h10_s13_nothing_is_told_once_the_observation_is_dropped() {
     let (mut writer, bytes) = Spool::bytes();
     let house = House::open(Server::builder().publish("/log", bytes)).await;
     let link = house.link().await;
@@ -129,7 +139,7 @@ async fn s13_nothing_is_told_once_the_observation_is_dropped() {
 }
 
 #[tokio::test]
-async fn s13_a_panic_harms_nobody() {
+async fn h8_s13_a_panic_harms_nobody() {
     let (mut writer, bytes) = Spool::bytes();
     let house = House::open(Server::builder().publish("/log", bytes)).await;
     let link = house.link().await;
@@ -151,7 +161,7 @@ async fn s13_a_panic_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s13_an_observer_may_remove_itself_and_use_the_link() {
+async fn h8_s13_an_observer_may_remove_itself_and_use_the_link() {
     let house = House::plain().await;
     let link = house.link().await;
     for _ in 0..200 {
@@ -235,5 +245,96 @@ async fn s14_a_storm_reaches_a_slow_watcher_whole() {
     assert_eq!((next, last), (PUSHES, PUSHES), "every entity, and the last state");
     assert!(told <= PUSHES);
     drop((events, link));
+    house.is_well().await;
+}
+
+/// Twenty bytes of which, as long as they are torn, those from ten on cannot be read.
+struct Tape {
+    torn: Arc<AtomicBool>,
+}
+
+impl StreamerData for Tape {
+    fn kind(&self) -> Kind {
+        Kind::Bytes
+    }
+
+    fn offers(&self) -> ModeOffer {
+        let bounded = Flags::READABLE | Flags::START_BOUNDED | Flags::END_BOUNDED;
+        ModeOffer { required: bounded, possible: Flags::SEEK }
+    }
+
+    async fn state(&self) -> Result<DataState> {
+        let bounds = Bounds::up_to(Position::from(20));
+        Ok(DataState { bounds, version: Bytes::new(), ended: true })
+    }
+
+    async fn read_at(&self, at: Position, _: ReadBudget) -> Result<Fetched> {
+        let from = at.get().min(20) as usize;
+        let torn = self.torn.load(Ordering::SeqCst);
+        match &b"0123456789abcdefghij"[..if torn { 10 } else { 20 }].get(from..) {
+            None | Some([]) if torn => Err(Error::new(Code::STORAGE_IO, "torn behind ten")),
+            None | Some([]) => Ok(Fetched::Nothing),
+            Some(rest) => Ok(Fetched::Some(Chunk::Bytes(Bytes::copy_from_slice(rest)))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn b16_h7_a_place_that_cannot_be_read_is_told_once_until_a_seek_mends_it() {
+    let torn = Arc::new(AtomicBool::new(true));
+    let tape = Streamer::new(Tape { torn: Arc::clone(&torn) });
+    let house = House::open(Server::builder().publish("/tape", tape)).await;
+    let link = house.link().await;
+    let mut stream = link.open("/tape").await.unwrap();
+    let counter = Arc::new(Counter::default());
+    let observation = stream.observe(counter.clone());
+    let broken = || counter.broken.load(Ordering::SeqCst);
+    for round in 1..=3 {
+        let mut all = Vec::new();
+        let error = guarded(stream.read_to_end(&mut all)).await.unwrap_err();
+        assert!(inner(&error).message().contains("torn behind ten"), "{error}");
+        assert_eq!((&*all, inner(&error).code()), (&b"0123456789"[..], Code::STORAGE_IO));
+        settled("it is told", || broken() >= round).await;
+        for _ in 0..5 {
+            assert_eq!(crate::code(guarded(stream.next_chunk()).await), Code::STORAGE_IO);
+        }
+        assert_eq!(broken(), round);
+        torn.store(false, Ordering::SeqCst);
+        // Nothing is left to read, so it is told of nothing but what comes behind the seek.
+        let before = counter.readable.load(Ordering::SeqCst);
+        guarded(stream.seek_to(Pos::START)).await.unwrap();
+        settled("it can be read", || counter.readable.load(Ordering::SeqCst) > before).await;
+        assert_eq!(guarded(stream.read_to_end(&mut all)).await.unwrap(), 20);
+        torn.store(true, Ordering::SeqCst);
+        guarded(stream.seek_to(Pos::START)).await.unwrap();
+    }
+    assert_eq!(counter.terminal(), 0, "the stream lives");
+    drop((observation, stream, link));
+    house.is_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn h9_an_observer_that_blocks_keeps_no_other_stream_waiting() {
+    let house = House::plain().await;
+    let link = house.link().await;
+    let watched = link.open("/data").await.unwrap();
+    let (entered, inside) = sync_channel(1);
+    let (leave, waits) = sync_channel::<()>(0);
+    let waits = Mutex::new(waits);
+    let counter = Arc::new(Counter::default());
+    let act = move || {
+        let _ = entered.try_send(());
+        let _ = waits.lock().unwrap().recv();
+    };
+    assert!(counter.act.set(Box::new(act)).is_ok());
+    let observation = watched.observe(counter);
+    tokio::task::spawn_blocking(move || inside.recv()).await.unwrap().unwrap();
+    for _ in 0..5 {
+        let mut other = guarded(link.open("/data")).await.unwrap();
+        assert_eq!(crate::drain(&mut other).await.0.len(), crate::LENGTH);
+    }
+    drop(leave);
+    tokio::task::spawn_blocking(move || drop(observation)).await.unwrap();
+    drop((watched, link));
     house.is_well().await;
 }

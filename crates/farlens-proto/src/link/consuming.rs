@@ -104,7 +104,7 @@ impl Link {
             }
             StreamFrame::Control(control) => match control {
                 StreamControl::Opened(opened) => {
-                    peer.handle_opened(opened)?;
+                    peer.handle_opened(opened, budget)?;
                     peer.start_delayed_seek(budget);
                 }
                 StreamControl::Sought(frame) => peer.handle_sought(frame, budget)?,
@@ -216,13 +216,21 @@ impl Link {
         self.peers.get_mut(&stream).map_or(SeekStatus::Idle, StreamPeer::take_seek_status)
     }
 
-    /// Begins a run of elements to store; [`Link::push`] hands them in.
+    /// Begins a run of elements to store; [`Link::push`] hands them in. One whose length is known
+    /// is over once it has them; any other goes on until the next step begins. Bytes of known
+    /// length that are appended, 8 KiB at the most, stay together.
     ///
     /// # Errors
     /// What is known to be impossible without asking: the stream is over, its mode forbids it, or
     /// too many changes are under way (`OVERLOADED`; wait for one).
-    pub fn write(&mut self, stream: StreamId, to: WriteTo, guard: Guard) -> Result<Step, Fault> {
-        self.change(stream, |peer| peer.write(to, guard))
+    pub fn write(
+        &mut self,
+        stream: StreamId,
+        to: WriteTo,
+        length: Option<u64>,
+        guard: Guard,
+    ) -> Result<Step, Fault> {
+        self.change(stream, |peer| peer.write(to, length, guard))
     }
 
     /// Adds elements to a run; says whether it still took them. It does until the next step begins

@@ -5,6 +5,7 @@ use crate::{
     error::Violation,
     event::{DataRequest, Event, Reply},
     stream::{
+        range_server::MAX_RANGES,
         recv::Window,
         streamer::{Accepted, Streamer},
     },
@@ -26,6 +27,10 @@ impl Link {
     pub(super) fn handle_open(&mut self, id: StreamId, open: Open) -> Result<(), Violation> {
         if id.0 <= self.last_peer_stream {
             return Err(Violation::protocol("a stream id was used twice"));
+        }
+        if open.ranges.len() > MAX_RANGES {
+            let text = format!("more than {MAX_RANGES} ranges at a time");
+            return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
         }
         let (held, allowed) = (self.streamers.len(), self.limits.streams as usize);
         let mut streamer = Streamer::asked(open.clone());

@@ -20,8 +20,8 @@ use farlens_wire::{
     frame::{
         Fault, StreamFrame,
         stream::{
-            Credit, Guard, StreamControl, Sync, Truncate, Write, WriteFailed, WriteLimit, WriteTo,
-            Written,
+            Credit, Guard, State, StreamControl, Sync, Truncate, Write, WriteFailed, WriteLimit,
+            WriteTo, Written,
         },
     },
 };
@@ -45,7 +45,11 @@ pub(crate) struct Lane {
     intake: Intake,
     window: Option<Window>,
     in_hand: Option<InHand>,
-    answers: VecDeque<StreamControl>,
+    answers: VecDeque<(Step, StreamControl)>,
+    /// The last step that failed, and why.
+    failure: Option<(Step, Fault)>,
+    /// Nothing more may be written.
+    finished: bool,
     /// More credit is to be told of.
     limit: bool,
 }
@@ -62,6 +66,9 @@ struct Run {
     step: Step,
     to: WriteTo,
     guard: Guard,
+    /// Elements that it has, where that is known, and that have come.
+    length: Option<u64>,
+    received: u64,
     buffer: StreamBuffer,
     /// Where its first element went.
     base: Option<Position>,
@@ -76,6 +83,10 @@ struct InHand {
     /// The elements, of which not all may fit.
     chunk: Option<Chunk>,
 }
+
+/// Bytes of known length that are appended stay together up to this: credit for so many always
+/// comes before any of them is applied.
+const TOGETHER_BYTES: u64 = 8 << 10;
 
 impl Lane {
     /// The lane of a stream that was opened at `at`; without a window nothing is to be written.
@@ -99,6 +110,11 @@ impl Lane {
         *self = Self::default();
     }
 
+    /// Whether the peer is in the middle of writing: its last run may go on.
+    pub(crate) fn is_writing(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
     /// Whether everything that has come is applied or has failed.
     pub(crate) fn is_idle(&self) -> bool {
         let idle = |stage: &Stage| matches!(stage, Stage::Run(run) if run.buffer.is_empty());
@@ -108,12 +124,15 @@ impl Lane {
     // --- input -------------------------------------------------------------------------------
 
     pub(crate) fn handle_write(&mut self, write: Write) -> Result<(), Violation> {
-        let Write { step, to, guard } = write;
+        let Write { step, to, length, guard } = write;
+        check_guard(&guard)?;
         self.begin(step)?;
         self.stages.push_back(Stage::Run(Run {
             step,
             to,
             guard,
+            length,
+            received: 0,
             buffer: StreamBuffer::default(),
             base: None,
             count: 0,
@@ -123,6 +142,7 @@ impl Lane {
     }
 
     pub(crate) fn handle_truncate(&mut self, truncate: Truncate) -> Result<(), Violation> {
+        check_guard(&truncate.guard)?;
         self.begin(truncate.step)?;
         self.stages.push_back(Stage::Truncate(truncate));
         Ok(())
@@ -130,6 +150,7 @@ impl Lane {
 
     pub(crate) fn handle_sync(&mut self, sync: Sync) -> Result<(), Violation> {
         self.begin(sync.step)?;
+        self.finished = sync.finish;
         self.stages.push_back(Stage::Sync(sync));
         Ok(())
     }
@@ -138,15 +159,24 @@ impl Lane {
         if step != self.last.next() {
             return Err(Violation::protocol("a step that does not follow the one before"));
         }
+        if self.finished {
+            return Err(Violation::protocol("a step after the last"));
+        }
         self.intake.check_whole()?;
         self.last = step;
         self.intake.restart(Position::ZERO);
         self.settle_runs();
-        if self.stages.len() >= MAX_STEPS {
+        if step.0.saturating_sub(self.oldest().0) >= MAX_STEPS {
             let text = format!("more than {MAX_STEPS} changes of one stream at once");
             return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
         }
         Ok(())
+    }
+
+    /// The first step whose answer has not been sent, or the last one.
+    fn oldest(&self) -> Step {
+        let answer = self.answers.front().map(|(step, _)| *step);
+        answer.or_else(|| self.stages.front().map(Stage::step)).unwrap_or(self.last)
     }
 
     /// Elements of the last run.
@@ -163,11 +193,16 @@ impl Lane {
         }
         let Some(chunk) = self.intake.take(frame, kind, message_bytes)? else { return Ok(()) };
         let Some(Stage::Run(run)) = self.stages.back_mut() else { return Ok(()) };
+        run.received = run.received.saturating_add(chunk.elements());
+        if run.length.is_some_and(|length| run.received > length) {
+            return Err(Violation::protocol("more elements than the run was to have"));
+        }
         if run.failed {
             self.give_back(chunk.elements(), chunk.encoded_len(), kind, budget);
         } else {
             run.buffer.push(chunk);
         }
+        self.settle_runs();
         Ok(())
     }
 
@@ -176,7 +211,7 @@ impl Lane {
     pub(crate) fn wants_request(&self) -> bool {
         self.in_hand.is_none()
             && match self.stages.front() {
-                Some(Stage::Run(run)) => !run.buffer.is_empty(),
+                Some(Stage::Run(run)) => run.is_ready(),
                 Some(Stage::Truncate(_) | Stage::Sync(_)) => true,
                 None => false,
             }
@@ -189,7 +224,9 @@ impl Lane {
         }
         let Rights { mode, append_only, reach } = rights;
         let rules = Rules::new(mode, append_only, reach);
+        self.fail_blind_sync();
         let (ask, chunk) = match self.stages.front_mut()? {
+            Stage::Run(run) if !run.is_ready() => return None,
             Stage::Run(run) => {
                 let chunk = run.buffer.pop(u64::MAX)?;
                 let first = run.base.is_none();
@@ -205,6 +242,18 @@ impl Lane {
         };
         self.in_hand = Some(InHand { serial, chunk });
         Some(ask)
+    }
+
+    /// A sync whose opener did not know of a failure before it fails likewise.
+    fn fail_blind_sync(&mut self) {
+        while let Some(Stage::Sync(sync)) = self.stages.front()
+            && let Some((failed, fault)) = &self.failure
+            && *failed > sync.seen
+        {
+            let fault = fault.clone();
+            self.stage_failed(&fault);
+            self.settle_runs();
+        }
     }
 
     /// The shell's answer; says whether it was to a request of this lane.
@@ -261,7 +310,7 @@ impl Lane {
         let bytes = chunk.encoded_len().saturating_add(run.buffer.encoded_len());
         run.buffer.clear();
         let failed = WriteFailed { step: run.step, count: run.count, fault: fault.clone() };
-        self.answers.push_back(failed.into());
+        self.tell_failure(failed);
         self.give_back(elements, bytes, chunk.kind(), budget);
     }
 
@@ -273,24 +322,24 @@ impl Lane {
 
     fn stage_failed(&mut self, fault: &Fault) {
         if let Some(step) = self.pop_stage() {
-            let failed = WriteFailed { step, count: 0, fault: fault.clone() };
-            self.answers.push_back(failed.into());
+            self.tell_failure(WriteFailed { step, count: 0, fault: fault.clone() });
         }
+    }
+
+    fn tell_failure(&mut self, failed: WriteFailed) {
+        self.failure = Some((failed.step, failed.fault.clone()));
+        self.answers.push_back((failed.step, failed.into()));
     }
 
     fn pop_stage(&mut self) -> Option<Step> {
-        match self.stages.pop_front()? {
-            Stage::Run(run) => Some(run.step),
-            Stage::Truncate(truncate) => Some(truncate.step),
-            Stage::Sync(sync) => Some(sync.step),
-        }
+        self.stages.pop_front().as_ref().map(Stage::step)
     }
 
-    /// Runs behind which another step has begun are over once they are applied.
+    /// Runs that get no more elements are over once they are applied.
     fn settle_runs(&mut self) {
         while self.in_hand.is_none()
             && let Some(Stage::Run(run)) = self.stages.front()
-            && run.step != self.last
+            && (run.step != self.last || run.is_whole())
             && run.buffer.is_empty()
         {
             self.stages.pop_front();
@@ -299,11 +348,10 @@ impl Lane {
 
     /// Progress of one step replaces earlier progress of the same one.
     fn tell(&mut self, written: Written) {
-        let same = |answer: &StreamControl| matches!(answer, StreamControl::Written(before) if before.step == written.step);
-        if self.answers.back().is_some_and(same) {
+        if self.answers.back().is_some_and(|(step, _)| *step == written.step) {
             self.answers.pop_back();
         }
-        self.answers.push_back(written.into());
+        self.answers.push_back((written.step, written.into()));
     }
 
     fn give_back(&mut self, elements: u64, bytes: usize, kind: Kind, budget: &mut ReceiveBudget) {
@@ -321,7 +369,7 @@ impl Lane {
 
     /// The next frame that waits.
     pub(crate) fn take_control(&mut self, kind: Kind) -> Option<StreamControl> {
-        if let Some(answer) = self.answers.pop_front() {
+        if let Some((_, answer)) = self.answers.pop_front() {
             return Some(answer);
         }
         let credit = self.credit(kind);
@@ -338,7 +386,29 @@ impl Lane {
     }
 }
 
+impl Stage {
+    const fn step(&self) -> Step {
+        match self {
+            Self::Run(run) => run.step,
+            Self::Truncate(truncate) => truncate.step,
+            Self::Sync(sync) => sync.step,
+        }
+    }
+}
+
 impl Run {
+    /// Whether all that it is to have has come.
+    fn is_whole(&self) -> bool {
+        self.length == Some(self.received)
+    }
+
+    /// Whether elements can be applied. A short piece that is appended waits for its rest.
+    fn is_ready(&self) -> bool {
+        let appends = self.to == WriteTo::At(Pos::END);
+        let short = self.length.is_some_and(|length| length <= TOGETHER_BYTES);
+        !self.buffer.is_empty() && (self.is_whole() || !(appends && short))
+    }
+
     /// Where its next elements go. What is appended goes to the end as it is then.
     fn place(&self, here: Position) -> Pos {
         match (self.to, self.base) {
@@ -381,6 +451,13 @@ pub(crate) fn judge_truncate(edge: Edge, rights: Rights) -> Result<(), Fault> {
 pub(crate) fn allowed(rights: Rights, operation: Operation) -> Result<(), Fault> {
     let allows = rights.mode.allows(operation);
     allows.map_err(|forbidden| Fault::new(Code::MODE_FORBIDS, forbidden.to_string()))
+}
+
+fn check_guard(guard: &Guard) -> Result<(), Violation> {
+    if guard.version.as_ref().is_some_and(|version| version.len() > State::VERSION_BYTES) {
+        return Err(Violation::protocol("a version has at most 64 bytes"));
+    }
+    Ok(())
 }
 
 fn wrong_reply() -> Fault {

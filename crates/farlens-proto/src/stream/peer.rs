@@ -156,6 +156,10 @@ struct Slots {
     close: bool,
 }
 
+/// With a longer path the first ranges do not ride in the open frame, which must fit into the
+/// smallest one that a peer may allow.
+const ROOMY_PATH_BYTES: usize = 2 << 10;
+
 impl StreamPeer {
     pub(crate) fn open(request: OpenRequest, window: Window, budget: &mut ReceiveBudget) -> Self {
         let window = match request.ahead {
@@ -464,7 +468,11 @@ impl StreamPeer {
             delivery: self.request.delivery,
             purpose: self.request.purpose,
             credit,
-            ranges: self.ranges.take_ranges_for_open(),
+            ranges: if self.request.path.len() <= ROOMY_PATH_BYTES {
+                self.ranges.take_ranges_for_open()
+            } else {
+                Vec::new()
+            },
             fingerprint: self.request.fingerprint,
         }
     }

@@ -60,8 +60,9 @@ pub(crate) struct Streamer {
     reading: Reading,
     ranges: RangeServer,
     lane: Lane,
-    /// Whether it is the cursor's turn to send, before the ranges'.
-    cursor_first: bool,
+    /// Whether it is the cursor's turn to ask and to send, before the ranges'.
+    cursor_asks: bool,
+    cursor_sends: bool,
     /// The last request's name.
     serial: u64,
     /// The shell was told of it, and not yet that it is gone.
@@ -113,7 +114,8 @@ impl Streamer {
             reading: Reading::start(open.credit, open.at_end, open.delivery),
             ranges: RangeServer::default(),
             lane: Lane::default(),
-            cursor_first: false,
+            cursor_asks: false,
+            cursor_sends: false,
             serial: 0,
             told: false,
             phase: Phase::Asked(open),
@@ -147,8 +149,9 @@ impl Streamer {
 
     /// Whether the peer has all that it asked for, or waits for an answer that may be a refusal.
     pub(crate) fn is_idle(&self) -> bool {
-        let at_rest = self.reading.is_idle() && self.ranges.is_idle() && self.lane.is_idle();
-        self.is_asked() || (at_rest && !self.has_control())
+        let reads = matches!(&self.phase, Phase::Live(live) if live.mode.has(Flags::READABLE));
+        let at_rest = (!reads || self.reading.is_idle()) && self.ranges.is_idle();
+        self.is_asked() || (at_rest && !self.lane.is_writing() && !self.has_control())
     }
 
     // --- the life of the stream --------------------------------------------------------------
@@ -241,6 +244,19 @@ impl Streamer {
 
     // --- what the peer asks for --------------------------------------------------------------
 
+    /// What is known of the data, for a frame that may only come while the stream is open; nothing
+    /// where the stream is gone.
+    fn live(&self) -> Result<Option<&Live>, Violation> {
+        match &self.phase {
+            Phase::Asked(_) => Err(Violation::protocol("a frame before the stream is open")),
+            Phase::Live(live) if live.closing => {
+                Err(Violation::protocol("a frame behind the close of its stream"))
+            }
+            Phase::Live(live) => Ok(Some(live)),
+            Phase::Gone(_) => Ok(None),
+        }
+    }
+
     pub(crate) fn handle_limit(&mut self, limit: Limit) -> Result<(), Violation> {
         match self.phase {
             Phase::Gone(_) => Ok(()),
@@ -253,16 +269,12 @@ impl Streamer {
         seek: Seek,
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
+        if self.live()?.is_some_and(|live| !live.mode.flags().has_any(Flags::SEEK)) {
+            self.fail(Fault::new(Code::MODE_FORBIDS, "this stream cannot seek"), budget);
+        }
         match &self.phase {
-            Phase::Asked(_) => Err(Violation::protocol("a seek before the stream is open")),
-            Phase::Gone(_) => Ok(()),
-            Phase::Live(live) if live.mode.flags().has_any(Flags::SEEK) => {
-                self.reading.handle_seek(seek, live)
-            }
-            Phase::Live(_) => {
-                self.fail(Fault::new(Code::MODE_FORBIDS, "this stream cannot seek"), budget);
-                Ok(())
-            }
+            Phase::Live(live) => self.reading.handle_seek(seek, live),
+            _ => Ok(()),
         }
     }
 
@@ -272,11 +284,7 @@ impl Streamer {
         ranges: &[Range],
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
-        let live = match &self.phase {
-            Phase::Asked(_) => return Err(Violation::protocol("ranges before the stream is open")),
-            Phase::Gone(_) => return Ok(()),
-            Phase::Live(live) => live,
-        };
+        let Some(live) = self.live()? else { return Ok(()) };
         if live.kind != Kind::Bytes {
             let what = "places can only be read of bytes";
             self.fail(Fault::new(Code::WRONG_KIND, what), budget);
@@ -295,11 +303,7 @@ impl Streamer {
         control: StreamControl,
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
-        let rights = match &self.phase {
-            Phase::Asked(_) => return Err(Violation::protocol("a step before the stream is open")),
-            Phase::Gone(_) => return Ok(()),
-            Phase::Live(live) => live.rights,
-        };
+        let Some(rights) = self.live()?.map(|live| live.rights) else { return Ok(()) };
         if let Err(fault) = Lane::judge(&control, rights) {
             self.fail(fault, budget);
             return Ok(());
@@ -320,13 +324,8 @@ impl Streamer {
         message_bytes: usize,
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
-        match &self.phase {
-            Phase::Asked(_) => Err(Violation::protocol("elements before the stream is open")),
-            Phase::Gone(_) => Ok(()),
-            Phase::Live(live) => {
-                self.lane.handle_elements(step, frame, (live.kind, message_bytes), budget)
-            }
-        }
+        let Some(kind) = self.live()?.map(|live| live.kind) else { return Ok(()) };
+        self.lane.handle_elements(step, frame, (kind, message_bytes), budget)
     }
 
     // --- work on the data --------------------------------------------------------------------
@@ -335,9 +334,12 @@ impl Streamer {
     pub(crate) fn poll_request(&mut self, stream: StreamId, room: usize) -> Option<DataRequest> {
         let Phase::Live(live) = &self.phase else { return None };
         let serial = self.serial.saturating_add(1);
-        let ask = self
-            .lane
-            .poll_request(serial, live.rights)
+        self.cursor_asks = !self.cursor_asks;
+        let mut ask = self.lane.poll_request(serial, live.rights);
+        if ask.is_none() && self.cursor_asks {
+            ask = self.reading.poll_request(serial, room, live);
+        }
+        let ask = ask
             .or_else(|| self.ranges.poll_request(serial, room))
             .or_else(|| self.reading.poll_request(serial, room, live))?;
         self.serial = serial;
@@ -440,8 +442,8 @@ impl Streamer {
     /// Appends one frame of elements, or what follows the last of them. Cursor and ranges take
     /// turns.
     pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: StreamId, room: usize) -> bool {
-        self.cursor_first = !self.cursor_first;
-        let sent = self.cursor_first && self.reading.put_data(out, id.0, room);
+        self.cursor_sends = !self.cursor_sends;
+        let sent = self.cursor_sends && self.reading.put_data(out, id.0, room);
         sent || self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
     }
 }

@@ -17,16 +17,16 @@ use crate::{
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    Code, Epoch, Position, Step,
+    Bounds, Code, Edge, Epoch, Position, Step,
     frame::{
         Fault,
-        stream::{Credit, StreamControl, WriteFailed, Written},
+        stream::{Credit, StreamControl, Sync, WriteFailed, Written},
     },
 };
 use std::collections::{BTreeMap, VecDeque};
 
-/// Steps that a streamer takes in before the first of them is settled.
-pub(crate) const MAX_STEPS: usize = 64;
+/// Steps from the first one that is not settled to the last that a streamer takes in.
+pub(crate) const MAX_STEPS: u64 = 64;
 /// A stream with so many bytes that wait to be sent takes no more from a writer who can wait.
 const QUEUE_BYTES: usize = 128 << 10;
 
@@ -68,6 +68,7 @@ pub(crate) struct Writer {
     /// The last step that was begun, and the last whose head was sent.
     begun: Step,
     sent: Step,
+    finished: bool,
     under_way: BTreeMap<Step, Progress>,
 }
 
@@ -83,6 +84,10 @@ struct Outgoing {
 #[derive(Debug, Default)]
 struct Progress {
     is_run: bool,
+    /// Which end it moves, if it moves one.
+    edge: Option<Edge>,
+    /// Elements that it may have.
+    length: u64,
     handed: u64,
     at: Option<Position>,
     count: u64,
@@ -93,13 +98,21 @@ struct Progress {
 }
 
 impl Writer {
-    /// Whether one more step may begin. The streamer keeps all from the first on that is not
-    /// settled, also runs without elements, which are settled from the start.
+    /// Whether one more step may begin: not too far from the first one that is not settled, and
+    /// not after the last of all.
     pub(crate) fn may_begin(&self) -> bool {
-        let open =
-            |(&step, progress): (&Step, &Progress)| progress.outcome().is_none().then_some(step);
-        let first = self.under_way.iter().find_map(open).unwrap_or(self.begun);
-        self.begun.next().0.saturating_sub(first.0) < MAX_STEPS as u64
+        self.begun.0.saturating_sub(self.seen().0) < MAX_STEPS
+    }
+
+    /// Whether nothing more may be written.
+    pub(crate) const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// How every step up to this one has ended is known.
+    pub(crate) fn seen(&self) -> Step {
+        let mut open = self.under_way.iter().filter(|(_, progress)| progress.outcome().is_none());
+        open.next().map_or(self.begun, |(step, _)| Step(step.0.saturating_sub(1)))
     }
 
     /// Whether a writer who can wait should go on.
@@ -122,8 +135,14 @@ impl Writer {
         let step = self.begun.next();
         let head = head(step);
         let is_run = matches!(head, StreamControl::Write(_));
+        self.finished |= matches!(head, StreamControl::Sync(Sync { finish: true, .. }));
         self.begun = step;
-        self.under_way.insert(step, Progress { is_run, ..Progress::default() });
+        let (length, edge) = match &head {
+            StreamControl::Write(write) => (write.length.unwrap_or(u64::MAX), None),
+            StreamControl::Truncate(truncate) => (0, Some(truncate.edge)),
+            _ => (0, None),
+        };
+        self.under_way.insert(step, Progress { is_run, edge, length, ..Progress::default() });
         let queue = StreamBuffer::default();
         self.out.push_back(Outgoing { step, head: Some(head), queue });
         step
@@ -131,7 +150,8 @@ impl Writer {
 
     /// Whether `step` is a run that takes more elements.
     pub(crate) fn is_open(&self, step: Step) -> bool {
-        let takes = |progress: &Progress| progress.is_run && progress.fault.is_none();
+        let takes =
+            |progress: &Progress| progress.handed < progress.length && progress.fault.is_none();
         step == self.begun && self.under_way.get(&step).is_some_and(takes)
     }
 
@@ -201,10 +221,20 @@ impl Writer {
         self.send.raise(credit)
     }
 
-    pub(crate) fn handle_written(&mut self, frame: Written) -> Result<(), Violation> {
+    /// Takes progress in; `bounds` are then at least what it shows of them.
+    pub(crate) fn handle_written(
+        &mut self,
+        frame: Written,
+        bounds: &mut Bounds,
+    ) -> Result<(), Violation> {
         let Written { step, at, count } = frame;
         self.check_answer(step, count)?;
         let Some(progress) = self.under_way.get_mut(&step) else { return Ok(()) };
+        match progress.edge {
+            Some(Edge::Before) => bounds.start = Some(at),
+            Some(Edge::After) => bounds.end = Some(at),
+            None => bounds.end = bounds.end.map(|end| end.max(at.forward(count).unwrap_or(end))),
+        }
         if progress.fault.is_some() {
             return Err(Violation::protocol("progress of a step that had failed"));
         }

@@ -331,7 +331,7 @@ pub enum WriteTo {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
 pub struct Guard {
-    /// It has this version.
+    /// It has this version, of at most [`State::VERSION_BYTES`].
     pub version: Option<Vec<u8>>,
     /// It ends here.
     pub end: Option<Position>,
@@ -345,6 +345,8 @@ pub struct Write {
     pub step: Step,
     /// Where to.
     pub to: WriteTo,
+    /// How many elements it has, if that is known. It is over then without another step.
+    pub length: Option<u64>,
     /// On what condition.
     pub guard: Guard,
 }
@@ -369,6 +371,9 @@ pub struct Truncate {
 pub struct Sync {
     /// The step.
     pub step: Step,
+    /// The opener knows how every step up to this one has ended. A later one that has failed makes
+    /// this fail, too: nobody could tell what it made durable.
+    pub seen: Step,
     /// Nothing more will be written. What was written in order to replace takes its place now.
     pub finish: bool,
 }

@@ -151,14 +151,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         let shared = Arc::clone(&self.shared);
         let DataRequest { stream, serial, ask, .. } = request;
         let replaces = matches!(ask, Ask::Read { .. } | Ask::State);
+        let is_range = matches!(ask, Ask::Range { .. });
         let task = tokio::spawn(async move {
             let work = AssertUnwindSafe(answer(ask, &*data)).catch_unwind();
             let reply = work.await.unwrap_or_else(|_| Reply::Failed(panicked()));
             shared.with(|state| state.proto.handle_reply(stream, serial, reply));
         });
+        let task = task.abort_handle();
         if replaces {
-            let task = task.abort_handle();
             self.shared.with_driver(|state| state.set_read_task(stream, task));
+        } else if is_range {
+            self.shared.with_driver(|state| state.add_range_task(stream, task));
         }
     }
 
@@ -375,7 +378,7 @@ async fn answer(ask: Ask, data: &dyn ErasedData) -> Reply {
     match ask {
         Ask::State => stated(data.state().await),
         Ask::Read { at, bytes, elements } => read(data, at, ReadBudget { bytes, elements }).await,
-        Ask::Range { at, bytes } => read(data, at, byte_budget(bytes)).await,
+        Ask::Range { at, bytes } => read_place(data, at, bytes).await,
         Ask::Write { to, chunk, rules } => stored(data.write_at(to, chunk, &rules).await),
         Ask::Truncate { edge, to, rules } => match data.truncate(edge, to, &rules).await {
             Ok(at) => Reply::Changed { at, elements: 0 },
@@ -395,6 +398,17 @@ async fn read(data: &dyn ErasedData, at: Position, budget: ReadBudget) -> Reply 
             Ok(state) => Reply::Nothing(to_wire(state)),
             Err(error) => Reply::Failed(to_fault(&error)),
         },
+        Err(error) => Reply::Failed(to_fault(&error)),
+    }
+}
+
+/// Reads a place. At the end as it is now nothing is waited for.
+async fn read_place(data: &dyn ErasedData, at: Position, bytes: usize) -> Reply {
+    match data.state().await {
+        Ok(state) if state.bounds.end.is_some_and(|end| end <= at) => {
+            Reply::Nothing(to_wire(state))
+        }
+        Ok(_) => read(data, at, byte_budget(bytes)).await,
         Err(error) => Reply::Failed(to_fault(&error)),
     }
 }

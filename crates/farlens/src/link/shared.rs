@@ -129,6 +129,8 @@ pub(crate) struct Source {
     /// Whether what was written is durable before a close of it has succeeded.
     sync_on_close: bool,
     read: Option<AbortHandle>,
+    /// Reads of places that wait.
+    ranges: Vec<AbortHandle>,
     changes: Option<AbortHandle>,
 }
 
@@ -138,15 +140,14 @@ impl Source {
         let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
         let moves = accepted.mode.can_change_bounds() || can_be_written;
         let moving = moves && !accepted.state.ended;
-        Self { data, moving, sync_on_close, read: None, changes: None }
+        Self { data, moving, sync_on_close, read: None, ranges: Vec::new(), changes: None }
     }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        for task in [self.read.take(), self.changes.take()].into_iter().flatten() {
-            task.abort();
-        }
+        let single = [self.read.take(), self.changes.take()].into_iter().flatten();
+        single.chain(self.ranges.drain(..)).for_each(|task| task.abort());
     }
 }
 
@@ -423,6 +424,17 @@ impl State {
                 if let Some(before) = source.read.replace(task) {
                     before.abort();
                 }
+            }
+            None => task.abort(),
+        }
+    }
+
+    /// A read of a place waits beside the others, of which there are sixteen at the most.
+    pub(crate) fn add_range_task(&mut self, stream: StreamId, task: AbortHandle) {
+        match self.sources.get_mut(&stream) {
+            Some(source) => {
+                source.ranges.retain(|task| !task.is_finished());
+                source.ranges.push(task);
             }
             None => task.abort(),
         }

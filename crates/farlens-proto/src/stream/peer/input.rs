@@ -15,8 +15,16 @@ use farlens_wire::{
     },
 };
 
+/// Gaps that are remembered, each of which costs forty bytes. A reader who wants the latest has
+/// one for each entity of its credit.
+const MAX_GAPS: usize = 65_536;
+
 impl StreamPeer {
-    pub(crate) fn handle_opened(&mut self, opened: Opened) -> Result<(), Violation> {
+    pub(crate) fn handle_opened(
+        &mut self,
+        opened: Opened,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
         if self.phase == Phase::Closing {
             return Ok(());
         }
@@ -43,6 +51,7 @@ impl StreamPeer {
             opened_at: opened.at,
         });
         self.phase = Phase::Open;
+        self.check_early_ranges(budget);
         self.slots.limit = self.credit() != asked;
         Ok(())
     }
@@ -106,6 +115,10 @@ impl StreamPeer {
                 before.evicted |= gap.evicted;
             }
             None => self.gaps.push_back(gap),
+        }
+        if self.gaps.len() > MAX_GAPS {
+            let text = format!("more than {MAX_GAPS} gaps that nobody has come to");
+            return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
         }
         self.finish = None;
         self.intake.restart(gap.to);

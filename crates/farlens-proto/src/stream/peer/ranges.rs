@@ -25,19 +25,29 @@ impl StreamPeer {
         length: u64,
         budget: &mut ReceiveBudget,
     ) -> Result<RangeTicket, Fault> {
-        match (&self.phase, &self.info) {
-            (Phase::Over(fault), _) => return Err(fault.clone()),
-            (Phase::Closing, _) => return Err(closed()),
-            (_, Some(info)) if info.kind == Kind::Bytes => {
-                let allows = info.mode.allows(Operation::ReadRange);
-                allows.map_err(|no| Fault::new(Code::MODE_FORBIDS, no.to_string()))?;
-            }
-            (_, Some(_)) => {
-                return Err(Fault::new(Code::WRONG_KIND, "places can only be read of bytes"));
-            }
-            (_, None) => {}
+        match &self.phase {
+            Phase::Over(fault) => return Err(fault.clone()),
+            Phase::Closing => return Err(closed()),
+            Phase::Opening | Phase::Open => self.judge_ranges()?,
         }
         Ok(self.ranges.ask(at, length, budget))
+    }
+
+    /// Whether places can be read, as far as that is known.
+    fn judge_ranges(&self) -> Result<(), Fault> {
+        let Some(info) = &self.info else { return Ok(()) };
+        if info.kind != Kind::Bytes {
+            return Err(Fault::new(Code::WRONG_KIND, "places can only be read of bytes"));
+        }
+        let allows = info.mode.allows(Operation::ReadRange);
+        allows.map_err(|no| Fault::new(Code::MODE_FORBIDS, no.to_string()))
+    }
+
+    /// Places that were asked for before the mode was known may turn out not to be had.
+    pub(super) fn check_early_ranges(&mut self, budget: &mut ReceiveBudget) {
+        if let Err(fault) = self.judge_ranges() {
+            self.ranges.fail_all(&fault, budget);
+        }
     }
 
     /// What became of a range; its bytes are given once.

@@ -15,18 +15,26 @@ use farlens_wire::{
     Code, Edge, Operation, Pos, Step,
     frame::{
         Fault,
-        stream::{Guard, StreamControl, Sync, Truncate, Write, WriteTo},
+        stream::{Guard, State, StreamControl, Sync, Truncate, Write, WriteTo},
     },
 };
 
 impl StreamPeer {
     /// Begins a run of elements.
-    pub(crate) fn write(&mut self, to: WriteTo, guard: Guard) -> Result<Step, Fault> {
-        self.begin(|rights| judge_run(to, rights), |step| Write { step, to, guard }.into())
+    pub(crate) fn write(
+        &mut self,
+        to: WriteTo,
+        length: Option<u64>,
+        guard: Guard,
+    ) -> Result<Step, Fault> {
+        check_guard(&guard)?;
+        let head = |step| Write { step, to, length, guard }.into();
+        self.begin(|rights| judge_run(to, rights), head)
     }
 
     /// Moves an end.
     pub(crate) fn truncate(&mut self, edge: Edge, to: Pos, guard: Guard) -> Result<Step, Fault> {
+        check_guard(&guard)?;
         let head = |step| Truncate { step, edge, to, guard }.into();
         self.begin(|rights| judge_truncate(edge, rights), head)
     }
@@ -34,7 +42,8 @@ impl StreamPeer {
     /// Makes durable what was written.
     pub(crate) fn sync(&mut self, finish: bool) -> Result<Step, Fault> {
         let judge = |rights| allowed(rights, Operation::Sync);
-        self.begin(judge, |step| Sync { step, finish }.into())
+        let seen = self.writer.seen();
+        self.begin(judge, |step| Sync { step, seen, finish }.into())
     }
 
     fn begin(
@@ -50,6 +59,9 @@ impl StreamPeer {
         };
         let (mode, append_only) = (info.mode, info.append_only);
         judge(Rights { mode, append_only, reach: Reach::default() })?;
+        if self.writer.is_finished() {
+            return Err(Fault::new(Code::CLOSED, "nothing more may be written to this stream"));
+        }
         if !self.writer.may_begin() {
             return Err(too_many_steps());
         }
@@ -97,7 +109,9 @@ impl StreamPeer {
         }
         match frame {
             StreamControl::WriteLimit(limit) => self.writer.raise(limit.credit),
-            StreamControl::Written(frame) => self.writer.handle_written(frame),
+            StreamControl::Written(frame) => {
+                self.writer.handle_written(frame, &mut self.state.bounds)
+            }
             StreamControl::WriteFailed(frame) => self.writer.handle_failed(frame),
             _ => Ok(()),
         }
@@ -112,4 +126,13 @@ impl StreamPeer {
     pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: u64, room: usize) -> bool {
         self.writer.put_data(out, id, room)
     }
+}
+
+/// No data has a longer version, so the condition could never hold.
+fn check_guard(guard: &Guard) -> Result<(), Fault> {
+    if guard.version.as_ref().is_some_and(|version| version.len() > State::VERSION_BYTES) {
+        let text = format!("a version has at most {} bytes", State::VERSION_BYTES);
+        return Err(Fault::new(Code::USAGE, text));
+    }
+    Ok(())
 }

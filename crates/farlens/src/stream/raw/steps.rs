@@ -61,6 +61,12 @@ impl StepGuard {
         }
     }
 
+    /// Whether everything of the step that was handed in has been applied.
+    pub(crate) fn is_applied(&self) -> bool {
+        let status = self.raw.link.shared().peek(|link| link.step_status(self.raw.id, self.step));
+        matches!(status, StepStatus::Done { .. })
+    }
+
     pub(crate) async fn applied(&self) -> Result<Applied> {
         std::future::poll_fn(|cx| self.poll_applied(cx)).await
     }
@@ -86,15 +92,15 @@ impl RawStream {
         })
     }
 
-    /// Begins a run of elements with its first ones, all of them.
+    /// Begins a run of elements with its first ones, all of them: a run of known length has no more.
     pub(crate) fn poll_run(
         self: &Arc<Self>,
         cx: &Context<'_>,
-        (to, guard): (WriteTo, &Guard),
+        (to, length, guard): (WriteTo, Option<u64>, &Guard),
         chunk: &Chunk,
     ) -> Poll<Result<StepGuard>> {
         self.poll_step(cx, |link| {
-            let step = link.write(self.id, to, guard.clone())?;
+            let step = link.write(self.id, to, length, guard.clone())?;
             link.push(self.id, step, chunk.clone());
             Ok(step)
         })
@@ -129,7 +135,8 @@ impl RawStream {
         guard: Guard,
         chunk: Chunk,
     ) -> Result<Applied> {
-        let begun = std::future::poll_fn(|cx| self.poll_run(cx, (to, &guard), &chunk)).await?;
+        let run = (to, Some(chunk.elements()), &guard);
+        let begun = std::future::poll_fn(|cx| self.poll_run(cx, run, &chunk)).await?;
         self.note_change();
         begun.applied().await
     }
