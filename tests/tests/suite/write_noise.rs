@@ -162,10 +162,7 @@ impl Peer {
             }
             3 => {
                 let step = self.next_step(false, wrong);
-                Some(control(
-                    theirs,
-                    &Sync { step, seen: Step(rng.small(9)), finish: wrong > 0 },
-                ))
+                Some(control(theirs, &Sync { step, seen: Step(rng.small(9)), finish: wrong > 0 }))
             }
             4..=6 => self.write_on(rng, wrong),
             7 | 8 => {
