@@ -44,6 +44,11 @@ pub(crate) const TEST: &[Step] = &[
     step("test --workspace", Counted),
     step("run --release -p farlens-tests --bin farlens-sim -- --seeds 5000", Shown),
     step("run --release -p farlens-tests --bin farlens-sim -- --seeds 5000 --first fresh", Shown),
+    step("run --release -p farlens-tests --bin farlens-sim -- --programs 10000", Shown),
+    step(
+        "run --release -p farlens-tests --bin farlens-sim -- --programs 5000 --first fresh",
+        Shown,
+    ),
     step("run --release -p farlens-cli -- demo", Shown),
     step("run --release -p farlens-examples --example sensor_fanout", Shown),
     step("run --release -p farlens-examples --example one_flight", Shown),

@@ -91,6 +91,12 @@ impl Published {
         self.edits[since..].iter().any(holds)
     }
 
+    /// Whether elements were cut off at the end after `since`.
+    #[must_use]
+    pub fn was_cut(&self, since: usize) -> bool {
+        self.edits[since..].windows(2).any(|pair| pair[1].end < pair[0].end)
+    }
+
     /// The first position from `at` on whose element never was the one found, from `since` on.
     #[must_use]
     pub fn first_unknown(&self, at: u64, found: &Elements, since: usize) -> Option<u64> {

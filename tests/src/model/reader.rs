@@ -1,7 +1,7 @@
 //! What a reader must see.
 
 use super::{Elements, Published};
-use farlens_proto::{Chunk, ReadOutcome, SeekStatus};
+use farlens_proto::{Chunk, OpenRequest, ReadOutcome, SeekStatus};
 use farlens_wire::{AtEnd, Code, Delivery, Flags, Pos};
 
 /// A seek that has not been answered.
@@ -33,6 +33,8 @@ pub struct Reader {
     pub at_end: AtEnd,
     /// Whether elements may be left out for it.
     pub delivery: Delivery,
+    /// Whether its stream is for reading at all.
+    pub reads: bool,
     /// Elements taken since the last seek, which can be given back.
     pub taken: u64,
     /// What came last.
@@ -50,11 +52,12 @@ pub struct Reader {
 impl Reader {
     /// A reader of a stream that is opened at this moment.
     #[must_use]
-    pub const fn opening(at_end: AtEnd, delivery: Delivery, since: usize) -> Self {
+    pub const fn opening(request: &OpenRequest, since: usize) -> Self {
         Self {
             at: None,
-            at_end,
-            delivery,
+            at_end: request.at_end,
+            delivery: request.delivery,
+            reads: request.flags.has(Flags::READABLE),
             taken: 0,
             last: None,
             since,
@@ -161,9 +164,15 @@ impl Reader {
             return Ok(());
         }
         let at = self.at.filter(|_| !self.is_seeking());
+        if at.is_some() && !self.reads && code == Code::MODE_FORBIDS {
+            return Ok(());
+        }
         let broken = at.is_some_and(|at| match code {
             Code::SOURCE_FAILED => source.failures.contains(&at),
-            Code::TRUNCATED => source.ever(self.since, |edit| edit.end < at),
+            // What was fetched and is cut off may begin anywhere behind the reader.
+            Code::TRUNCATED => {
+                source.was_cut(self.since) || source.ever(self.since, |edit| edit.end < at)
+            }
             Code::OUT_OF_RANGE => {
                 self.astray.is_some_and(|since| source.ever(since, |edit| edit.is_outside(at)))
             }

@@ -44,6 +44,8 @@ pub struct Step {
     /// Whether its head has left the opener, and how many of its elements have.
     begun: bool,
     sent: u64,
+    /// The last step that its opener knew to have failed when it began this one.
+    seen: u64,
 }
 
 impl Step {
@@ -91,13 +93,41 @@ impl Writer {
         self.steps.iter().enumerate().filter(open).count()
     }
 
-    /// The user begins a step; its number must be the one after the last.
+    /// Whether the last step was the demand after which nothing follows.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let last = self.steps.last().map(|step| &step.what);
+        matches!(last, Some(What::Sync { finish: true }))
+    }
+
+    /// Whether a step is over with a failure.
+    #[must_use]
+    pub fn has_failed(&self, number: u64) -> bool {
+        matches!(self.steps[number as usize - 1].ended, Some(Err(_)))
+    }
+
+    /// Why a step fails without being tried: it is a sync whose opener did not know of a failure.
+    fn blind(&self, index: usize) -> Option<Code> {
+        let step = &self.steps[index];
+        let failed = self.steps[..index].iter().rposition(|s| matches!(s.ended, Some(Err(_))))?;
+        let unseen = failed as u64 + 1 > step.seen && matches!(step.what, What::Sync { .. });
+        self.steps[failed].ended.and_then(Result::err).filter(|_| unseen)
+    }
+
+    /// The user begins a step, knowing of the failure of step `seen`; its number must be the one
+    /// after the last.
     ///
     /// # Errors
     /// It is not.
-    pub fn begin(&mut self, number: u64, what: What, guard: Guard) -> Result<(), String> {
+    pub fn begin(
+        &mut self,
+        number: u64,
+        what: What,
+        guard: Guard,
+        seen: u64,
+    ) -> Result<(), String> {
         let (at, applied, ended, told, begun, sent) = (None, 0, None, 0, false, 0);
-        self.steps.push(Step { what, guard, at, applied, ended, told, begun, sent });
+        self.steps.push(Step { what, guard, at, applied, ended, told, begun, sent, seen });
         if number != self.len() {
             return Err(format!("step {} has the number {number}", self.len()));
         }
@@ -165,7 +195,9 @@ impl Writer {
             };
             step.begun && step.ended.is_none() && !all
         };
-        match self.steps.iter().find(lost) {
+        let lost =
+            (0..self.steps.len()).find(|&n| lost(&&self.steps[n]) && self.blind(n).is_none());
+        match lost.map(|n| &self.steps[n]) {
             Some(step) => Err(format!("a close was confirmed, but not applied is {step:?}")),
             None => Ok(()),
         }
@@ -173,12 +205,22 @@ impl Writer {
 
     // --- what is done to the data ------------------------------------------------------------
 
+    fn settle_blind(&mut self, index: usize) {
+        if let Some(code) = self.blind(index) {
+            self.steps[index].ended.get_or_insert(Err(code));
+        }
+    }
+
     /// The streamer asks for the next change: it must be the one that is due.
     ///
     /// # Errors
     /// Why it is not.
     pub fn check_ask(&mut self, ask: &Ask) -> Result<(), String> {
-        while self.current + 1 < self.steps.len() && self.steps[self.current].is_complete() {
+        while self.current < self.steps.len() {
+            self.settle_blind(self.current);
+            if self.current + 1 == self.steps.len() || !self.steps[self.current].is_complete() {
+                break;
+            }
             self.current += 1;
         }
         let here = self.here;
@@ -285,6 +327,9 @@ impl Writer {
         status: &StepStatus,
         may_end: &[Code],
     ) -> Result<bool, String> {
+        if matches!(status, StepStatus::Failed { .. }) {
+            self.settle_blind(number as usize - 1);
+        }
         let step = &mut self.steps[number as usize - 1];
         let wrong = |step: &Step| Err(format!("step {number} is told as {status:?}: {step:?}"));
         let count = match status {

@@ -26,10 +26,15 @@ pub(super) enum Task {
 }
 
 impl World {
-    /// Does the next thing that is due until `until`; says whether there was one.
-    pub(super) fn advance(&mut self, until: Option<u64>) -> Result<bool, String> {
+    pub(super) fn count_step(&mut self) -> Result<(), String> {
         self.steps += 1;
         ensure!(self.steps < LIVELOCK, "no end after {LIVELOCK} steps");
+        Ok(())
+    }
+
+    /// Does the next thing that is due until `until`; says whether there was one.
+    pub(super) fn advance(&mut self, until: Option<u64>) -> Result<bool, String> {
+        self.count_step()?;
         let mut next: Option<(u64, usize)> = None;
         let mut consider = |due: Option<u64>, what: usize| {
             if let Some(due) = due

@@ -128,6 +128,7 @@ impl World {
 
     /// Does what the user of a reader would do next.
     fn push_on(&mut self, index: usize) -> Result<(), String> {
+        self.count_step()?;
         let slot = &self.slots[index];
         if slot.reader.is_seeking() {
             return Ok(());

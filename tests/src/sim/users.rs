@@ -142,13 +142,13 @@ impl World {
                     self.move_end(source, Edge::After, to);
                 }
             }
-            Op::Finish { source } => {
-                if self.stores[source].mode.has(Flags::END_CAN_INC) {
-                    self.stores[source].ended = true;
-                    self.published[source].finished();
-                    self.notice(source);
-                }
+            Op::Finish { source } if self.stores[source].mode.has(Flags::END_CAN_INC) => {
+                self.stores[source].ended = true;
+                self.published[source].finished();
+                self.notice(source);
             }
+            // What is fixed has its end already.
+            Op::Finish { .. } => {}
             Op::Break { source, at } => {
                 self.stores[source].fails_at = Some(at);
                 self.published[source].failures.push(at);
@@ -209,7 +209,7 @@ impl World {
                 self.trace.note(self.now, "open", &[node as u64, stream.0, source as u64]);
                 let key = Key { connection: self.connection, opener: node, stream };
                 let now = self.published[source].now();
-                let reader = Reader::opening(request.at_end, request.delivery, now);
+                let reader = Reader::opening(&request, now);
                 let writer = Writer::default();
                 let record = Record { source, writer, changes: 0, ranges: 0, part: 0 };
                 self.records.insert(key, record);

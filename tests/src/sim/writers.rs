@@ -3,7 +3,7 @@
 use super::{Seen, Slot, World, ensure};
 use crate::{
     model::{
-        Elements, Published,
+        Elements, Published, Writer,
         places::Place,
         writer::{What, refusal},
     },
@@ -89,6 +89,8 @@ impl World {
         let (link, stream) = (&mut self.nodes[slot.key.opener].link, slot.key.stream);
         let Some(record) = self.records.get_mut(&slot.key) else { return Ok(None) };
         let kept = under_way(link, slot, record.writer.len());
+        let seen = last_failed(link, slot, &record.writer);
+        let finished = record.writer.is_finished();
         let begun = match &what {
             What::Run { to, .. } => link.write(stream, *to, None, guard.clone()),
             What::Truncate { edge, to } => link.truncate(stream, *edge, *to, guard.clone()),
@@ -103,7 +105,8 @@ impl World {
             Ok(step) => {
                 ensure!(refused.is_none(), "{what:?} was not refused");
                 ensure!(kept < STEPS, "{kept} steps are under way");
-                record.writer.begin(step.0, what, guard)?;
+                ensure!(!finished, "a step behind the last");
+                record.writer.begin(step.0, what, guard, seen)?;
                 slot.steps.insert(step.0);
                 slot.dirty = true;
                 Ok(Some(step.0))
@@ -112,7 +115,7 @@ impl World {
                 let right = match fault.code {
                     code if refused == Some(code) => true,
                     Code::OVERLOADED => kept >= STEPS,
-                    Code::CLOSED => link.stream_info(stream).is_none(),
+                    Code::CLOSED => finished || link.stream_info(stream).is_none(),
                     code => slot.reader.may_end.contains(&code),
                 };
                 if fault.code == Code::OVERLOADED {
@@ -200,6 +203,18 @@ pub(super) fn range_refusal(source: &Published, slot: &Slot) -> Option<Code> {
     }
     let reads = slot.request.flags.has(Flags::READABLE);
     (!reads || !source.allows(Operation::ReadRange)).then_some(Code::MODE_FORBIDS)
+}
+
+/// The last step of whose failure the opener was told.
+fn last_failed(link: &Link, slot: &Slot, writer: &Writer) -> u64 {
+    let told = |&step: &u64| {
+        if slot.steps.contains(&step) {
+            matches!(link.step_status(slot.key.stream, Step(step)), StepStatus::Failed { .. })
+        } else {
+            writer.has_failed(step)
+        }
+    };
+    (1..=writer.len()).rev().find(told).unwrap_or(0)
 }
 
 /// Steps from the first on that the opener was not told of as over, or none.

@@ -11,6 +11,7 @@ mod ranges;
 mod reading;
 mod schedule;
 mod seeking;
+mod simulated;
 mod write_faults;
 mod write_noise;
 mod writing;

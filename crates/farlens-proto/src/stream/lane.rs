@@ -247,8 +247,9 @@ impl Lane {
     }
 
     /// A sync whose opener did not know of a failure before it fails likewise.
-    fn fail_blind_sync(&mut self) {
-        while let Some(Stage::Sync(sync)) = self.stages.front()
+    pub(crate) fn fail_blind_sync(&mut self) {
+        while self.in_hand.is_none()
+            && let Some(Stage::Sync(sync)) = self.stages.front()
             && let Some((failed, fault)) = &self.failure
             && *failed > sync.seen
         {

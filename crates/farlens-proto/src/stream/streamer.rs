@@ -239,7 +239,12 @@ impl Streamer {
 
     fn finish_closing(&mut self, budget: &mut ReceiveBudget) {
         let waits = matches!(&self.phase, Phase::Live(live) if !live.closing);
-        if !waits && self.lane.is_idle() {
+        if waits {
+            return;
+        }
+        // Nobody asks for work any more once only such a sync is left.
+        self.lane.fail_blind_sync();
+        if self.lane.is_idle() {
             self.end(Closed {}.into(), budget);
         }
     }

@@ -185,6 +185,8 @@ impl StreamPeer {
             from = gap.to;
         }
         self.buffer.truncate(exist.saturating_add(end.since(from)));
+        // A seek behind what is left must ask the streamer.
+        self.intake.restart(self.intake.next().min(end.max(from)));
     }
 
     pub(crate) fn handle_state(&mut self, state: State) -> Result<(), Violation> {
