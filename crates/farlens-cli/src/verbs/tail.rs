@@ -66,7 +66,7 @@ pub(crate) async fn run(global: &Global, args: &Tail) -> Result<Exit> {
     }
     let length = end.map(|end| end.since(start));
     match source {
-        Source::Bytes(stream) => pump::run(&link, Unit::Bytes, cat::pieces(stream, length)).await,
+        Source::Bytes(stream) => pump::run(&link, Unit::Bytes, cat::pieces(*stream, length)).await,
         Source::Items(reader) => {
             pump::run(&link, Unit::Entities, reader.pieces(global, length)).await
         }

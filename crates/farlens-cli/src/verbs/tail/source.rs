@@ -16,7 +16,7 @@ const BLOCK_BYTES: u64 = 64 << 10;
 
 /// An open stream.
 pub(super) enum Source {
-    Bytes(ByteStream),
+    Bytes(Box<ByteStream>),
     Items(Box<Reader>),
 }
 
@@ -35,7 +35,7 @@ impl Source {
                 let style = Style::of(global, &stream, false);
                 Ok(Self::Items(Box::new(Reader::new(stream, style))))
             }
-            opened => opened.map(Self::Bytes),
+            opened => opened.map(|stream| Self::Bytes(Box::new(stream))),
         }
     }
 
