@@ -44,16 +44,16 @@ fn d4_runs_without_elements_count_while_one_before_them_waits() {
     let (mut pair, stream) = Pair::storing(digits(), RW);
     pair.serves = false;
     let link = &mut pair.client.link;
-    let first = link.write(stream, WriteTo::At(Pos::END), Guard::default()).expect("room");
+    let first = link.write(stream, WriteTo::At(Pos::END), None, Guard::default()).expect("room");
     assert!(link.push(stream, first, Chunk::Bytes(Bytes::from_static(b"x"))));
-    let empty = |_: &u32| link.write(stream, WriteTo::Here, Guard::default()).is_ok();
+    let empty = |_: &u32| link.write(stream, WriteTo::Here, None, Guard::default()).is_ok();
     assert_eq!((0..100).take_while(empty).count(), 63);
     pair.drive();
     assert_eq!(pair.server.over(), None, "the streamer takes all that the opener may begin");
     pair.serves = true;
     assert!(matches!(pair.finish_step(stream, first), StepStatus::Done { count: 1, .. }));
     let link = &mut pair.client.link;
-    assert!(link.write(stream, WriteTo::Here, Guard::default()).is_ok());
+    assert!(link.write(stream, WriteTo::Here, None, Guard::default()).is_ok());
 }
 
 #[test]
