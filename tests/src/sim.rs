@@ -5,13 +5,13 @@
 //! comes *liveness*: the faults stop, and every operation must come to its end. Last, everything is
 //! closed, and the links must hold nothing.
 //!
-//! * [`setup`]: what a seed makes of limits, sources and the wire.
-//! * [`clock`]: what is due, and when.
-//! * [`shell`] and [`disk`]: what the owner of each link does for it, and how its data answers.
-//! * [`store`]: the data.
-//! * [`users`] and [`writers`]: what is done to the links.
-//! * [`checks`] and [`tap`]: what must hold of the links, and of what goes over the wire.
-//! * [`ending`]: how links and worlds end.
+//! * `setup`: what a seed makes of limits, sources and the wire.
+//! * `clock`: what is due, and when.
+//! * `shell` and `disk`: what the owner of each link does for it, and how its data answers.
+//! * `store`: the data.
+//! * `users` and `writers`: what is done to the links.
+//! * `checks` and `tap`: what must hold of the links, and of what goes over the wire.
+//! * `ending`: how links and worlds end.
 
 mod checks;
 mod clock;
