@@ -2,7 +2,7 @@
 
 use crate::{
     EntryKind, Error, Link, RemotePath, Result, Stat,
-    link::{fault::to_error, shared::Watcher},
+    link::{fault::to_error, watcher::Watcher},
     stream::raw::RawStream,
 };
 use farlens_proto::{Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, StreamInfo};

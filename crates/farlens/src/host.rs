@@ -3,7 +3,7 @@
 use crate::{
     Error, RemotePath, Result, Verb,
     access::Access,
-    link::{driver::to_wire, shared::Source},
+    link::{driver::to_wire, source::Source},
     publish::{Found, Publications, nothing_at},
     tls::KeyId,
 };

@@ -4,6 +4,8 @@ pub(crate) mod dispatcher;
 pub(crate) mod driver;
 pub(crate) mod fault;
 pub(crate) mod shared;
+pub(crate) mod source;
+pub(crate) mod watcher;
 
 use crate::{
     Entry, Error, RemotePath, Result,

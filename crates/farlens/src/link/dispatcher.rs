@@ -5,7 +5,8 @@
 
 use super::{
     driver::{panicked, to_fault, to_wire},
-    shared::{Release, Shared, Work, discard},
+    shared::{Shared, Work, discard},
+    source::Release,
 };
 use crate::{data::DataState, data::erased::ErasedData, host::Guest};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};

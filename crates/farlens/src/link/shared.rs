@@ -3,17 +3,15 @@
 //! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
 //! wakers out and calls them after the lock is gone.
 
-use crate::{
-    data::erased::{ErasedData, Held},
-    observe::Seat,
-};
-use farlens_proto::{self as proto, Accepted, DataRequest, Event, Fault, Flags, RangeTicket, Time};
+use super::{source::Source, watcher::Watcher};
+use crate::{data::erased::ErasedData, observe::Seat};
+use farlens_proto::{self as proto, DataRequest, Event, Fault, RangeTicket, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 use tokio::{sync::watch, task::AbortHandle, time::Instant};
@@ -81,103 +79,6 @@ struct Handle {
     ranges: HashMap<RangeTicket, Waker>,
     observers: Vec<Arc<Seat>>,
     watcher: Option<Arc<Watcher>>,
-}
-
-/// The queue of one task that watches many streams.
-#[derive(Default)]
-pub(crate) struct Watcher {
-    inner: Mutex<WatcherState>,
-}
-
-#[derive(Default)]
-struct WatcherState {
-    /// Each stream at most once.
-    dirty: VecDeque<StreamId>,
-    waker: Option<Waker>,
-}
-
-impl Watcher {
-    fn mark(&self, stream: StreamId) -> Option<Waker> {
-        let mut inner = self.inner.lock();
-        if !inner.dirty.contains(&stream) {
-            inner.dirty.push_back(stream);
-        }
-        inner.waker.take()
-    }
-
-    /// Notes that a stream must be looked at, without any news of it.
-    pub(crate) fn look_at(&self, stream: StreamId) {
-        if let Some(waker) = self.mark(stream) {
-            waker.wake();
-        }
-    }
-
-    /// The next stream with news.
-    pub(crate) fn poll_dirty(&self, cx: &Context<'_>) -> Poll<StreamId> {
-        let mut inner = self.inner.lock();
-        if let Some(stream) = inner.dirty.pop_front() {
-            return Poll::Ready(stream);
-        }
-        inner.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
-/// The data of a stream that the peer opened. Dropping it ends what reads from it; a change that is
-/// under way is made to its end.
-pub(crate) struct Source {
-    pub(crate) data: Arc<dyn ErasedData>,
-    /// Whether the peer is to hear of changes, also before the task that waits for them runs.
-    pub(crate) moving: bool,
-    /// Whether what was written is durable before a close of it has succeeded.
-    sync_on_close: bool,
-    read: Option<AbortHandle>,
-    /// Reads of places that wait.
-    ranges: Vec<AbortHandle>,
-    changes: Option<AbortHandle>,
-}
-
-/// Says that the data of a stream is free again.
-pub(crate) struct Release {
-    shared: Weak<Shared>,
-    stream: StreamId,
-}
-
-impl Release {
-    pub(crate) fn new(shared: &Arc<Shared>, stream: StreamId) -> Self {
-        Self { shared: Arc::downgrade(shared), stream }
-    }
-}
-
-impl Drop for Release {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.with(|state| state.proto.release_stream(self.stream));
-        }
-    }
-}
-
-impl Source {
-    pub(crate) fn new(data: Arc<dyn ErasedData>, sync_on_close: bool, accepted: &Accepted) -> Self {
-        let offer = data.offers();
-        let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
-        let moves = accepted.mode.can_change_bounds() || can_be_written;
-        let moving = moves && !accepted.state.ended;
-        Self { data, moving, sync_on_close, read: None, ranges: Vec::new(), changes: None }
-    }
-
-    /// The same with `release` dropped once nobody uses the data any more.
-    pub(crate) fn releasing(mut self, release: Release) -> Self {
-        self.data = Arc::new(Held::new(Arc::clone(&self.data), release));
-        self
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        let single = [self.read.take(), self.changes.take()].into_iter().flatten();
-        single.chain(self.ranges.drain(..)).for_each(|task| task.abort());
-    }
 }
 
 #[derive(Default)]

@@ -8,10 +8,7 @@ pub(crate) use steps::StepGuard;
 
 use crate::{
     Link, Result,
-    link::{
-        fault::to_error,
-        shared::{State, Watcher},
-    },
+    link::{fault::to_error, shared::State, watcher::Watcher},
 };
 use farlens_proto::{self as proto, Chunk, OpenRequest, ReadOutcome, SeekStatus, StreamInfo};
 use farlens_wire::{AtEnd, Code, Flags, Mode, Pos, Position, StreamId};

@@ -173,7 +173,7 @@ impl Subject for ByLines {
 
     fn element(&self, n: u64) -> Vec<u8> {
         let mut encoded = Vec::new();
-        Entity::Text(text(n)).encode(&mut encoded).expect("text can be encoded");
+        farlens_wire::Element::encode(&text(n), &mut encoded).expect("text can be encoded");
         encoded
     }
 

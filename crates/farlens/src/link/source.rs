@@ -1,0 +1,65 @@
+//! The data of one stream that a peer opened, with what works on it.
+
+use super::shared::Shared;
+use crate::data::erased::{ErasedData, Held};
+use farlens_proto::{Accepted, Flags};
+use farlens_wire::StreamId;
+use std::sync::{Arc, Weak};
+use tokio::task::AbortHandle;
+
+/// The data of a stream that the peer opened. Dropping it ends what reads from it; a change that is
+/// under way is made to its end.
+pub(crate) struct Source {
+    pub(crate) data: Arc<dyn ErasedData>,
+    /// Whether the peer is to hear of changes, also before the task that waits for them runs.
+    pub(crate) moving: bool,
+    /// Whether what was written is durable before a close of it has succeeded.
+    pub(super) sync_on_close: bool,
+    pub(super) read: Option<AbortHandle>,
+    /// Reads of places that wait.
+    pub(super) ranges: Vec<AbortHandle>,
+    pub(super) changes: Option<AbortHandle>,
+}
+
+/// Says that the data of a stream is free again.
+pub(crate) struct Release {
+    shared: Weak<Shared>,
+    stream: StreamId,
+}
+
+impl Release {
+    pub(crate) fn new(shared: &Arc<Shared>, stream: StreamId) -> Self {
+        Self { shared: Arc::downgrade(shared), stream }
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.with(|state| state.proto.release_stream(self.stream));
+        }
+    }
+}
+
+impl Source {
+    pub(crate) fn new(data: Arc<dyn ErasedData>, sync_on_close: bool, accepted: &Accepted) -> Self {
+        let offer = data.offers();
+        let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
+        let moves = accepted.mode.can_change_bounds() || can_be_written;
+        let moving = moves && !accepted.state.ended;
+        Self { data, moving, sync_on_close, read: None, ranges: Vec::new(), changes: None }
+    }
+
+    /// The same with `release` dropped once nobody uses the data any more.
+    pub(crate) fn releasing(mut self, release: Release) -> Self {
+        self.data = Arc::new(Held::new(Arc::clone(&self.data), release));
+        self
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let single = [self.read.take(), self.changes.take()].into_iter().flatten();
+        single.chain(self.ranges.drain(..)).for_each(|task| task.abort());
+    }
+}
