@@ -104,7 +104,9 @@ struct Watched {
 struct Look {
     info: Option<StreamInfo>,
     bounds: Bounds,
-    ended: bool,
+    /// Whether the end is final, and whether all before it was read.
+    final_end: bool,
+    reached: bool,
     chunk: Option<(u64, Chunk)>,
     skipped: Option<u64>,
     over: Option<Error>,
@@ -201,7 +203,8 @@ impl Watched {
             Look {
                 info: link.stream_info(id).cloned(),
                 bounds: known.map(|state| state.bounds).unwrap_or_default(),
-                ended: reached || known.is_some_and(|state| state.ended),
+                final_end: known.is_some_and(|state| state.ended),
+                reached,
                 chunk,
                 skipped,
                 over: broken,
@@ -242,8 +245,9 @@ impl Watched {
         } else if is_bytes && look.bounds.end > before.end {
             push(Change::Grew { len: look.bounds.len().unwrap_or_default() });
         }
-        let all_read = is_bytes || look.chunk.is_none() && look.skipped.is_none();
-        if look.ended && all_read && self.opened && !std::mem::replace(&mut self.ended, true) {
+        // News overtake elements: an entity stream has ended where its last one was read.
+        let ended = if is_bytes { look.final_end } else { look.reached };
+        if ended && self.opened && !std::mem::replace(&mut self.ended, true) {
             push(Change::Ended { len: look.bounds.len() });
         }
         match look.over {

@@ -358,7 +358,8 @@ impl Reading {
     /// The data was cut before what has been fetched: none of that is true any more, not even an
     /// end that was told.
     pub(super) fn cut_off(&mut self, end: Position) {
-        if self.broken || self.next <= end {
+        // Who takes no elements has got none that were cut off.
+        if self.broken || self.next <= end || self.send.is_unwanted() {
             return;
         }
         self.send.drop_queue();
