@@ -235,7 +235,7 @@ fn more_examples() -> Vec<(&'static str, Frame)> {
         }),
         ("write-append", {
             let guard = Guard { version: Some(b"v1".to_vec()), end: Some(position(13)) };
-            control(1, Write { step: Step(3), to: WriteTo::At(Pos::END), length: None, guard })
+            control(1, Write { step: Step(3), to: WriteTo::At(Pos::END), length: Some(5), guard })
         }),
         ("write-data", Frame::Stream(StreamId(1), StreamFrame::Data(data(3, 0, b"more")))),
         ("write-data-on", Frame::Stream(StreamId(1), StreamFrame::Data(data(3, 4, b"!")))),
