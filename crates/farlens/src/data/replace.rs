@@ -22,7 +22,7 @@ use std::{
     io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -56,6 +56,8 @@ pub(super) struct Part {
     new_mode: Mode,
     /// Whether it has the target's name.
     finished: AtomicBool,
+    /// Why a change of it failed. Something is missing then, so it never gets that name.
+    failed: OnceLock<Code>,
 }
 
 impl Part {
@@ -90,6 +92,7 @@ impl Part {
                 target: target.to_owned(),
                 new_mode: Mode::from_raw_mode(new_mode & KEPT_BITS),
                 finished: AtomicBool::new(false),
+                failed: OnceLock::new(),
             };
             rustix::fs::fchmod(&*file, PRIVATE).map_err(|error| io_failed(error.into()))?;
             return Ok((part, file));
@@ -102,12 +105,28 @@ impl Part {
         self.finished.load(Ordering::Acquire)
     }
 
+    /// Passes on what became of a change. After one that failed this is not finished any more, unless
+    /// a condition was not met, which is no failure.
+    pub(super) fn note<T>(&self, outcome: Result<T>) -> Result<T> {
+        if let Err(error) = &outcome
+            && error.code() != Code::CONFLICT
+        {
+            let _ = self.failed.set(error.code());
+        }
+        outcome
+    }
+
     /// Makes `file`, which is this one, durable and gives it the target's name. Blocks.
     ///
     /// # Errors
     /// `CONFLICT` when something stands at the target by now that is no regular file;
-    /// `STORAGE_FULL` or `STORAGE_IO` when the storage fails.
+    /// `STORAGE_FULL` or `STORAGE_IO` when the storage fails; the code of the first change that
+    /// failed, if one did.
     pub(super) fn finish(&self, file: &dyn Storage) -> Result<()> {
+        if let Some(code) = self.failed.get() {
+            let text = "not all that was to replace the file could be written: the old one stays";
+            return Err(Error::new(*code, text).with_hint("open it again and write all of it"));
+        }
         let mode =
             permissions(&self.directory, &self.target).map_err(|error| match error.code() {
                 Code::NOT_FOUND => {
