@@ -5,7 +5,9 @@ use crate::{
     link::{fault::to_error, watcher::Watcher},
     stream::raw::RawStream,
 };
-use farlens_proto::{Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, StreamInfo};
+use farlens_proto::{
+    self as proto, Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, StreamInfo,
+};
 use farlens_wire::{
     AtEnd, Bounds, Budget, Code, Delivery, Entity, Flags, Limits, Pos, StreamId,
     schema::{SchemaDoc, decode_with},
@@ -186,9 +188,14 @@ impl Watched {
         self.raw.link().shared().with(|state| {
             let at = state.proto.stream_position(id).unwrap_or_default().get();
             let outcome = state.proto.read(id, u64::MAX);
+            go_on_at_cut(&mut state.proto, id);
             let link = &state.proto;
             let known = link.stream_state(id);
-            let reached = matches!(outcome, ReadOutcome::End(_));
+            // Bytes are not read; of entities the last ones may come after the news of their end.
+            let ended = match link.stream_info(id).map(|info| info.kind) {
+                Some(Kind::Bytes) => known.is_some_and(|state| state.ended),
+                _ => matches!(outcome, ReadOutcome::End(_)),
+            };
             let (chunk, skipped) = match outcome {
                 ReadOutcome::Some(chunk) => (Some((at, chunk)), None),
                 ReadOutcome::Gap { skipped, .. } => (None, Some(skipped)),
@@ -201,7 +208,7 @@ impl Watched {
             Look {
                 info: link.stream_info(id).cloned(),
                 bounds: known.map(|state| state.bounds).unwrap_or_default(),
-                ended: reached || known.is_some_and(|state| state.ended),
+                ended,
                 chunk,
                 skipped,
                 over: broken,
@@ -261,6 +268,17 @@ impl Watched {
             None => Entity::decode(body, limits).ok(),
         }
     }
+}
+
+/// Goes on where the data was cut, if that was before the place where it stood.
+fn go_on_at_cut(link: &mut proto::Link, id: StreamId) {
+    let is_cut = |fault: &proto::Fault| fault.code == Code::TRUNCATED;
+    if link.stream_over(id).is_some() || !link.stream_fault(id).is_some_and(is_cut) {
+        return;
+    }
+    let end = link.stream_state(id).and_then(|state| state.bounds.end);
+    // Where that cannot be done the failure stays, and is told.
+    let _ = link.seek(id, end.map_or(Pos::END, Pos::Abs), AtEnd::Follow, 0);
 }
 
 /// Whether an end that was known lies further to the front now.

@@ -42,7 +42,8 @@ async fn growth_is_told_apart_from_other_moves() {
     let cut = next(&mut events).await;
     assert!(matches!(cut, Change::Moved { bounds } if bounds == between(0, 4)), "{cut:?}");
     file.append("c").await.unwrap();
-    assert!(matches!(next(&mut events).await, Change::Grew { len: 5 }));
+    let grew = next(&mut events).await;
+    assert!(matches!(grew, Change::Grew { len: 5 }), "{grew:?}");
     file.truncate(Edge::Before, at(3)).await.unwrap();
     let moved = next(&mut events).await;
     assert!(matches!(moved, Change::Moved { bounds } if bounds == between(3, 5)), "{moved:?}");
