@@ -66,8 +66,9 @@ impl Part {
     ///
     /// # Errors
     /// `NOT_FOUND` when something stands at the target that is no regular file, or nothing at all
-    /// and it may not be new; `OVERLOADED`, `STORAGE_FULL` or `STORAGE_IO` when no file can be
-    /// made.
+    /// and it may not be new; `MODE_FORBIDS` when the file system lets no new one be made;
+    /// `OVERLOADED`, `STORAGE_FULL` or `STORAGE_IO` when no file can be made for another reason, or
+    /// none beside the one that is there.
     pub(super) fn begin(
         directory: File,
         target: &OsStr,
@@ -82,7 +83,11 @@ impl Part {
         let mode = if old.is_some() { PRIVATE } else { NEW_FILE };
         for _ in 0..TRIES {
             let name = part_name(target);
-            let Some(file) = create(&directory, &name, mode)? else { continue };
+            let created = create(&directory, &name, mode).map_err(|error| match error.code() {
+                Code::MODE_FORBIDS if old.is_some() => none_beside(error),
+                _ => error,
+            });
+            let Some(file) = created? else { continue };
             let file = Arc::new(file);
             let new_mode = file.metadata().map_err(io_failed)?.mode();
             let part = Self {
@@ -234,6 +239,15 @@ fn is_part_of(name: &OsStr, target: &OsStr) -> bool {
 
 fn no_file() -> Error {
     Error::new(Code::NOT_FOUND, "there is no file to replace")
+}
+
+/// The file may be written, only not replaced. Who takes the one for the other must not think that
+/// writing is what is left.
+fn none_beside(error: Error) -> Error {
+    let text = "the file system lets no file be made beside this one, to take its place";
+    Error::new(Code::STORAGE_IO, text)
+        .with_hint("let the server write to the directory, or change the file in place")
+        .with_source(error)
 }
 
 /// The error of a file that could not be made in a directory that is there.
