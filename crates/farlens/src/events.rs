@@ -6,7 +6,7 @@ use crate::{
     stream::raw::RawStream,
 };
 use farlens_proto::{
-    self as proto, Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, StreamInfo,
+    self as proto, Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, SeekStatus, StreamInfo,
 };
 use farlens_wire::{
     AtEnd, Bounds, Budget, Code, Delivery, Entity, Flags, Limits, Pos, StreamId,
@@ -100,6 +100,8 @@ struct Watched {
     opened: bool,
     ended: bool,
     bounds: Bounds,
+    /// Where it tries to go on after the data was cut.
+    cut_at: Option<Pos>,
 }
 
 /// What there is to tell of one stream.
@@ -180,15 +182,16 @@ impl Events {
 
 impl Watched {
     fn new(path: RemotePath, raw: RawStream) -> Self {
-        Self { path, raw, schema: None, opened: false, ended: false, bounds: Bounds::default() }
+        let bounds = Bounds::default();
+        Self { path, raw, schema: None, opened: false, ended: false, bounds, cut_at: None }
     }
 
-    fn look(&self) -> Look {
+    fn look(&mut self) -> Look {
         let id = self.raw.id();
         self.raw.link().shared().with(|state| {
             let at = state.proto.stream_position(id).unwrap_or_default().get();
             let outcome = state.proto.read(id, u64::MAX);
-            go_on_at_cut(&mut state.proto, id);
+            go_on_at_cut(&mut state.proto, id, &mut self.cut_at);
             let link = &state.proto;
             let known = link.stream_state(id);
             // Bytes are not read; of entities the last ones may come after the news of their end.
@@ -270,15 +273,21 @@ impl Watched {
     }
 }
 
-/// Goes on where the data was cut, if that was before the place where it stood.
-fn go_on_at_cut(link: &mut proto::Link, id: StreamId) {
+/// Goes on where the data was cut, if that was before the place where it stood. Once: what cannot be
+/// read there either stays a failure, and is told.
+fn go_on_at_cut(link: &mut proto::Link, id: StreamId, tried: &mut Option<Pos>) {
+    if matches!(link.take_seek_status(id), SeekStatus::Done(_)) {
+        *tried = None;
+    }
     let is_cut = |fault: &proto::Fault| fault.code == Code::TRUNCATED;
     if link.stream_over(id).is_some() || !link.stream_fault(id).is_some_and(is_cut) {
         return;
     }
     let end = link.stream_state(id).and_then(|state| state.bounds.end);
-    // Where that cannot be done the failure stays, and is told.
-    let _ = link.seek(id, end.map_or(Pos::END, Pos::Abs), AtEnd::Follow, 0);
+    let to = end.map_or(Pos::END, Pos::Abs);
+    if *tried != Some(to) && link.seek(id, to, AtEnd::Follow, 0).is_ok() {
+        *tried = Some(to);
+    }
 }
 
 /// Whether an end that was known lies further to the front now.
