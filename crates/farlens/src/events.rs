@@ -5,7 +5,9 @@ use crate::{
     link::{fault::to_error, watcher::Watcher},
     stream::raw::RawStream,
 };
-use farlens_proto::{Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, StreamInfo};
+use farlens_proto::{
+    self as proto, Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, SeekStatus, StreamInfo,
+};
 use farlens_wire::{
     AtEnd, Bounds, Budget, Code, Delivery, Entity, Flags, Limits, Pos, StreamId,
     schema::{SchemaDoc, decode_with},
@@ -98,15 +100,15 @@ struct Watched {
     opened: bool,
     ended: bool,
     bounds: Bounds,
+    /// Where it tries to go on after the data was cut.
+    cut_at: Option<Pos>,
 }
 
 /// What there is to tell of one stream.
 struct Look {
     info: Option<StreamInfo>,
     bounds: Bounds,
-    /// Whether the end is final, and whether all before it was read.
-    final_end: bool,
-    reached: bool,
+    ended: bool,
     chunk: Option<(u64, Chunk)>,
     skipped: Option<u64>,
     over: Option<Error>,
@@ -180,17 +182,23 @@ impl Events {
 
 impl Watched {
     fn new(path: RemotePath, raw: RawStream) -> Self {
-        Self { path, raw, schema: None, opened: false, ended: false, bounds: Bounds::default() }
+        let bounds = Bounds::default();
+        Self { path, raw, schema: None, opened: false, ended: false, bounds, cut_at: None }
     }
 
-    fn look(&self) -> Look {
+    fn look(&mut self) -> Look {
         let id = self.raw.id();
         self.raw.link().shared().with(|state| {
             let at = state.proto.stream_position(id).unwrap_or_default().get();
             let outcome = state.proto.read(id, u64::MAX);
+            go_on_at_cut(&mut state.proto, id, &mut self.cut_at);
             let link = &state.proto;
             let known = link.stream_state(id);
-            let reached = matches!(outcome, ReadOutcome::End(_));
+            // Bytes are not read; of entities the last ones may come after the news of their end.
+            let ended = match link.stream_info(id).map(|info| info.kind) {
+                Some(Kind::Bytes) => known.is_some_and(|state| state.ended),
+                _ => matches!(outcome, ReadOutcome::End(_)),
+            };
             let (chunk, skipped) = match outcome {
                 ReadOutcome::Some(chunk) => (Some((at, chunk)), None),
                 ReadOutcome::Gap { skipped, .. } => (None, Some(skipped)),
@@ -203,8 +211,7 @@ impl Watched {
             Look {
                 info: link.stream_info(id).cloned(),
                 bounds: known.map(|state| state.bounds).unwrap_or_default(),
-                final_end: known.is_some_and(|state| state.ended),
-                reached,
+                ended,
                 chunk,
                 skipped,
                 over: broken,
@@ -245,9 +252,8 @@ impl Watched {
         } else if is_bytes && look.bounds.end > before.end {
             push(Change::Grew { len: look.bounds.len().unwrap_or_default() });
         }
-        // News overtake elements: an entity stream has ended where its last one was read.
-        let ended = if is_bytes { look.final_end } else { look.reached };
-        if ended && self.opened && !std::mem::replace(&mut self.ended, true) {
+        let all_read = is_bytes || look.chunk.is_none() && look.skipped.is_none();
+        if look.ended && all_read && self.opened && !std::mem::replace(&mut self.ended, true) {
             push(Change::Ended { len: look.bounds.len() });
         }
         match look.over {
@@ -264,6 +270,23 @@ impl Watched {
             Some(schema) => decode_with(schema, body, &mut Budget::new(limits)).ok(),
             None => Entity::decode(body, limits).ok(),
         }
+    }
+}
+
+/// Goes on where the data was cut, if that was before the place where it stood. Once: what cannot be
+/// read there either stays a failure, and is told.
+fn go_on_at_cut(link: &mut proto::Link, id: StreamId, tried: &mut Option<Pos>) {
+    if matches!(link.take_seek_status(id), SeekStatus::Done(_)) {
+        *tried = None;
+    }
+    let is_cut = |fault: &proto::Fault| fault.code == Code::TRUNCATED;
+    if link.stream_over(id).is_some() || !link.stream_fault(id).is_some_and(is_cut) {
+        return;
+    }
+    let end = link.stream_state(id).and_then(|state| state.bounds.end);
+    let to = end.map_or(Pos::END, Pos::Abs);
+    if *tried != Some(to) && link.seek(id, to, AtEnd::Follow, 0).is_ok() {
+        *tried = Some(to);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Watching many streams over real TLS on loopback: what is told of data that moves.
 
 use farlens::{
-    Bounds, Change, Client, Code, Edge, Entity, Events, Identity, Link, MemData, OpenOptions,
-    Position, Server, ServerBuilder, Topic, Verb, data,
+    Bounds, Change, Client, Code, Edge, Entity, Events, FileData, Identity, Link, MemData,
+    OpenOptions, Position, Server, ServerBuilder, Topic, Verb, data,
 };
 use futures::StreamExt;
 use std::time::Duration;
@@ -42,7 +42,8 @@ async fn growth_is_told_apart_from_other_moves() {
     let cut = next(&mut events).await;
     assert!(matches!(cut, Change::Moved { bounds } if bounds == between(0, 4)), "{cut:?}");
     file.append("c").await.unwrap();
-    assert!(matches!(next(&mut events).await, Change::Grew { len: 5 }));
+    let grew = next(&mut events).await;
+    assert!(matches!(grew, Change::Grew { len: 5 }), "{grew:?}");
     file.truncate(Edge::Before, at(3)).await.unwrap();
     let moved = next(&mut events).await;
     assert!(matches!(moved, Change::Moved { bounds } if bounds == between(3, 5)), "{moved:?}");
@@ -87,4 +88,22 @@ async fn a_channel_is_refused_with_its_own_reason() {
     let Change::Gone { error } = next(&mut events).await else { panic!("it is refused") };
     assert_eq!(error.code(), Code::MODE_FORBIDS);
     assert!(error.message().contains("cannot be sought"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_read_on_after_a_cut_is_gone_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    std::fs::write(&path, b"0123456789").unwrap();
+    let file = FileData::read_only(&path).follow(true);
+    let (_server, link) = start(Server::builder().publish("/f", file)).await;
+    let mut events = link.watch(["/f"]).await.unwrap();
+    assert!(matches!(next(&mut events).await, Change::Opened { len: Some(10), .. }));
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(4).unwrap();
+    let mut told = Vec::new();
+    while let Some(event) = events.next().await {
+        told.push(event.change);
+    }
+    let gone = |change: &Change| matches!(change, Change::Gone { error } if error.code() == Code::TRUNCATED);
+    assert!(told.len() <= 2 && told.last().is_some_and(gone), "{told:?}");
 }

@@ -3,9 +3,9 @@
 
 use farlens::{
     AtEnd, Client, Code, Condition, Directory, Edge, Entity, FileData, Identity, Link, MemData,
-    OpenOptions, Pos, Position, Server, ServerBuilder, Streamer, Topic, Verb,
+    OpenOptions, Pos, Position, Reach, Server, ServerBuilder, StreamEvent, Streamer, Topic, Verb,
 };
-use futures::{SinkExt, TryStreamExt};
+use futures::{FutureExt, SinkExt, TryStreamExt};
 use std::io::SeekFrom;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
@@ -231,4 +231,86 @@ async fn e4_what_was_cut_off_is_not_delivered_any_more() {
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).await.unwrap();
     assert_eq!(rest, pattern(1_990, 10));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_replaces_a_file_is_whole_or_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    std::fs::write(&path, b"old").unwrap();
+    let reach = Reach { end: at(20), gap: 5 };
+    let file = Streamer::from(FileData::read_write(&path)).reach(reach);
+    let (_server, link) = start(Server::builder().publish("/f", file)).await;
+    let replace = OpenOptions::new().read(false).replace(true);
+    let mut file = link.open_with("/f", replace).await.unwrap();
+    file.write_all(&[b'x'; 20]).await.unwrap();
+    file.flush().await.unwrap();
+    file.write_all(b"y").await.unwrap();
+    file.flush().await.unwrap_err();
+    assert_eq!(file.close().await.unwrap_err().code(), Code::TOO_LONG);
+    assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    let file = link.open_with("/f", replace).await.unwrap();
+    file.append("new").await.unwrap();
+    let unmet = file.when(Condition::end(at(7))).append("er").await.unwrap_err();
+    assert_eq!(unmet.code(), Code::CONFLICT);
+    file.close().await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"new", "a condition that is not met is no failure");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cursor_stays_behind_what_was_written_until_it_has_left() {
+    let data = MemData::new(vec![b'.'; 1 << 20]);
+    let (_server, link) = start(Server::builder().publish("/m", data.clone())).await;
+    let mut file = link.open_with("/m", EDIT.window(100, 100)).await.unwrap();
+    // A read that is given up while the reader is on its way.
+    file.seek(SeekFrom::Start(500_000)).await.unwrap();
+    file.write_all(&[b'a'; 1_000]).await.unwrap();
+    file.flush().await.unwrap();
+    assert!(file.read_u8().now_or_never().is_none());
+    assert_eq!(file.position(), at(501_000));
+    file.write_all(b"b").await.unwrap();
+    assert_eq!(file.read_u8().await.unwrap(), b'.');
+    assert_eq!(file.position(), at(501_002));
+    // A seek that fails.
+    file.write_all(b"c").await.unwrap();
+    file.seek(SeekFrom::End(-(2 << 20))).await.unwrap_err();
+    assert_eq!(file.position(), at(501_003));
+    // A read where nothing is yet.
+    let behind = (1 << 20) + 9;
+    assert_eq!(file.seek(SeekFrom::End(9)).await.unwrap(), behind);
+    file.read_u8().await.unwrap_err();
+    assert_eq!(file.position(), at(behind));
+    file.write_all(b"d").await.unwrap();
+    let (_, mut writer) = file.split();
+    assert_eq!(writer.position(), at(behind + 1));
+    writer.write_all(b"e").await.unwrap();
+    writer.shutdown().await.unwrap();
+    let all = data.to_vec();
+    let found: Vec<_> = (b'b'..=b'e').map(|byte| all.iter().position(|b| *b == byte)).collect();
+    let end = behind as usize;
+    assert_eq!(found, [Some(501_000), Some(501_002), Some(end), Some(end + 1)]);
+    assert_eq!(all.iter().filter(|byte| **byte == b'a').count(), 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entities_go_where_the_writer_stood_and_the_end_is_told_after_each_seek() {
+    let topic = Topic::keep_last(100);
+    (0..5_u32).for_each(|n| assert_eq!(topic.send(n).unwrap(), at(n.into())));
+    let (_server, link) =
+        start(Server::builder().publish("/t", Streamer::new(topic.clone()).writable())).await;
+    let mut stream = link.entities_with::<u32>("/t", EDIT.start(Pos::END)).await.unwrap();
+    stream.feed(5).await.unwrap();
+    stream.seek(at(4)).await.unwrap();
+    assert_eq!(topic.len(), 6);
+    topic.close();
+    let mut events = stream.events();
+    for _ in 0..2 {
+        events.stream().seek(at(5)).await.unwrap();
+        let mut told = Vec::new();
+        while let Some(event) = events.try_next().await.unwrap() {
+            told.push(event);
+        }
+        told.retain(|event| !matches!(event, StreamEvent::Moved(_) | StreamEvent::UpToDate));
+        assert_eq!(told, [StreamEvent::Item(5), StreamEvent::End(at(6))]);
+    }
 }

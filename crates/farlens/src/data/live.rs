@@ -155,6 +155,14 @@ impl Handle {
         })
     }
 
+    /// A replacement of which a change failed is not whole.
+    fn note<T>(&self, outcome: Result<T>) -> Result<T> {
+        match &self.part {
+            Some(part) => part.note(outcome),
+            None => outcome,
+        }
+    }
+
     /// What has taken its place is no longer this stream's to change.
     fn check_unfinished(&self) -> Result<()> {
         match &self.part {
@@ -220,12 +228,12 @@ impl StreamerData for LiveFile {
     async fn write_at(&self, to: Pos, chunk: Chunk, rules: &Rules) -> Result<Stored> {
         let Chunk::Bytes(bytes) = chunk else { return Err(wrong_kind()) };
         let rules = rules.clone();
-        self.on_pool(move |handle| handle.write(to, &bytes, &rules)).await
+        self.on_pool(move |handle| handle.note(handle.write(to, &bytes, &rules))).await
     }
 
     async fn truncate(&self, edge: Edge, to: Pos, rules: &Rules) -> Result<Position> {
         let rules = rules.clone();
-        self.on_pool(move |handle| handle.truncate(edge, to, &rules)).await
+        self.on_pool(move |handle| handle.note(handle.truncate(edge, to, &rules))).await
     }
 
     async fn sync(&self, finish: bool) -> Result<()> {

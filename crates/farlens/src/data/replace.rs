@@ -22,7 +22,7 @@ use std::{
     io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -56,6 +56,8 @@ pub(super) struct Part {
     new_mode: Mode,
     /// Whether it has the target's name.
     finished: AtomicBool,
+    /// Why a change of it failed. Something is missing then, so it never gets that name.
+    failed: OnceLock<Code>,
 }
 
 impl Part {
@@ -64,8 +66,9 @@ impl Part {
     ///
     /// # Errors
     /// `NOT_FOUND` when something stands at the target that is no regular file, or nothing at all
-    /// and it may not be new; `OVERLOADED`, `STORAGE_FULL` or `STORAGE_IO` when no file can be
-    /// made.
+    /// and it may not be new; `MODE_FORBIDS` when the file system lets no new one be made;
+    /// `OVERLOADED`, `STORAGE_FULL` or `STORAGE_IO` when no file can be made for another reason, or
+    /// none beside the one that is there.
     pub(super) fn begin(
         directory: File,
         target: &OsStr,
@@ -80,7 +83,11 @@ impl Part {
         let mode = if old.is_some() { PRIVATE } else { NEW_FILE };
         for _ in 0..TRIES {
             let name = part_name(target);
-            let Some(file) = create(&directory, &name, mode)? else { continue };
+            let created = create(&directory, &name, mode).map_err(|error| match error.code() {
+                Code::MODE_FORBIDS if old.is_some() => none_beside(error),
+                _ => error,
+            });
+            let Some(file) = created? else { continue };
             let file = Arc::new(file);
             let new_mode = file.metadata().map_err(io_failed)?.mode();
             let part = Self {
@@ -90,6 +97,7 @@ impl Part {
                 target: target.to_owned(),
                 new_mode: Mode::from_raw_mode(new_mode & KEPT_BITS),
                 finished: AtomicBool::new(false),
+                failed: OnceLock::new(),
             };
             rustix::fs::fchmod(&*file, PRIVATE).map_err(|error| io_failed(error.into()))?;
             return Ok((part, file));
@@ -102,12 +110,28 @@ impl Part {
         self.finished.load(Ordering::Acquire)
     }
 
+    /// Passes on what became of a change. After one that failed this is not finished any more, unless
+    /// a condition was not met, which is no failure.
+    pub(super) fn note<T>(&self, outcome: Result<T>) -> Result<T> {
+        if let Err(error) = &outcome
+            && error.code() != Code::CONFLICT
+        {
+            let _ = self.failed.set(error.code());
+        }
+        outcome
+    }
+
     /// Makes `file`, which is this one, durable and gives it the target's name. Blocks.
     ///
     /// # Errors
     /// `CONFLICT` when something stands at the target by now that is no regular file;
-    /// `STORAGE_FULL` or `STORAGE_IO` when the storage fails.
+    /// `STORAGE_FULL` or `STORAGE_IO` when the storage fails; the code of the first change that
+    /// failed, if one did.
     pub(super) fn finish(&self, file: &dyn Storage) -> Result<()> {
+        if let Some(code) = self.failed.get() {
+            let text = "not all that was to replace the file could be written: the old one stays";
+            return Err(Error::new(*code, text).with_hint("open it again and write all of it"));
+        }
         let mode =
             permissions(&self.directory, &self.target).map_err(|error| match error.code() {
                 Code::NOT_FOUND => {
@@ -215,6 +239,15 @@ fn is_part_of(name: &OsStr, target: &OsStr) -> bool {
 
 fn no_file() -> Error {
     Error::new(Code::NOT_FOUND, "there is no file to replace")
+}
+
+/// The file may be written, only not replaced. Who takes the one for the other must not think that
+/// writing is what is left.
+fn none_beside(error: Error) -> Error {
+    let text = "the file system lets no file be made beside this one, to take its place";
+    Error::new(Code::STORAGE_IO, text)
+        .with_hint("let the server write to the directory, or change the file in place")
+        .with_source(error)
 }
 
 /// The error of a file that could not be made in a directory that is there.

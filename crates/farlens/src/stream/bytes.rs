@@ -215,7 +215,9 @@ impl ByteStream {
     /// has let go of the data, whose lock another stream may have now, or the link is over.
     ///
     /// # Errors
-    /// As [`ByteStream::sync`]; the stream is closed all the same. `Ok` means that all was stored.
+    /// As [`ByteStream::sync`]; the stream is closed all the same. `Ok` means that all was stored
+    /// but what an earlier call has said to have failed; of what was to replace a file then nothing
+    /// takes its place, and this fails.
     pub async fn close(mut self) -> Result<()> {
         let stored = if self.mode().has(Flags::WRITABLE) {
             std::future::poll_fn(|cx| self.writer.poll_finished(cx)).await
@@ -226,10 +228,12 @@ impl ByteStream {
         stored
     }
 
-    /// Two halves with a cursor each, which read and write at the same time. The stream is closed
-    /// when both are gone.
+    /// Two halves with a cursor each, which read and write at the same time. The writer goes on
+    /// where the stream stood, the reader where it read last. The stream is closed when both are
+    /// gone.
     #[must_use]
-    pub fn split(self) -> (ByteReader, ByteWriter) {
+    pub fn split(mut self) -> (ByteReader, ByteWriter) {
+        self.writer.seek_to(self.position());
         (self.reader, self.writer)
     }
 
@@ -246,23 +250,30 @@ impl ByteStream {
             if self.mode().flags().has_any(Flags::SEEK) {
                 self.reader.renew_at(Pos::Abs(self.position()))?;
                 self.turn = Turn::Seeking;
+            } else {
+                self.wrote = false;
             }
-            self.wrote = false;
             self.seen = changes;
         }
         if self.turn == Turn::Seeking {
-            self.turn = Turn::Done;
-            let sought = self.reader.poll_sought(cx);
-            if sought.is_pending() {
-                self.turn = Turn::Seeking;
-            }
-            ready!(sought)?;
+            ready!(self.poll_turned(cx))?;
         }
         Poll::Ready(Ok(()))
     }
 
+    /// Waits for the seek with which the cursor leaves the writer. Until that has succeeded, also
+    /// when it fails or is given up, the cursor is where the writer stands.
+    fn poll_turned(&mut self, cx: &Context<'_>) -> Poll<Result<Position>> {
+        let sought = ready!(self.reader.poll_sought(cx));
+        self.turn = Turn::Done;
+        let at = sought?;
+        self.wrote = false;
+        Poll::Ready(Ok(at))
+    }
+
     /// What is appended leaves the cursor where it is, and what was read ahead behind.
     const fn note_write(&mut self) {
+        self.turn = Turn::Done;
         if self.writer.appends() {
             self.seen = u64::MAX;
         } else {
@@ -281,7 +292,7 @@ impl ByteStream {
         if self.wrote || self.seen != self.raw().changes() {
             self.reader.renew_at(to)?;
             self.seen = self.raw().changes();
-            self.wrote = false;
+            self.turn = Turn::Seeking;
             return Ok(());
         }
         self.reader.begin_seek(to).map(drop)
@@ -290,14 +301,20 @@ impl ByteStream {
     /// Where data may grow one may go behind its end, in order to write there.
     fn behind_the_end(&self, to: Pos) -> Option<Position> {
         self.mode().allows(Operation::Extend).ok()?;
-        let end = self.bounds().end?;
-        match to {
-            Pos::Abs(at) if at > end && !self.writer.appends() => Some(at),
-            _ => None,
-        }
+        let bounds = self.bounds();
+        let end = bounds.end?;
+        let at = match to {
+            Pos::Abs(at) => at,
+            Pos::FromStart(by) => bounds.start?.offset(by)?,
+            Pos::FromEnd(by) => end.offset(by)?,
+        };
+        (at > end && !self.writer.appends()).then_some(at)
     }
 
     fn poll_sought(&mut self, cx: &Context<'_>) -> Poll<Result<Position>> {
+        if self.turn == Turn::Seeking {
+            return self.poll_turned(cx);
+        }
         if self.wrote {
             return Poll::Ready(Ok(self.writer.position()));
         }

@@ -13,7 +13,7 @@ use crate::{
 use bytes::Bytes;
 use farlens_proto::{Chunk, ItemBatch, Kind, StreamInfo};
 use farlens_wire::{
-    AtEnd, Bounds, Budget, Code, DecodeError, Element, Flags, Limits, Mode, Pos, Position,
+    AtEnd, Bounds, Budget, Code, DecodeError, Element, Epoch, Flags, Limits, Mode, Pos, Position,
     schema::{SchemaDoc, decode_with},
 };
 use futures::{Sink, Stream};
@@ -34,7 +34,8 @@ use std::{
 ///
 /// As a [`Sink`] it writes, where the mode allows that: behind what was written before, at first
 /// where the stream was opened, or at the end if it was opened to append. `flush` waits until all
-/// is applied, `close` until it is durable.
+/// is applied, `close` until it is durable. What was neither flushed nor closed when the stream is
+/// dropped may be lost.
 pub struct EntityStream<T> {
     raw: Arc<RawStream>,
     writer: EntityWriter,
@@ -141,6 +142,11 @@ impl<T> EntityStream<T> {
         self.held.left == 0 && self.raw.link().shared().peek(|link| link.is_up_to_date(id))
     }
 
+    /// Which run between two seeks it is in.
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        self.raw.link().shared().peek(|link| link.stream_epoch(self.raw.id()))
+    }
+
     /// The elements with what happens between them: gaps, ends that move, the moment when all has
     /// been read.
     #[must_use]
@@ -148,12 +154,15 @@ impl<T> EntityStream<T> {
         StreamEvents::new(self)
     }
 
-    /// Goes to an index and gives it back as an absolute one.
+    /// Goes to an index, once what was written before is applied, and gives it back as an absolute
+    /// one.
     ///
     /// # Errors
-    /// `OUT_OF_RANGE`, `MODE_FORBIDS`, and any failure of the stream or the link. The position is
-    /// what it was then.
+    /// `OUT_OF_RANGE`, `MODE_FORBIDS`, any failure of an earlier write, of the stream or the link.
+    /// The position is what it was then.
     pub async fn seek(&mut self, to: impl Into<Pos>) -> Result<Position> {
+        // What waits to be handed over belongs to the place before.
+        std::future::poll_fn(|cx| self.writer.poll_flush(cx)).await?;
         let to = to.into();
         let held = self.held.left;
         if let Some(skip) = self.raw.skip_within(to, self.position(), held) {
@@ -189,7 +198,8 @@ impl<T> EntityStream<T> {
     /// this returns the other side has let go of the data, or the link is over.
     ///
     /// # Errors
-    /// As [`EntityStream::sync`]; the stream is closed all the same. `Ok` means that all was stored.
+    /// As [`EntityStream::sync`]; the stream is closed all the same. `Ok` means that all was stored
+    /// but what an earlier call has said to have failed.
     pub async fn close(mut self) -> Result<()> {
         let stored = if self.mode().has(Flags::WRITABLE) {
             std::future::poll_fn(|cx| self.writer.poll_close(cx)).await

@@ -2,7 +2,7 @@
 
 use super::entities::{EntityStream, Step};
 use crate::Result;
-use farlens_wire::{Bounds, Element, Position};
+use farlens_wire::{Bounds, Element, Epoch, Position};
 use futures::Stream;
 use std::{
     pin::Pin,
@@ -35,12 +35,13 @@ pub struct StreamEvents<T> {
     stream: EntityStream<T>,
     bounds: Option<Bounds>,
     up_to_date: bool,
-    ended: bool,
+    /// The epoch whose end, or failure, was told; a seek begins another.
+    ended: Option<Option<Epoch>>,
 }
 
 impl<T> StreamEvents<T> {
     pub(super) const fn new(stream: EntityStream<T>) -> Self {
-        Self { stream, bounds: None, up_to_date: false, ended: false }
+        Self { stream, bounds: None, up_to_date: false, ended: None }
     }
 
     /// The stream itself, to seek in it or to ask where it stands.
@@ -67,13 +68,16 @@ impl<T: Element> Stream for StreamEvents<T> {
         let event = match this.stream.poll_step(cx) {
             Poll::Ready(Ok(Step::Item(value))) => StreamEvent::Item(value),
             Poll::Ready(Ok(Step::Gap { skipped, .. })) => StreamEvent::Gap { skipped },
-            Poll::Ready(Ok(Step::End)) if this.ended => return Poll::Ready(None),
+            Poll::Ready(Ok(Step::End)) if this.ended == Some(this.stream.epoch()) => {
+                return Poll::Ready(None);
+            }
             Poll::Ready(Ok(Step::End)) => {
-                this.ended = true;
-                StreamEvent::End(this.stream.position())
+                this.ended = Some(this.stream.epoch());
+                this.up_to_date = false;
+                return Poll::Ready(Some(Ok(StreamEvent::End(this.stream.position()))));
             }
             Poll::Ready(Err(error)) => {
-                this.ended = true;
+                this.ended = Some(this.stream.epoch());
                 return Poll::Ready(Some(Err(error)));
             }
             Poll::Pending if !this.up_to_date && this.stream.is_up_to_date() => {
@@ -83,6 +87,7 @@ impl<T: Element> Stream for StreamEvents<T> {
             Poll::Pending => return Poll::Pending,
         };
         this.up_to_date = false;
+        this.ended = None;
         Poll::Ready(Some(Ok(event)))
     }
 }

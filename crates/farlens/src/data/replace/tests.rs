@@ -241,3 +241,15 @@ fn what_is_unfinished_is_removed_on_the_blocking_pool() {
         assert_eq!(names(dir.path()), ["sample"]);
     });
 }
+
+#[test]
+fn what_cannot_be_replaced_is_not_said_to_be_forbidden() {
+    // Nobody makes files there, root neither.
+    let Ok(directory) = File::open("/sys/kernel") else { return };
+    let begin = |name, may_be_new| {
+        let directory = directory.try_clone().expect("possible");
+        Part::begin(directory, OsStr::new(name), may_be_new).map(drop).expect_err("nothing is made")
+    };
+    assert_eq!(begin("uevent_seqnum", false).code(), Code::STORAGE_IO);
+    assert_eq!(begin("new", true).code(), Code::MODE_FORBIDS);
+}
