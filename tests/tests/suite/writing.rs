@@ -555,3 +555,55 @@ fn a_step_that_is_forgotten_is_still_applied() {
     assert_eq!(content(&pair), b"abc3456789");
     assert!(pair.client.link.is_settled(stream));
 }
+
+#[test]
+fn a_short_append_that_is_cut_off_is_applied_when_its_stream_closes() {
+    for syncs in [false, true] {
+        let (mut pair, stream) = digits();
+        let end = farlens_proto::WriteTo::At(Pos::END);
+        let run = pair.client.link.write(stream, end, Some(100), Guard::default()).unwrap();
+        assert!(pair.client.link.push(stream, run, bytes(b"abc")));
+        pair.drive();
+        assert_eq!(content(&pair), b"0123456789", "it waits for its rest");
+        if syncs {
+            pair.client.link.sync(stream, false).unwrap();
+            pair.drive();
+        }
+        pair.client.link.close_stream(stream);
+        pair.drive();
+        assert_eq!(content(&pair), b"0123456789abc");
+        pair.assert_at_rest();
+    }
+}
+
+#[test]
+fn entities_of_known_number_do_not_wait_for_more_than_their_credit() {
+    let (mut pair, stream) = Pair::storing(Store::items(&[]), RW);
+    let mut batch = farlens_proto::BatchBuilder::default();
+    (0..100).for_each(|_| batch.push(&[7; 10_000]));
+    let end = farlens_proto::WriteTo::At(Pos::END);
+    let run = pair.client.link.write(stream, end, Some(100), Guard::default()).unwrap();
+    assert!(pair.client.link.push(stream, run, Chunk::Items(batch.finish())));
+    assert_eq!(pair.finish_step(stream, run), done(0, 100));
+}
+
+#[test]
+fn a_sync_says_nothing_of_the_end() {
+    let (mut pair, stream) = digits();
+    pair.write(stream, to(0), bytes(b"abcdefghij"));
+    pair.truncate(stream, Edge::After, Pos::Abs(position(5)));
+    let sync = pair.client.link.sync(stream, false).unwrap();
+    pair.finish_step(stream, sync);
+    let end = pair.client.link.stream_state(stream).and_then(|state| state.bounds.end);
+    assert_eq!(end, Some(position(5)));
+}
+
+#[test]
+fn a_run_without_elements_does_not_hold_up_a_drain() {
+    let (mut pair, stream) = digits();
+    pair.client.link.write(stream, to(0), Some(0), Guard::default()).unwrap();
+    pair.drive();
+    pair.server.link.drain(&Fault::new(Code::GOING_AWAY, "told to leave"));
+    pair.drive();
+    assert!(pair.client.link.stream_over(stream).is_some());
+}

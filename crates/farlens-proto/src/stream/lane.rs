@@ -50,6 +50,8 @@ pub(crate) struct Lane {
     failure: Option<(Step, Fault)>,
     /// Nothing more may be written.
     finished: bool,
+    /// Nothing more comes at all.
+    closing: bool,
     /// More credit is to be told of.
     limit: bool,
 }
@@ -112,9 +114,14 @@ impl Lane {
         *self = Self::default();
     }
 
+    /// The peer is done; what came is still applied.
+    pub(crate) fn close(&mut self) {
+        self.closing = true;
+    }
+
     /// Whether the peer is in the middle of writing: its last run may go on.
     pub(crate) fn is_writing(&self) -> bool {
-        !self.stages.is_empty()
+        !self.stages.iter().all(|stage| matches!(stage, Stage::Run(run) if run.failed))
     }
 
     /// Whether everything that has come is applied or has failed.
@@ -140,6 +147,7 @@ impl Lane {
             count: 0,
             failed: false,
         }));
+        self.settle_runs();
         Ok(())
     }
 
@@ -213,10 +221,17 @@ impl Lane {
     pub(crate) fn wants_request(&self) -> bool {
         self.in_hand.is_none()
             && match self.stages.front() {
-                Some(Stage::Run(run)) => run.is_ready(),
+                Some(Stage::Run(run)) => self.is_ready(run),
                 Some(Stage::Truncate(_) | Stage::Sync(_)) => true,
                 None => false,
             }
+    }
+
+    /// Whether elements of a run can be applied. What stays together waits for its rest, as long as
+    /// that may come.
+    fn is_ready(&self, run: &Run) -> bool {
+        let over = run.is_whole() || run.step != self.last || self.closing;
+        !run.buffer.is_empty() && (over || !run.stays_together())
     }
 
     /// The next change that the shell should make, under the name `serial`.
@@ -227,8 +242,10 @@ impl Lane {
         let Rights { mode, append_only, reach } = rights;
         let rules = Rules::new(mode, append_only, reach);
         self.fail_blind_sync();
+        if !self.wants_request() {
+            return None;
+        }
         let (ask, chunk) = match self.stages.front_mut()? {
-            Stage::Run(run) if !run.is_ready() => return None,
             Stage::Run(run) => {
                 let chunk = run.buffer.pop_joined(WRITE_BYTES)?;
                 let first = run.base.is_none();
@@ -405,11 +422,11 @@ impl Run {
         self.length == Some(self.received)
     }
 
-    /// Whether elements can be applied. A short piece that is appended waits for its rest.
-    fn is_ready(&self) -> bool {
-        let appends = self.to == WriteTo::At(Pos::END);
-        let short = self.length.is_some_and(|length| length <= TOGETHER_BYTES);
-        !self.buffer.is_empty() && (self.is_whole() || !(appends && short))
+    /// Whether it is a short piece that is to be appended as one.
+    fn stays_together(&self) -> bool {
+        self.to == WriteTo::At(Pos::END)
+            && self.buffer.kind() == Some(Kind::Bytes)
+            && self.length.is_some_and(|length| length <= TOGETHER_BYTES)
     }
 
     /// Where its next elements go. What is appended goes to the end as it is then.

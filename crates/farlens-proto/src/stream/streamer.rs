@@ -232,6 +232,7 @@ impl Streamer {
     pub(crate) fn handle_close(&mut self, budget: &mut ReceiveBudget) {
         if let Phase::Live(live) = &mut self.phase {
             live.closing = true;
+            self.lane.close();
             self.drop_reading();
         }
         self.finish_closing(budget);

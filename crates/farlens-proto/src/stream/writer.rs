@@ -249,7 +249,10 @@ impl Writer {
         match progress.edge {
             Some(Edge::Before) => bounds.start = Some(at),
             Some(Edge::After) => bounds.end = Some(at),
-            None => bounds.end = bounds.end.map(|end| end.max(at.forward(count).unwrap_or(end))),
+            None if progress.is_run => {
+                bounds.end = bounds.end.map(|end| end.max(at.forward(count).unwrap_or(end)));
+            }
+            None => {}
         }
         if progress.fault.is_some() {
             return Err(Violation::protocol("progress of a step that had failed"));
