@@ -314,3 +314,18 @@ async fn entities_go_where_the_writer_stood_and_the_end_is_told_after_each_seek(
         assert_eq!(told, [StreamEvent::Item(5), StreamEvent::End(at(6))]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e2_a_seek_to_what_is_buffered_looks_for_the_end_again() {
+    let memory = MemData::new(pattern(0, 1_000));
+    let (_server, link) = start(Server::builder().publish("/m", memory)).await;
+    let editor = link.open_with("/m", EDIT).await.unwrap();
+    let mut reader = link.open("/m").await.unwrap();
+    let mut first = [0; 100];
+    reader.read_exact(&mut first).await.unwrap();
+    editor.append(pattern(1_000, 500)).await.unwrap();
+    reader.seek(SeekFrom::Start(200)).await.unwrap();
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest).await.unwrap();
+    assert!(rest == pattern(200, 1_300), "{}", rest.len());
+}

@@ -61,6 +61,12 @@ impl Link {
         self.peers.get(&stream)?.end()
     }
 
+    /// Whether an end was told that may have moved since, so that a seek must ask again.
+    #[must_use]
+    pub fn has_stale_end(&self, stream: StreamId) -> bool {
+        self.peers.get(&stream).is_some_and(StreamPeer::has_stale_end)
+    }
+
     /// Why reading failed at the present position, if it did; a seek may help.
     #[must_use]
     pub fn stream_fault(&self, stream: StreamId) -> Option<&Fault> {

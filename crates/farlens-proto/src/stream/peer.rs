@@ -335,6 +335,12 @@ impl StreamPeer {
         Ok(())
     }
 
+    /// Whether an end was told that may have moved since: a seek looks again.
+    pub(crate) fn has_stale_end(&self) -> bool {
+        let moves = self.info.as_ref().is_some_and(|info| info.mode.can_change_bounds());
+        self.end().is_some() && moves && !self.state.ended
+    }
+
     /// Reaches a place inside the buffer without asking anybody.
     fn skip_to(&mut self, wish: Wish, budget: &mut ReceiveBudget) -> bool {
         let Pos::Abs(to) = wish.to else { return false };
@@ -342,7 +348,7 @@ impl StreamPeer {
         // What has been dropped meanwhile is no place any more, even if it is still buffered.
         let exists = self.state.bounds.contains(to);
         let inside = to >= self.position && to < known && exists;
-        if !inside || wish.at_end != self.at_end {
+        if !inside || wish.at_end != self.at_end || self.has_stale_end() {
             return false;
         }
         while to > self.position {

@@ -204,8 +204,9 @@ impl RawStream {
     pub(crate) fn skip_within(&self, to: Pos, at: Position, held: u64) -> Option<u64> {
         let Pos::Abs(to) = to else { return None };
         let skip = to.since(at);
-        let forward = self.mode().has(Flags::SEEK_FWD);
-        (forward && skip > 0 && skip < held).then_some(skip)
+        let among = self.mode().has(Flags::SEEK_FWD) && skip > 0 && skip < held;
+        let stale = among && self.link.shared().peek(|link| link.has_stale_end(self.id));
+        (among && !stale).then_some(skip)
     }
 
     /// Waits for the end of a seek.
