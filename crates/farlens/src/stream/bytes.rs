@@ -30,9 +30,10 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 /// window, so that reading costs no round trip; a seek to what has arrived already costs none
 /// either. A reader that seeks at random is soon sent little more than it reads. One that goes
 /// through the data in equal strides, either way, finds most places read before it comes there,
-/// unless the stream is open for writing, too. [`ByteStream::read_at`] and [`ByteStream::write_at`] need no cursor, and many of them may
-/// be under way at a time. A cut link is an error and never the end. Errors of the `tokio::io`
-/// traits hold an [`Error`], which a downcast gives back.
+/// unless the stream is open for writing, too. [`ByteStream::read_at`] and
+/// [`ByteStream::write_at`] need no cursor, and many of them may be under way at a time. A cut link
+/// is an error and never the end. Errors of the `tokio::io` traits hold an [`Error`], which a
+/// downcast gives back.
 ///
 /// What is written is *sent* when `write` returns, *applied* when `flush` does and *durable* when
 /// [`ByteStream::sync`] does; [`ByteStream::close`] does all of it. After a write the next read
@@ -40,7 +41,8 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 /// when the stream is dropped may be lost.
 ///
 /// Unlike with a local file, a seek beyond data that cannot grow is `OUT_OF_RANGE`, is known to
-/// have succeeded when it returns, and leaves the position where it was when it fails.
+/// have succeeded when it returns, and leaves the position where it was when it fails. Behind the
+/// end of data that may grow one can write, and a read is `OUT_OF_RANGE`.
 pub struct ByteStream {
     reader: ByteReader,
     writer: ByteWriter,
