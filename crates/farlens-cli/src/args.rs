@@ -35,7 +35,8 @@ Examples:
 
 A TARGET is farlens://host[:port]/path[#KEYID], or the flp1… or fls1… word that `farlens serve`
 prints, perhaps followed by a path: TICKET/sub/file. Left out, it comes from --ticket-file or
-FARLENS_TICKET; a TARGET that starts with / is then a path beneath it.";
+FARLENS_TICKET; a TARGET that starts with / is then a path beneath it. A % in
+a name is written %25.";
 
 /// Options that every verb takes.
 #[derive(Args, Debug, Clone)]

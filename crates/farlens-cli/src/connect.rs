@@ -96,6 +96,9 @@ pub(crate) const WRITE_HINT: &str =
 pub(crate) async fn explain_write(link: &Link, path: &str, kind: Kind, error: Error) -> Error {
     match error.code() {
         Code::WRONG_KIND => return wrong_kind(path, kind),
+        Code::NOT_FOUND if link.list(path).await.is_ok() => {
+            return is_directory(path).with_hint("name a file in it");
+        }
         Code::MODE_FORBIDS => {}
         _ => return explain(link, path, error).await,
     }
@@ -126,6 +129,11 @@ pub(crate) fn wrong_kind(path: &str, kind: Kind) -> Error {
     Error::new(Code::WRONG_KIND, text).with_hint(hint)
 }
 
+/// That what stands at `path` holds streams and is none.
+pub(crate) fn is_directory(path: &str) -> Error {
+    Error::new(Code::NOT_FOUND, format!("{path} is a directory, not a stream"))
+}
+
 /// An error of opening `path`, with what would have been possible.
 pub(crate) async fn explain(link: &Link, path: &str, error: Error) -> Error {
     match error.code() {
@@ -134,8 +142,7 @@ pub(crate) async fn explain(link: &Link, path: &str, error: Error) -> Error {
         _ => return error,
     }
     if link.list(path).await.is_ok() {
-        let text = format!("{path} is a directory, not a stream");
-        return Error::new(Code::NOT_FOUND, text).with_hint("list it with `farlens ls`");
+        return is_directory(path).with_hint("list it with `farlens ls`");
     }
     let parent = path.rfind('/').map_or("/", |end| &path[..end.max(1)]);
     let Ok(entries) = link.list(parent).await else { return error };

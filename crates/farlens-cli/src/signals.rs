@@ -4,6 +4,22 @@ use crate::exit::Exit;
 use farlens::{Code, Error, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Makes a file that would exceed the process's limit (`ulimit -f`) a failed write, from now on,
+/// and not the end of the process.
+///
+/// # Errors
+/// `INTERNAL` when signals cannot be received.
+pub(crate) fn survive_size_limit() -> Result<()> {
+    // What listens is gone at once; that the signal no longer kills stays.
+    listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+fn listen(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|error| {
+        Error::new(Code::INTERNAL, "signals cannot be received").with_source(error)
+    })
+}
+
 /// SIGINT and SIGTERM, from now on.
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -12,11 +28,6 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn listen() -> Result<Self> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                Error::new(Code::INTERNAL, "signals cannot be received").with_source(error)
-            })
-        };
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,

@@ -371,6 +371,12 @@ fn open_file(
     let writable = directory.is_writable();
     let mode = limited(default_mode(directory.offers(), writable)?, wanted)?;
     let components: Vec<_> = rest.components().collect();
+    let append_only = directory.is_append_only();
+    let purpose = match purpose {
+        Purpose::Replace { .. } if writable && append_only => return Err(streamer::only_grows()),
+        Purpose::Create if append_only => Purpose::Use,
+        purpose => purpose,
+    };
     let data: Arc<dyn ErasedData> = match purpose {
         _ if writable => {
             Arc::new(directory.open_live(&components, mode.has(Flags::WRITABLE), purpose)?)
@@ -378,7 +384,8 @@ fn open_file(
         Purpose::Replace { .. } => return Err(streamer::not_writable()),
         _ => Arc::new(directory.open(&components)?),
     };
-    Ok(Found { reach: directory.file_reach(), ..Found::new(data, mode) })
+    let reach = directory.file_reach();
+    Ok(Found { append_only, reach, ..Found::new(data, mode) })
 }
 
 /// What is known of a file or directory; streams on a file have this mode.

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 /// Write a file or standard input to a target: in place of its content, or somewhere in it.
 ///
 /// Without --at and --append the whole content is replaced. Of a file nothing changes before
-/// everything has arrived; an interrupted put leaves the old content. It succeeds only when
-/// everything is durable.
+/// everything has arrived; an interrupted put leaves the old content. With --at and --append what
+/// was written before an interruption stays. It succeeds only when everything is durable.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Put {
@@ -39,7 +39,8 @@ pub(crate) struct Put {
     /// Add each line as an entity, a text.
     #[arg(long, conflicts_with = "at")]
     lines: bool,
-    /// Read the input, and say what would be written.
+    /// Read the input, and say what would be written. Whether there is room, and whether a file
+    /// that is not there may be made, shows only when it is written.
     #[arg(long)]
     dry_run: bool,
 }
@@ -144,7 +145,9 @@ async fn dry_run(args: &Put, link: &Link, path: &RemotePath, source: Source) -> 
 /// Whether what is there can be written so.
 fn judge(stat: &farlens::Stat, path: &RemotePath, entities: bool) -> Result<()> {
     match (stat.entry.kind, entities) {
-        (EntryKind::Directory, _) => Err(is_directory(path)),
+        (EntryKind::Directory, _) => {
+            Err(connect::is_directory(path.as_str()).with_hint("name a file in it"))
+        }
         (EntryKind::Items, false) => Err(connect::wrong_kind(path.as_str(), Kind::Bytes)),
         (EntryKind::Bytes, true) => Err(connect::wrong_kind(path.as_str(), Kind::Items)),
         _ if stat.mode().is_none_or(|mode| !mode.has(farlens::Flags::WRITABLE)) => {
@@ -155,20 +158,18 @@ fn judge(stat: &farlens::Stat, path: &RemotePath, entities: bool) -> Result<()> 
     }
 }
 
-fn is_directory(path: &RemotePath) -> Error {
-    Error::new(Code::NOT_FOUND, format!("{path} is a directory, not a stream"))
-        .with_hint("name a file in it")
-}
-
 /// A failure with what was written until then: `sure` elements before the write that failed.
 fn with_progress(error: Error, way: Action, unit: &str, sure: u64) -> Error {
     let text = match (way, error.applied()) {
+        // Advice on a lost link is for who reads.
         (Action::Replace, _) if error.kind() == ErrorKind::Link => {
-            format!("{error}; unless all had arrived, the old content stays")
+            let text = format!("{error}; unless all had arrived, the old content stays");
+            return Error::new(error.code(), text).with_hint("put it again");
         }
         (Action::Replace, _) => format!("{error}; the old content stays"),
         (_, _) if error.kind() == ErrorKind::Link => {
-            format!("{error}; how much was written is not known")
+            let text = format!("{error}; how much was written is not known");
+            return Error::new(error.code(), text).with_hint("look at what is there before more");
         }
         (_, Some(applied)) => format!("{error}; {} {unit} were written before", sure + applied),
         (_, None) => return error,

@@ -8,7 +8,12 @@ mod keep;
 mod plan;
 mod told;
 
-use crate::{args::Global, exit::Exit, output, signals::Signals};
+use crate::{
+    args::Global,
+    exit::Exit,
+    output,
+    signals::{self, Signals},
+};
 use farlens::{Result, Server, Ticket, Verb};
 use serde::Serialize;
 use std::{ffi::OsString, io::Write, time::Duration};
@@ -109,6 +114,7 @@ struct Listening {
 pub(crate) async fn run(global: &Global, args: &Serve) -> Result<Exit> {
     // Whoever reads the announcement may send a signal at once.
     let mut signals = Signals::listen()?;
+    signals::survive_size_limit()?;
     let plan = plan::make(args)?;
     for note in &plan.notes {
         output::note(global, note);

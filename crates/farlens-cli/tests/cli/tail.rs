@@ -138,8 +138,14 @@ fn a_server_that_comes_back_is_followed_on() {
         served.process.terminate();
         served.process.end();
         fs::write(&log, lines(100..103)).expect("another file");
-        let _served = again(&home, &mut served, &args);
+        let mut served = again(&home, &mut served, &args);
         assert_eq!(tail.line() + &tail.line() + &tail.line(), lines(100..103));
+        // From then on that is what it knows.
+        served.process.kill();
+        served.process.end();
+        append(&log, &line(103));
+        let _served = again(&home, &mut served, &args);
+        assert_eq!(tail.line(), line(103), "nothing of the new file twice");
         tail.interrupt();
         let (exit, text) = tail.end();
         assert!(exit == 130 && text.contains("another stream"), "{text}");

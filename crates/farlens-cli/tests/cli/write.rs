@@ -185,8 +185,11 @@ fn what_may_be_added_to_keeps_what_it_has() {
     let home = Home::new();
     let file = home.write("x", "old");
     let alone = home.serve([file.as_os_str(), OsStr::new("--append-only")]);
-    let (folder, beneath) = inbox(&home, "--append-only");
-    fs::write(folder.join("x"), "old").expect("a file");
+    // The client may write beneath / since then, which is no right to more than is published.
+    let (folder, writable) = inbox(&home, "--write");
+    assert!(feed(&home, &["put", "-q", &writable.at("/x")], b"old").status.success());
+    let (_, beneath) = inbox(&home, "--append-only");
+    assert_eq!(names(&folder), ["x"]);
     for target in [&alone.ticket, &beneath.at("/x")] {
         for args in [&["put"][..], &["put", "--at", "1"], &["truncate", "-s", "0"]] {
             let output = feed(&home, &[args, &["--json", target]].concat(), b"new");
@@ -197,6 +200,27 @@ fn what_may_be_added_to_keeps_what_it_has() {
         assert!(feed(&home, &["put", "-q", "--append", target], b" new").status.success());
         assert_eq!(home.ok(["cat", target]), b"old new");
     }
+}
+
+#[test]
+fn a_file_that_grows_too_large_ends_no_server() {
+    let home = Home::new();
+    let folder = home.path("inbox");
+    fs::create_dir_all(&folder).expect("a folder");
+    let mut limited = std::process::Command::new("sh");
+    let server = home.command("server");
+    limited.args(["-c", "ulimit -f 1 && exec \"$@\"", "sh"]).arg(server.get_program());
+    limited.args(["serve", "--json", "--write", "--listen", "127.0.0.1:0"]).arg(&folder);
+    for (name, value) in server.get_envs() {
+        value.map(|value| limited.env(name, value));
+    }
+    let mut server = Running::start(&mut limited);
+    let ticket = server.json()["ticket"].as_str().expect("a ticket").to_owned();
+    let target = format!("{ticket}/x");
+    assert!(feed(&home, &["put", "-q", &target], b"old").status.success());
+    let (exit, error) = failure(&feed(&home, &["put", "--json", &target], &pattern(1 << 20)));
+    assert_eq!((exit, error["code"].as_str()), (Some(1), Some("E0803")), "{error}");
+    assert_eq!(home.ok(["cat", &target]), b"old", "the server is still there");
 }
 
 /// A server in this process, which has what the command cannot publish: topics that take more.

@@ -37,6 +37,7 @@ const BENEATH: ResolveFlags =
 pub struct Directory {
     root: OwnedFd,
     writable: bool,
+    append_only: bool,
     reach: Reach,
 }
 
@@ -50,7 +51,7 @@ impl Directory {
     pub fn read_only(root: impl AsRef<Path>) -> Result<Self> {
         let flags = OPEN_FLAGS.union(OFlags::DIRECTORY);
         rustix::io::retry_on_intr(|| rustix::fs::open(root.as_ref(), flags, Mode::empty()))
-            .map(|root| Self { root, writable: false, reach: Reach::default() })
+            .map(|root| Self { root, writable: false, append_only: false, reach: Reach::default() })
             .map_err(root_failed)
     }
 
@@ -63,6 +64,14 @@ impl Directory {
         self
     }
 
+    /// Whether bytes that exist must stay: in a directory that may be written, peers add at the ends
+    /// of the files that are there and do nothing else, whatever their grants say. Off by default.
+    #[must_use]
+    pub const fn append_only(mut self, append_only: bool) -> Self {
+        self.append_only = append_only;
+        self
+    }
+
     /// How long peers may make each file. Default: that of [`Reach`].
     #[must_use]
     pub const fn reach(mut self, reach: Reach) -> Self {
@@ -72,6 +81,10 @@ impl Directory {
 
     pub(crate) const fn is_writable(&self) -> bool {
         self.writable
+    }
+
+    pub(crate) const fn is_append_only(&self) -> bool {
+        self.append_only
     }
 
     pub(crate) const fn file_reach(&self) -> Reach {

@@ -199,6 +199,24 @@ async fn a_writable_directory_takes_new_files_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_only_appended_to_keeps_what_it_has_from_every_grant() {
+    let folder = tempfile::tempdir().expect("temp dir");
+    fs::write(folder.path().join("log"), b"one").expect("space");
+    let directory = Directory::read_only(folder.path()).expect("there");
+    let directory = directory.writable(true).append_only(true);
+    let guest = guest("read,write /**", vec![("/dir", directory.into())]);
+    let refused = find(&guest, "/dir/log", WRITE, REPLACE).await;
+    assert_eq!(refused.err(), Some(Code::MODE_FORBIDS));
+    for purpose in [Purpose::Use, Purpose::Create] {
+        let found = find(&guest, "/dir/log", WRITE, purpose).await.expect("granted");
+        assert!(found.append_only, "{purpose:?}");
+        let new = find(&guest, "/dir/new", WRITE, purpose).await;
+        assert_eq!(new.err(), Some(Code::NOT_FOUND), "{purpose:?}");
+    }
+    assert!(!folder.path().join("new").exists());
+}
+
+#[tokio::test]
 async fn where_the_data_is_locked_there_is_one_writer_at_a_time() {
     let data = MemData::new(*b"abc");
     let flags = Streamer::new(data.clone()).writable().mode().expect("a mode").flags();

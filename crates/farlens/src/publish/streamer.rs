@@ -182,7 +182,7 @@ impl Streamer {
             return forbidden(text);
         }
         if self.append_only {
-            return forbidden("what is published here can only be appended to");
+            return Err(only_grows());
         }
         if mode.allows(Operation::Extend).is_err() {
             return forbidden("the length of what is published here is fixed");
@@ -223,6 +223,11 @@ impl From<IterData> for Streamer {
     fn from(iter: IterData) -> Self {
         Self::from_recipe(iter)
     }
+}
+
+/// Who publishes it lets nobody change what is there, whatever the grants say.
+pub(super) fn only_grows() -> Error {
+    Error::new(Code::MODE_FORBIDS, "what is published here can only be appended to")
 }
 
 /// The mode of data whose publisher names no flags.

@@ -227,7 +227,9 @@ impl Plan {
                     self.notes.push(format!("{} is a directory: not followed", path.display()));
                 }
                 let writable = self.change != Change::Never;
-                let directory = Directory::read_only(path)?.writable(writable);
+                let append_only = self.change == Change::Append;
+                let directory =
+                    Directory::read_only(path)?.writable(writable).append_only(append_only);
                 (directory.into(), "directory")
             }
             (What::Stdin, Some(form)) => {

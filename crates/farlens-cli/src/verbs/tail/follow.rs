@@ -86,6 +86,8 @@ impl Follower<'_> {
 
     fn tell_lost(&mut self, lost: u64) {
         self.at = self.source.position();
+        // What is remembered ends at `at`, without a gap.
+        self.printed = Printed::default();
         output::gap(self.global, lost, self.source.unit());
     }
 
@@ -143,10 +145,13 @@ impl Follower<'_> {
                 return Err(Error::new(Code::EVICTED, text));
             }
             output::gap(self.global, lost, source.unit());
+            self.printed = Printed::default();
             source.seek(start).await?;
         } else if same || self.is_known(&mut source).await? {
             source.seek(self.at).await?;
         } else {
+            // Nothing of it was printed yet, which the next link has to know.
+            self.printed = Printed::default();
             source.seek(start).await?;
             let text = "what is published there now is another stream, printed from its start";
             output::note(self.global, text);
