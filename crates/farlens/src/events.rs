@@ -191,7 +191,10 @@ impl Watched {
         self.raw.link().shared().with(|state| {
             let at = state.proto.stream_position(id).unwrap_or_default().get();
             let outcome = state.proto.read(id, u64::MAX);
-            go_on_at_cut(&mut state.proto, id, &mut self.cut_at);
+            // What lies before the cut and was not read yet comes first.
+            if matches!(outcome, ReadOutcome::Failed(_) | ReadOutcome::Pending) {
+                go_on_at_cut(&mut state.proto, id, &mut self.cut_at);
+            }
             let link = &state.proto;
             let known = link.stream_state(id);
             // Bytes are not read; of entities the last ones may come after the news of their end.
