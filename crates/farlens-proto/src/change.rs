@@ -36,7 +36,8 @@ pub struct Rules {
 pub struct Reach {
     /// The highest position that the end may have. Default: 64 Gi elements.
     pub end: Position,
-    /// Elements at most between the end and a write or truncation behind it. Default: 64 Mi.
+    /// Elements at most between the end and a write behind it. Default: 64 Mi. To move the end
+    /// there by a truncation is a demand of its own and has no such bound.
     pub gap: u64,
 }
 
@@ -136,7 +137,7 @@ impl Rules {
         match edge {
             Edge::After if at < end && !self.shrink => forbidden("the end must not go down"),
             Edge::After if at > end && !self.grow => forbidden("the end must not go up"),
-            Edge::After if at > end => self.judge_end(bounds.end, at, at).map(|()| at),
+            Edge::After if at > end && at > self.reach.end => Err(self.too_long(at)),
             Edge::Before if at > end => {
                 let text = format!("position {at} lies outside {bounds}");
                 Err(Fault::new(Code::OUT_OF_RANGE, text))
@@ -245,6 +246,8 @@ mod tests {
         }
         assert_eq!(moved(&fixed_end(), Edge::After, Pos::END), Ok(at(100)));
         assert_eq!(moved(&Rules::all(), Edge::After, Pos::FromEnd(5)), Ok(at(105)));
+        let gap = i64::try_from(Rules::all().reach.gap).unwrap();
+        assert!(moved(&Rules::all(), Edge::After, Pos::FromEnd(gap + 1)).is_ok());
         assert_eq!(moved(&Rules::all(), Edge::Before, Pos::FromEnd(5)), Err(Code::OUT_OF_RANGE));
         assert_eq!(moved(&Rules::all(), Edge::Before, Pos::Abs(at(9))), Err(Code::OUT_OF_RANGE));
     }

@@ -253,9 +253,6 @@ impl Published {
         if at > now.end && at > self.reach.end.get() {
             return Err(Code::TOO_LONG);
         }
-        if at > now.end + self.reach.gap {
-            return Err(Code::OUT_OF_RANGE);
-        }
         if edge == Edge::After && moves && now.ended {
             return Err(Code::END_OF_SPACE);
         }

@@ -98,7 +98,14 @@ impl MemData {
 
     fn move_end(&self, edge: Edge, to: Pos, rules: &Rules) -> Result<Position> {
         self.change(|content, state| {
+            let end = state.bounds.end.unwrap_or_default();
             let at = state.judge_truncate(rules, edge, to)?;
+            if at.since(end) > rules.reach.gap {
+                // Zeros cost memory here, and time under the lock.
+                let text =
+                    format!("{at} lies more than {} behind the end at {end}", rules.reach.gap);
+                return Err(Error::new(Code::OUT_OF_RANGE, text));
+            }
             let length = content.index(at)?;
             match edge {
                 Edge::Before => {
