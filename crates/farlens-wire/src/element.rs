@@ -9,6 +9,10 @@ use std::sync::Arc;
 /// A value that can be an element of a typed sequence, or an [`Entity`] in an untyped one.
 ///
 /// Implemented for everything that is [`Schema`], `Serialize` and `DeserializeOwned`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an element of a sequence",
+    note = "derive `farlens::Schema`, `serde::Serialize` and `serde::Deserialize` for it"
+)]
 pub trait Element: Sized + Send {
     /// The type that both ends must agree on, or nothing for [`Entity`]. Costs a look-up after the
     /// first time.

@@ -28,6 +28,10 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::DATA_CHANGED | Code::TRUNCATED => {
             "what arrived is good as far as it goes; read again"
         }
+        Code::CONFLICT => "look at what is there now, and decide again",
+        Code::END_OF_SPACE => "write less, or have the end of what is published made to move",
+        Code::TOO_LONG => "its publisher says how long it may become: `Streamer::reach`",
+        Code::STORAGE_FULL => "make room on the server, then write what was not applied again",
         Code::WRONG_KIND => "read entities as entities and bytes as bytes",
         Code::SCHEMA_MISMATCH => "read it as `Entity`, or with the type that was published",
         Code::TOO_MANY_STREAMS | Code::TOO_MANY_CALLS => "close some, or wait for them",
