@@ -10,7 +10,11 @@
 //!      │  ──Limit──────────────────────────▶                │       │
 //!      │  ──Seek: a new epoch──────────────▶                │       │
 //!      │  ◀──Sought | SeekFailed────────────────────────────│───  Live
-//!      │  ◀──End | Broken: the epoch is over────────────────│───  Live
+//!      │  ◀──Gap | End | Broken: something is missing, or the epoch is over──  Live
+//!      │  ──Ranges─────────────────────────▶                │       │
+//!      │  ◀──RangeData, RangeEnd────────────────────────────│───  Live
+//!      │  ──Write, Data… | Truncate | Sync─▶                │       │
+//!      │  ◀──WriteLimit, Written | WriteFailed──────────────│───  Live
 //!      │                                                    ▼       ▼
 //!     Over ◀──Failed─────────────────────────────────────  gone   gone
 //!      │
@@ -20,6 +24,11 @@
 //!
 //! Only numbers move here; the data itself rests in a [`crate::buffer::StreamBuffer`]. The side
 //! that opens numbers the epochs, so only that side ever sees stale data.
+//!
+//! Three things go on in a stream at the same time, each in machines of its own: reading at the
+//! cursor (`peer` and `streamer::reading`), places beside it (`range_reader` and `range_server`),
+//! and writing (`writer` and `lane`). What arrives goes through `intake` and `recv` on either side,
+//! what leaves through `send`.
 
 pub(crate) mod ahead;
 pub(crate) mod intake;

@@ -153,6 +153,26 @@ fn a_server_that_comes_back_is_followed_on() {
 }
 
 #[test]
+fn a_server_that_comes_back_after_a_rotation_is_followed_on() {
+    let home = Home::new();
+    let log = home.write("log", lines(0..20));
+    let args = ["--follow".as_ref(), log.as_os_str()];
+    let mut served = home.serve(args);
+    let mut tail = home.start(["tail", "-q", "-f", "-n", "2", &served.ticket]);
+    assert_eq!(tail.line() + &tail.line(), lines(18..20));
+    fs::rename(&log, home.path("log.1")).expect("another name");
+    fs::write(&log, lines(20..23)).expect("a new file");
+    assert_eq!(tail.line() + &tail.line() + &tail.line(), lines(20..23));
+    served.process.kill();
+    served.process.end();
+    append(&log, &line(23));
+    let _served = again(&home, &mut served, &args);
+    assert_eq!(tail.line(), line(23), "nothing of the new file twice, nothing lost");
+    tail.interrupt();
+    assert_eq!(tail.end().0, 130);
+}
+
+#[test]
 fn a_file_that_a_peer_cuts_is_followed_on() {
     let home = Home::new();
     let file = home.write("log", "one\ntwo\n");

@@ -14,6 +14,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_millis(400);
 /// About as much of what was printed last is remembered, to recognise a stream by.
 const MEMORY_BYTES: usize = 4 << 10;
+/// A stream whose positions have begun anew is searched for it up to this length.
+const SEARCH_BYTES: u64 = 64 << 20;
+/// With less than this it might be anything.
+const LEAST_BYTES: usize = 16;
 
 /// Prints from where the source stands until its end, a failure, a signal, or until nobody reads
 /// any more.
@@ -149,6 +153,8 @@ impl Follower<'_> {
             source.seek(start).await?;
         } else if same || self.is_known(&mut source).await? {
             source.seek(self.at).await?;
+        } else if let Some(place) = self.find_place(&mut source).await? {
+            source.seek(place).await?;
         } else {
             // Nothing of it was printed yet, which the next link has to know.
             self.printed = Printed::default();
@@ -181,6 +187,27 @@ impl Follower<'_> {
         }
         Ok(self.printed.begins(&seen))
     }
+
+    /// Where what was printed last ends in a stream whose positions have begun anew, as those of a
+    /// log do when its server is started again after a rotation.
+    async fn find_place(&self, source: &mut Source) -> Result<Option<Position>> {
+        let start = source.bounds().start.unwrap_or_default();
+        let end = source.bounds().end.unwrap_or_default();
+        let Source::Bytes(_) = source else { return Ok(None) };
+        if end.since(start) > SEARCH_BYTES {
+            return Ok(None);
+        }
+        source.seek(start).await?;
+        let mut content = Vec::new();
+        while source.position() < end {
+            match source.next(end.since(source.position())).await? {
+                Some(piece) => content.extend_from_slice(&piece.bytes),
+                None => break,
+            }
+        }
+        let place = self.printed.end_in(&content);
+        Ok(place.and_then(|bytes| start.forward(bytes as u64)))
+    }
 }
 
 /// What was printed last.
@@ -209,6 +236,20 @@ impl Printed {
             items => items,
         };
         self.pieces.iter().map(units).sum()
+    }
+
+    /// Where it ends in `content`, or as much of its end as `content` begins with.
+    fn end_in(&self, content: &[u8]) -> Option<usize> {
+        let printed: Vec<u8> = self.pieces.iter().flat_map(|piece| piece.bytes.to_vec()).collect();
+        if printed.len() < LEAST_BYTES {
+            return None;
+        }
+        if let Some(at) = content.windows(printed.len()).position(|window| window == printed) {
+            return Some(at + printed.len());
+        }
+        let longest = printed.len().min(content.len());
+        let ends_with = |length: &usize| printed.ends_with(&content[..*length]);
+        (LEAST_BYTES..=longest).rev().find(ends_with)
     }
 
     /// Whether `seen` begins with all of it.
@@ -242,6 +283,19 @@ mod tests {
         assert!(printed.begins(b"one\ntwo\nthree\n"));
         assert!(!printed.begins(b"one\ntw"));
         assert!(!printed.begins(b"one\nten\n"));
+    }
+
+    #[test]
+    fn the_place_is_found_in_a_file_that_was_begun_while_it_was_followed() {
+        let mut printed = Printed::default();
+        printed.add(&piece("the last line of the old file\n", 0));
+        printed.add(&piece("the first line of the new file\n", 0));
+        let new = b"the first line of the new file\nand the second\n";
+        assert_eq!(printed.end_in(new), Some(31));
+        let both = b"before\nthe last line of the old file\nthe first line of the new file\nmore\n";
+        assert_eq!(printed.end_in(both), Some(7 + 30 + 31));
+        assert_eq!(printed.end_in(b"something else, of the same length, roughly\n"), None);
+        assert_eq!(Printed::default().end_in(new), None);
     }
 
     #[test]
