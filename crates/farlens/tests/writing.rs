@@ -150,6 +150,9 @@ async fn the_halves_of_a_stream_work_at_the_same_time() {
     reader.seek(SeekFrom::Start(300_000)).await.unwrap();
     reader.read_exact(&mut rest).await.unwrap();
     assert!(rest == bytes);
+    assert_eq!(writer.write_at(at(10), "xyz").await.unwrap(), at(10));
+    assert_eq!(reader.read_at(9..14).await.unwrap().slice(1..4), "xyz");
+    assert_eq!(writer.truncate(Edge::After, at(20)).await.unwrap(), at(20));
     writer.shutdown().await.unwrap();
 }
 

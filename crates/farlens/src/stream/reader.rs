@@ -10,9 +10,10 @@ use crate::{
 };
 use bytes::{Buf, Bytes};
 use farlens_proto::Chunk;
-use farlens_wire::{AtEnd, Code, Pos, Position};
+use farlens_wire::{AtEnd, Bounds, Code, Mode, Pos, Position};
 use std::{
     io::{self, SeekFrom},
+    ops::{Range, RangeBounds},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -54,6 +55,34 @@ impl ByteReader {
         prefetch.begin(raw.position());
         let origin = Origin::Cursor;
         Self { raw, held: Bytes::new(), origin, at_end, seeking: false, prefetch, awaited: None }
+    }
+
+    /// What the stream allows.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.raw.mode()
+    }
+
+    /// The positions that exist, as last told by the peer.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.raw.state().bounds
+    }
+
+    /// Reads a place, as [`crate::ByteStream::read_at`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn read_at(&self, range: impl RangeBounds<u64>) -> Result<Bytes> {
+        self.raw.read_at(range).await
+    }
+
+    /// Reads several places, as [`crate::ByteStream::read_ranges`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.raw.read_ranges(ranges).await
     }
 
     /// The position of the next byte.

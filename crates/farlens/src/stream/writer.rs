@@ -1,13 +1,17 @@
 //! The writing half of a byte stream: a cursor of its own.
 
-use super::{cursor::WriteCursor, raw::RawStream};
+use super::{
+    cursor::WriteCursor,
+    place::{Condition, When},
+    raw::RawStream,
+};
 use crate::{
     Result,
     observe::{Observation, StreamObserver},
 };
 use bytes::Bytes;
 use farlens_proto::Chunk;
-use farlens_wire::Position;
+use farlens_wire::{Edge, Mode, Pos, Position};
 use std::{
     io,
     pin::Pin,
@@ -44,6 +48,42 @@ impl ByteWriter {
     #[must_use]
     pub const fn position(&self) -> Position {
         self.cursor.position()
+    }
+
+    /// What the stream allows.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.raw.mode()
+    }
+
+    /// Writes to a place beside the cursor, as [`crate::ByteStream::write_at`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn write_at(&self, at: impl Into<Pos>, bytes: impl Into<Bytes>) -> Result<Position> {
+        self.when(Condition::default()).write_at(at, bytes).await
+    }
+
+    /// Writes to the end, as [`crate::ByteStream::append`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn append(&self, bytes: impl Into<Bytes>) -> Result<Position> {
+        self.when(Condition::default()).append(bytes).await
+    }
+
+    /// Moves an end, as [`crate::ByteStream::truncate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn truncate(&self, edge: Edge, to: impl Into<Pos>) -> Result<Position> {
+        self.when(Condition::default()).truncate(edge, to).await
+    }
+
+    /// Changes that are made only if `condition` holds.
+    #[must_use]
+    pub const fn when(&self, condition: Condition) -> When<'_> {
+        When { raw: &self.raw, condition }
     }
 
     /// Goes on writing elsewhere. Costs nothing; the next write tells whether that is possible.
