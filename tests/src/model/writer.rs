@@ -106,12 +106,19 @@ impl Writer {
         matches!(self.steps[number as usize - 1].ended, Some(Err(_)))
     }
 
-    /// Why a step fails without being tried: it is a sync whose opener did not know of a failure.
+    /// Why a step fails without being tried: it is a sync whose opener did not know of a failure
+    /// before it, which may be that of such a sync.
     fn blind(&self, index: usize) -> Option<Code> {
         let step = &self.steps[index];
-        let failed = self.steps[..index].iter().rposition(|s| matches!(s.ended, Some(Err(_))))?;
-        let unseen = failed as u64 + 1 > step.seen && matches!(step.what, What::Sync { .. });
-        self.steps[failed].ended.and_then(Result::err).filter(|_| unseen)
+        if !matches!(step.what, What::Sync { .. }) {
+            return None;
+        }
+        let why = |n: usize| match self.steps[n].ended {
+            Some(ended) => ended.err(),
+            None => self.blind(n),
+        };
+        let unseen = usize::try_from(step.seen).ok()?..index;
+        unseen.rev().find_map(why)
     }
 
     /// The user begins a step, knowing of the failure of step `seen`; its number must be the one

@@ -15,7 +15,7 @@ use farlens_wire::{Code, Edge, Flags, Pos, frame::Fault};
 const RW: Flags = Flags::from_bits(Flags::READABLE.bits() | Flags::WRITABLE.bits());
 
 /// Seeds of the stormy world that have told of a fault once.
-const STORMY: [u64; 5] = [298, 1538, 50_004, 50_071, 201_894];
+const STORMY: [u64; 6] = [298, 1538, 50_004, 50_071, 201_894, 1_795_273_483_005];
 
 fn digits() -> Store {
     Store::bytes(*b"0123456789")
