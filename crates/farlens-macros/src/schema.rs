@@ -27,7 +27,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 serde_attributes::check(&variant.attrs)?;
                 let name = variant.ident.unraw().to_string();
                 let fields = fields(&schema, &variant.fields)?;
-                Ok(quote!((::std::string::String::from(#name), #fields)))
+                Ok(quote!(#schema::Variant::new(#name, #fields)))
             });
             let variants = variants.collect::<Result<Vec<_>>>()?;
             define(&schema, input, &quote!(#schema::Shape::Enum(::std::vec![#(#variants),*])))
@@ -102,14 +102,14 @@ fn fields(schema: &Path, fields: &Fields) -> Result<TokenStream> {
         Ok(match &field.ident {
             Some(ident) => {
                 let name = ident.unraw().to_string();
-                quote!((::std::string::String::from(#name), #built))
+                quote!(#schema::Field::new(#name, #built))
             }
             None => built,
         })
     });
     let parts = parts.collect::<Result<Vec<_>>>()?;
     Ok(match fields {
-        Fields::Named(_) => quote!(#schema::Fields::Named(::std::vec![#(#parts),*])),
+        Fields::Named(_) => quote!(#schema::Fields::named(::std::vec![#(#parts),*])),
         Fields::Unnamed(_) => quote!(#schema::Fields::Tuple(::std::vec![#(#parts),*])),
         Fields::Unit => quote!(#schema::Fields::Unit),
     })

@@ -2,14 +2,14 @@
 //!
 //! A structure becomes a record, one with a single unnamed field that field, other tuples lists. A
 //! unit variant becomes text, any other a tagged value of its fields. A present option is what it
-//! holds, a list of `u8` is bytes. A map whose keys cannot be keys of an entity becomes a list of
-//! pairs.
+//! holds, a list of `u8` is bytes. Objects and streams become references. A map whose keys cannot
+//! be keys of an entity becomes a list of pairs.
 //!
 //! Recursive, since levels are counted as the typed decoder counts them; a pair of a map and the
 //! content of a tagged value are levels of their own. Schema and bytes may both be a peer's: even
 //! what takes no bytes is charged.
 
-use super::{Fields, SchemaDoc, Shape, Type};
+use super::{Field, Fields, SchemaDoc, Shape, Type, Variant};
 use crate::entity::{decode_one, has_duplicate, is_key};
 use crate::read::Reader;
 use crate::{Budget, DecodeError, Entity};
@@ -66,6 +66,7 @@ impl<'s> Source<'s, '_, '_> {
                 match &definition.shape {
                     Shape::Struct(fields) => self.structure(&definition.name, fields),
                     Shape::Enum(variants) => self.variant(variants),
+                    Shape::Interface(_) => self.leaf(&Type::Reference),
                 }
             }
             leaf => self.leaf(leaf),
@@ -175,9 +176,9 @@ impl<'s> Source<'s, '_, '_> {
         Ok(())
     }
 
-    fn variant(&mut self, variants: &'s [(String, Fields)]) -> Result<()> {
+    fn variant(&mut self, variants: &'s [Variant]) -> Result<()> {
         let index = usize::try_from(self.input.u64()?).map_err(|_| DecodeError::BadTag)?;
-        let (name, fields) = variants.get(index).ok_or(DecodeError::BadTag)?;
+        let Variant { name, fields, .. } = variants.get(index).ok_or(DecodeError::BadTag)?;
         if *fields == Fields::Unit {
             let word = self.name(name)?;
             self.done.push(Entity::Text(word));
@@ -205,10 +206,10 @@ impl<'s> Source<'s, '_, '_> {
             Fields::Unit => Ok(()),
             Fields::Tuple(types) if types.len() == 1 => self.value(&types[0]),
             Fields::Tuple(types) => self.tuple(types),
-            Fields::Named(fields) => {
+            Fields::Named { fields, .. } => {
                 let start = self.done.len();
-                for (_, ty) in fields {
-                    self.value(ty)?;
+                for field in fields {
+                    self.value(&field.ty)?;
                 }
                 self.close_record(name, fields, start)
             }
@@ -216,12 +217,12 @@ impl<'s> Source<'s, '_, '_> {
     }
 
     /// Makes a record of the values from `start` on.
-    fn close_record(&mut self, name: &str, fields: &[(String, Type)], start: usize) -> Result<()> {
+    fn close_record(&mut self, name: &str, fields: &[Field], start: usize) -> Result<()> {
         let name = self.name(name)?;
         self.budget.spend_costs(fields.len(), size_of::<String>())?;
         let mut read = Vec::with_capacity(fields.len());
-        for ((field, _), value) in fields.iter().zip(self.done.split_off(start)) {
-            read.push((self.name(field)?, value));
+        for (field, value) in fields.iter().zip(self.done.split_off(start)) {
+            read.push((self.name(&field.name)?, value));
         }
         self.done.push(Entity::Record { name, fields: read });
         Ok(())
@@ -235,11 +236,12 @@ impl<'s> Source<'s, '_, '_> {
                 Type::Option(inner) => inner,
                 Type::List(inner) => return **inner == Type::U8,
                 Type::Any | Type::Array(..) | Type::Map(..) | Type::Tuple(_) => return false,
+                Type::Reference | Type::ByteStream | Type::EntityStream(_) => return false,
                 Type::Named(index) => match self.schema.definition(*index).map(|d| &d.shape) {
                     Some(Shape::Struct(Fields::Unit)) => return true,
                     Some(Shape::Struct(Fields::Tuple(types))) if types.len() == 1 => &types[0],
                     Some(Shape::Enum(variants)) => {
-                        return variants.iter().all(|(_, fields)| *fields == Fields::Unit);
+                        return variants.iter().all(|variant| variant.fields == Fields::Unit);
                     }
                     _ => return false,
                 },
@@ -271,6 +273,7 @@ impl<'s> Source<'s, '_, '_> {
             Type::Text => Entity::Text(self.text()?),
             Type::Bytes => self.bytes()?,
             Type::Any => self.any()?,
+            Type::Reference | Type::ByteStream | Type::EntityStream(_) => self.reference()?,
             _ => Entity::Null,
         })
     }
@@ -280,6 +283,11 @@ impl<'s> Source<'s, '_, '_> {
         let value = decode_one(&mut inner, &[], self.budget)?;
         inner.finish()?;
         Ok(value)
+    }
+
+    fn reference(&mut self) -> Result<Entity> {
+        let index = u32::try_from(self.input.u64()?).map_err(|_| DecodeError::NotCanonical)?;
+        Ok(Entity::Reference(index))
     }
 
     fn flag(&mut self) -> Result<bool> {
