@@ -60,6 +60,7 @@ codes! {
     604 GOING_AWAY "going_away" "The other side is shutting down.";
     605 STALLED "stalled" "The other side takes no bytes.";
     606 LINK_CLOSED "link_closed" "The link was closed.";
+    609 DEADLINE_EXCEEDED "deadline_exceeded" "The time that the caller set is over.";
     701 OUT_OF_RANGE "out_of_range" "The position lies outside the data.";
     702 BUSY "busy" "The source serves one stream at a time and has one.";
     703 DATA_CHANGED "data_changed" "The data changed under a stream that relied on it.";
@@ -87,6 +88,7 @@ codes! {
     1004 OVERLOADED "overloaded" "The limit on links or files is reached.";
     1005 EXCESSIVE_LOAD "excessive_load" "The other side sends more of something cheap than allowed.";
     1006 TOO_LONG "too_long" "The data would become longer than its publisher allows.";
+    1008 TOO_DEEP "too_deep" "Calls are made by calls beyond the limit.";
     1101 INTERNAL "internal" "A handler or source failed inside.";
     1102 CANCELLED "cancelled" "The caller gave up.";
 }

@@ -285,9 +285,10 @@ impl<'s> Source<'s, '_, '_> {
         Ok(value)
     }
 
+    /// Such a value comes without a table, so whatever its index is, it points beyond that.
     fn reference(&mut self) -> Result<Entity> {
-        let index = u32::try_from(self.input.u64()?).map_err(|_| DecodeError::NotCanonical)?;
-        Ok(Entity::Reference(index))
+        u32::try_from(self.input.u64()?).map_err(|_| DecodeError::NotCanonical)?;
+        Err(DecodeError::NoSuchReference)
     }
 
     fn flag(&mut self) -> Result<bool> {
