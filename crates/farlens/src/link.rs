@@ -5,6 +5,7 @@ pub(crate) mod driver;
 pub(crate) mod fault;
 pub(crate) mod shared;
 pub(crate) mod source;
+pub(crate) mod trash;
 pub(crate) mod watcher;
 
 use crate::{

@@ -3,7 +3,7 @@
 //! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
 //! wakers out and calls them after the lock is gone.
 
-use super::{source::Source, watcher::Watcher};
+use super::{source::Source, trash, watcher::Watcher};
 use crate::{data::erased::ErasedData, observe::Seat};
 use farlens_proto::{self as proto, DataRequest, Event, Fault, RangeTicket, Time};
 use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
@@ -116,6 +116,7 @@ impl Shared {
     /// Runs `f` under the lock, then wakes whoever has to know.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
@@ -125,6 +126,7 @@ impl Shared {
             }
             value
         };
+        drop(lid);
         after.happen();
         value
     }
@@ -132,12 +134,14 @@ impl Shared {
     /// Runs `f` under the lock for the driver, which sees to the output itself.
     pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
             state.route_events(&mut after);
             value
         };
+        drop(lid);
         after.happen();
         value
     }
