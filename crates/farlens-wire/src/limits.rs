@@ -103,6 +103,8 @@ impl Limits {
     pub const PATH_COMPONENTS: usize = 64;
     /// The longest error text that crosses the link, in bytes.
     pub const TEXT_BYTES: usize = 1 << 10;
+    /// The most references that one message carries.
+    pub const REFERENCES: usize = 128;
     /// Unknown ignorable frames that a link tolerates.
     pub const IGNORED_FRAMES: u32 = 100;
 

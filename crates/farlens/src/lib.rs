@@ -51,7 +51,7 @@ pub use farlens_proto::{
 };
 pub use farlens_wire::{
     AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer,
-    Operation, OutOfRange, Pos, Position, schema, schema::Schema,
+    Operation, OutOfRange, Pos, Position, Reference, schema, schema::Schema,
 };
 pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};

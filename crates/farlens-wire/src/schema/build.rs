@@ -4,7 +4,7 @@
 //! and tuples are sequences without a count and a box is what it holds.
 
 use super::{Definition, Fields, SchemaDoc, Shape, Type};
-use crate::{DecodeError, Entity, Limits};
+use crate::{DecodeError, Entity, Limits, Reference};
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
@@ -28,7 +28,7 @@ pub trait Schema: 'static {
 
     /// Decodes an untyped value, where [`Schema::as_untyped`] gives one.
     #[doc(hidden)]
-    fn decode_untyped(_: &[u8], _: &Limits) -> Option<Result<Self, DecodeError>>
+    fn decode_untyped(_: &[u8], _: &[Reference], _: &Limits) -> Option<Result<Self, DecodeError>>
     where
         Self: Sized,
     {
@@ -135,8 +135,12 @@ impl Schema for Entity {
         Some(self)
     }
 
-    fn decode_untyped(bytes: &[u8], limits: &Limits) -> Option<Result<Self, DecodeError>> {
-        Some(Self::decode(bytes, limits))
+    fn decode_untyped(
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Option<Result<Self, DecodeError>> {
+        Some(Self::decode_with(bytes, table, limits))
     }
 
     fn from_untyped(entity: Entity) -> Option<Self> {

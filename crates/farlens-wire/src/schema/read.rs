@@ -280,7 +280,7 @@ impl<'s> Source<'s, '_, '_> {
 
     fn any(&mut self) -> Result<Entity> {
         let mut inner = Reader::new(self.input.bytes()?);
-        let value = decode_one(&mut inner, self.budget)?;
+        let value = decode_one(&mut inner, &[], self.budget)?;
         inner.finish()?;
         Ok(value)
     }

@@ -6,7 +6,8 @@
 
 use crate::entity::{ENTITY_NAME, Handshake, charge};
 use crate::read::Reader;
-use crate::{Budget, DecodeError};
+use crate::reference::{OnDesk, REFERENCE_NAME, at_index};
+use crate::{Budget, DecodeError, Reference};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -22,13 +23,14 @@ type Result<T> = std::result::Result<T, DecodeError>;
 /// The rest of the input and of the budget.
 pub(super) struct Decoder<'de, 'b> {
     input: Reader<'de>,
+    table: &'b [Reference],
     budget: &'b mut Budget,
 }
 
 impl<'de, 'b> Decoder<'de, 'b> {
     #[inline]
-    pub(super) fn new(input: Reader<'de>, budget: &'b mut Budget) -> Self {
-        Self { input, budget }
+    pub(super) fn new(input: Reader<'de>, table: &'b [Reference], budget: &'b mut Budget) -> Self {
+        Self { input, table, budget }
     }
 
     #[inline]
@@ -90,6 +92,18 @@ impl<'de, 'b> Decoder<'de, 'b> {
     #[inline]
     fn narrow_signed<T: TryFrom<i64>>(&mut self) -> Result<T> {
         T::try_from(self.input.i64()?).map_err(|_| DecodeError::NotCanonical)
+    }
+
+    /// An untyped value: decoded here where its references matter, otherwise handed out as bytes.
+    fn entity<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        let bytes = self.input.bytes()?;
+        match charge(bytes, self.table, self.budget)? {
+            Some(value) => visitor.visit_newtype_struct(OnDesk::new(value)),
+            None => {
+                let sign = Handshake::default();
+                visitor.visit_newtype_struct(EntityDecoder { bytes, sign })
+            }
+        }
     }
 
     fn character(&mut self) -> Result<char> {
@@ -171,8 +185,11 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
         visitor: V,
     ) -> Result<V::Value> {
         if name == ENTITY_NAME {
-            return visitor
-                .visit_newtype_struct(EntityDecoder { decoder: self, sign: Handshake::default() });
+            return self.entity(visitor);
+        }
+        if name == REFERENCE_NAME {
+            let reference = at_index(self.table, self.input.u64()?)?;
+            return visitor.visit_newtype_struct(OnDesk::new(reference.clone()));
         }
         self.nested(|decoder| visitor.visit_newtype_struct(decoder))
     }
@@ -368,12 +385,12 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de, '_> {
 }
 
 /// Hands out the canonical bytes of an entity after a handshake.
-struct EntityDecoder<'a, 'de, 'b> {
-    decoder: &'a mut Decoder<'de, 'b>,
+struct EntityDecoder<'de> {
+    bytes: &'de [u8],
     sign: Handshake,
 }
 
-impl<'de> Deserializer<'de> for EntityDecoder<'_, 'de, '_> {
+impl<'de> Deserializer<'de> for EntityDecoder<'de> {
     type Error = DecodeError;
 
     fn is_human_readable(&self) -> bool {
@@ -381,9 +398,7 @@ impl<'de> Deserializer<'de> for EntityDecoder<'_, 'de, '_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        let bytes = self.decoder.input.bytes()?;
-        charge(bytes, self.decoder.budget)?;
-        visitor.visit_borrowed_bytes(bytes)
+        visitor.visit_borrowed_bytes(self.bytes)
     }
 
     forward_to_deserialize_any! {
