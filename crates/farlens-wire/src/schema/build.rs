@@ -124,6 +124,7 @@ leaves! {
     String => Text;
     str => Text;
     bytes::Bytes => Bytes;
+    Reference => Reference;
 }
 
 impl Schema for Entity {

@@ -12,7 +12,8 @@
 use super::{Field, Fields, SchemaDoc, Shape, Type, Variant};
 use crate::entity::{decode_one, has_duplicate, is_key};
 use crate::read::Reader;
-use crate::{Budget, DecodeError, Entity};
+use crate::reference::at_index;
+use crate::{Budget, DecodeError, Entity, Reference};
 use std::mem::size_of;
 
 /// Wrappers within each other through which the type of a key is looked up.
@@ -20,28 +21,48 @@ const WRAPPERS_MAX: usize = 64;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// Decodes one value of the type `schema` that takes up all of `bytes`.
+/// Decodes one value of the type `schema` that takes up all of `bytes`; `table` is what its
+/// references point at.
 ///
 /// # Errors
 /// What [`DecodeError`] lists; [`DecodeError::IntTooLarge`] for a `u128` beyond 2^127-1.
-pub fn decode_with(schema: &SchemaDoc, bytes: &[u8], budget: &mut Budget) -> Result<Entity> {
-    let mut source = Source { schema, input: Reader::new(bytes), budget, done: Vec::new() };
-    source.value(&schema.root)?;
-    source.input.finish()?;
+pub fn decode_with(
+    schema: &SchemaDoc,
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
+    let mut input = Reader::new(bytes);
+    let value = decode_type(schema, &schema.root, &mut input, table, budget)?;
+    input.finish()?;
+    Ok(value)
+}
+
+/// Decodes one value of a type of `schema` off the front of `input`.
+pub(crate) fn decode_type(
+    schema: &SchemaDoc,
+    ty: &Type,
+    input: &mut Reader<'_>,
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
+    let mut source = Source { schema, input, table, budget, done: Vec::new() };
+    source.value(ty)?;
     Ok(source.done.pop().unwrap_or_default())
 }
 
 /// The rest of the input, and the values that are read but not yet part of another one.
 ///
 /// Keeping those here rather than in local variables keeps the stack of each level small.
-struct Source<'s, 'a, 'b> {
+struct Source<'s, 'i, 'a, 'b> {
     schema: &'s SchemaDoc,
-    input: Reader<'a>,
+    input: &'i mut Reader<'a>,
+    table: &'b [Reference],
     budget: &'b mut Budget,
     done: Vec<Entity>,
 }
 
-impl<'s> Source<'s, '_, '_> {
+impl<'s> Source<'s, '_, '_, '_> {
     /// Reads one value onto `done`.
     fn value(&mut self, ty: &'s Type) -> Result<()> {
         self.budget.spend_cost(size_of::<Entity>())?;
@@ -280,15 +301,13 @@ impl<'s> Source<'s, '_, '_> {
 
     fn any(&mut self) -> Result<Entity> {
         let mut inner = Reader::new(self.input.bytes()?);
-        let value = decode_one(&mut inner, &[], self.budget)?;
+        let value = decode_one(&mut inner, self.table, self.budget)?;
         inner.finish()?;
         Ok(value)
     }
 
-    /// Such a value comes without a table, so whatever its index is, it points beyond that.
     fn reference(&mut self) -> Result<Entity> {
-        u32::try_from(self.input.u64()?).map_err(|_| DecodeError::NotCanonical)?;
-        Err(DecodeError::NoSuchReference)
+        at_index(self.table, self.input.u64()?).map(|found| Entity::Reference(found.clone()))
     }
 
     fn flag(&mut self) -> Result<bool> {

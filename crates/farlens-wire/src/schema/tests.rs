@@ -1,7 +1,7 @@
 //! Documents of derived types, and values read by them.
 
 use super::*;
-use crate::{Budget, DecodeError, Entity, Limits, typed};
+use crate::{Budget, DecodeError, Entity, Limits, Reference, typed};
 use farlens_macros::Schema;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn read<T: Schema>(bytes: &[u8]) -> Result<Entity, DecodeError> {
-    decode_with(&SchemaDoc::of::<T>(), bytes, &mut Budget::new(&Limits::default()))
+    decode_with(&SchemaDoc::of::<T>(), bytes, &[], &mut Budget::new(&Limits::default()))
 }
 
 fn encoded(doc: &SchemaDoc) -> Vec<u8> {
@@ -238,13 +238,12 @@ fn references_are_indices() {
         Type::EntityStream(Some(Box::new(Type::Text))),
     ];
     let doc = SchemaDoc::new(Type::Tuple(types.into()), doc.definitions().to_vec());
-    let read = |bytes: &[u8]| decode_with(&doc, bytes, &mut Budget::new(&Limits::default()));
-    let wanted = [300, 1, 2, 3, u32::MAX].map(Entity::Reference);
-    assert_eq!(
-        read(&[0xac, 2, 1, 2, 3, 0xff, 0xff, 0xff, 0xff, 0x0f]),
-        Ok(Entity::List(wanted.into()))
-    );
-    assert_eq!(read(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x1f]), Err(DecodeError::NotCanonical));
+    let table: Vec<_> = (0..130u32).map(Reference::new).collect();
+    let read =
+        |bytes: &[u8]| decode_with(&doc, bytes, &table, &mut Budget::new(&Limits::default()));
+    let wanted = [129, 1, 2, 3, 1].map(|index| Entity::Reference(table[index].clone()));
+    assert_eq!(read(&[0x81, 1, 1, 2, 3, 1]), Ok(Entity::List(wanted.into())));
+    assert_eq!(read(&[0, 0, 0, 0, 0x82, 1]), Err(DecodeError::NoSuchReference));
 }
 
 #[test]
@@ -360,7 +359,7 @@ fn deep_documents_and_values_end_at_the_limit() {
         }
         // A structure that contains nothing but itself.
         let doc = decoded(&[1, 0x25, 0, 1, 1, b'A', 0, 1, 1, 0x25, 0]).expect("it decodes");
-        let found = decode_with(&doc, &[], &mut Budget::new(&Limits::default()));
+        let found = decode_with(&doc, &[], &[], &mut Budget::new(&Limits::default()));
         assert_eq!(found, Err(DecodeError::Depth));
     });
 }
@@ -374,14 +373,14 @@ fn values_without_bytes_are_charged() {
     assert_eq!(read::<Vec<u8>>(&most), Err(DecodeError::LengthBeyondInput));
     // 2^32-1 units in an array, and structures that double thirty times.
     let array = decoded(&[1, 0x22, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0]).expect("it decodes");
-    assert_eq!(decode_with(&array, &[], &mut budget()), Err(DecodeError::Cost));
+    assert_eq!(decode_with(&array, &[], &[], &mut budget()), Err(DecodeError::Cost));
     let mut doubling = vec![1, 0x25, 0, 31];
     for level in 1..=30u8 {
         doubling.extend([1, 64 + level, 0, 1, 2, 0x25, level, 0x25, level]);
     }
     doubling.extend([1, b'@', 0, 0]);
     let doubling = decoded(&doubling).expect("it decodes");
-    assert_eq!(decode_with(&doubling, &[], &mut budget()), Err(DecodeError::Cost));
+    assert_eq!(decode_with(&doubling, &[], &[], &mut budget()), Err(DecodeError::Cost));
 }
 
 proptest! {
@@ -390,7 +389,7 @@ proptest! {
         let bytes = [&[1][..], &bytes].concat();
         if let Ok(doc) = decoded(&bytes) {
             prop_assert_eq!(encoded(&doc), bytes);
-            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &mut Budget::new(&Limits::default())));
+            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &[], &mut Budget::new(&Limits::default())));
         }
     }
 
