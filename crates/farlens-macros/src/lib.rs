@@ -1,5 +1,6 @@
 //! Derive macros of Farlens.
 
+mod case;
 mod schema;
 mod serde_attributes;
 
@@ -9,8 +10,11 @@ use syn::{DeriveInput, parse_macro_input};
 /// Describes a structure or enum as serde's derived `Serialize` writes it.
 ///
 /// Derive it beside `Serialize` and `Deserialize`. Type parameters get the bound `Schema`; lifetime
-/// parameters are refused, since a description belongs to an owned type. Serde attributes that
-/// change what is written are refused as well.
+/// parameters are refused, since a description belongs to an owned type.
+///
+/// Of serde's attributes `rename`, `rename_all`, `rename_all_fields`, `alias`, `default`,
+/// `deny_unknown_fields` and `transparent` are part of the description. Those that change what is
+/// written in another way are refused.
 ///
 /// The generated code names things in `::farlens::schema`. Where that does not exist,
 /// `#[farlens(crate = "path::to::schema")]` names the module to use.

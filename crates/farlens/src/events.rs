@@ -270,7 +270,7 @@ impl Watched {
 
     fn decode(&self, body: &[u8], limits: &Limits) -> Option<Entity> {
         match &self.schema {
-            Some(schema) => decode_with(schema, body, &mut Budget::new(limits)).ok(),
+            Some(schema) => decode_with(schema, body, &[], &mut Budget::new(limits)).ok(),
             None => Entity::decode(body, limits).ok(),
         }
     }

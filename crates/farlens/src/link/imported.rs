@@ -65,7 +65,7 @@ impl Drop for Imported {
             self.home.bell.wake();
         }
         // It may be the last that keeps the link.
-        trash::bury(self.link.take());
+        trash::bury(Box::new(self.link.take()));
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{
     imported::Home,
     source::Source,
-    trash::{Locked, discard},
+    trash::{self, discard},
     watcher::Watcher,
 };
 use crate::{data::erased::ErasedData, observe::Seat};
@@ -135,7 +135,7 @@ impl Shared {
     /// Runs `f` under the lock, then wakes whoever has to know.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
-        let locked = Locked::mark();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
@@ -145,7 +145,7 @@ impl Shared {
             }
             value
         };
-        drop(locked);
+        drop(lid);
         after.happen();
         value
     }
@@ -153,14 +153,14 @@ impl Shared {
     /// Runs `f` under the lock for the driver, which sees to the output itself.
     pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
-        let locked = Locked::mark();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
             state.route_events(&mut after);
             value
         };
-        drop(locked);
+        drop(lid);
         after.happen();
         value
     }

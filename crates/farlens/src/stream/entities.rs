@@ -247,7 +247,7 @@ impl Decoder {
     fn decode<T: Element>(&self, body: &[u8], limits: &Limits) -> Result<T> {
         let decoded = match self {
             Self::Straight => T::decode(body, limits),
-            Self::BySchema(schema) => decode_with(schema, body, &mut Budget::new(limits))
+            Self::BySchema(schema) => decode_with(schema, body, &[], &mut Budget::new(limits))
                 .and_then(|entity| T::from_untyped(entity).ok_or(DecodeError::BadTag)),
         };
         decoded.map_err(|error| malformed(&error))
