@@ -2,6 +2,7 @@
 
 pub use super::answer::{Answer, Value};
 pub use super::remote::Remote;
+pub use super::streams::RemoteStreamer;
 pub use super::streams::{Feeder, Item, describe, feed, publish};
 pub use super::{Dispatch, Incoming, Outcome, Outgoing};
 pub use farlens_wire::{Reference, schema};
@@ -19,6 +20,12 @@ use std::{future::Future, sync::Arc};
 pub trait Pipelined {
     /// The handle of what `reference` will turn out to be.
     fn from_promise(reference: Reference) -> Self;
+}
+
+impl Pipelined for RemoteStreamer {
+    fn from_promise(reference: Reference) -> Self {
+        Self::unchecked(reference)
+    }
 }
 
 impl Pipelined for Remote {
