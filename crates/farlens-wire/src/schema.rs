@@ -6,13 +6,20 @@
 //! values by one.
 
 mod build;
+mod difference;
 mod fingerprint;
 mod read;
 mod render;
+mod resolve;
+mod view;
 
 pub use build::{Schema, SchemaBuilder};
+pub use difference::Difference;
 pub use fingerprint::Fingerprint;
+pub(crate) use read::decode_type;
 pub use read::decode_with;
+pub use resolve::Resolution;
+pub(crate) use view::View;
 
 use std::any::TypeId;
 use std::collections::BTreeMap;

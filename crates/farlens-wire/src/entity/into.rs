@@ -27,7 +27,12 @@ impl Entity {
     /// [`DecodeError::Refused`] with serde's words where `T` does not fit, [`DecodeError::Depth`]
     /// beyond 64 levels.
     pub fn into_typed<T: DeserializeOwned>(self) -> Result<T> {
-        T::deserialize(Named { value: self, depth: ENCODE_DEPTH })
+        T::deserialize(self.by_name(ENCODE_DEPTH))
+    }
+
+    /// Presents itself to a type that may go `depth` levels down.
+    pub(crate) fn by_name<'de>(self, depth: u32) -> impl Deserializer<'de, Error = DecodeError> {
+        Named { value: self, depth }
     }
 }
 
