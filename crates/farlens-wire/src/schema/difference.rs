@@ -1,6 +1,6 @@
 //! Where something is not as it should be, in words for people.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 /// Steps of a path that are shown; of a longer one the last.
 const STEPS_MAX: usize = 16;
@@ -16,15 +16,12 @@ pub struct Difference {
 impl Difference {
     /// At the place to which `steps` lead from `root`.
     pub(super) fn new(root: &str, steps: &[Step<'_>], what: impl Display) -> Self {
-        let mut path = String::new();
-        let shown = match steps.len().checked_sub(STEPS_MAX) {
-            None | Some(0) => steps,
-            Some(left_out) => &steps[left_out..],
-        };
-        let dots = if shown.len() < steps.len() { "…" } else { "" };
-        // Writing to a string does not fail.
-        let _ = write!(path, "{}{dots}", root.escape_debug());
-        shown.iter().for_each(|step| drop(write!(path, "{step}")));
+        let left_out = steps.len().saturating_sub(STEPS_MAX);
+        let dots = if left_out > 0 { "…" } else { "" };
+        let mut path = format!("{}{dots}", root.escape_debug());
+        for step in &steps[left_out..] {
+            path.push_str(&step.to_string());
+        }
         Self { path, what: what.to_string() }
     }
 

@@ -8,7 +8,9 @@
 //! may contain themselves, and a peer's long chains of definitions take no stack.
 
 mod fit;
+mod interface;
 mod number;
+mod untyped;
 
 use super::difference::Step;
 use super::{Difference, SchemaDoc, Shape, Type};

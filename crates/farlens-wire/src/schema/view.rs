@@ -65,6 +65,12 @@ impl SchemaDoc {
         Err(DecodeError::Depth)
     }
 
+    /// What a value of `ty` is, if that is a structure of one unnamed field.
+    pub(crate) fn newtype(&self, ty: &Type) -> Option<&Type> {
+        let Type::Named(index) = ty else { return None };
+        inside(self.definition(*index)?).ok()
+    }
+
     /// Whether `ty` is one byte that is a number, so that a run of values is as good as bytes.
     #[inline]
     pub(crate) fn is_byte(&self, ty: &Type) -> bool {

@@ -1,11 +1,10 @@
 //! The rules, as the derived `Deserialize` of a reader follows them.
 
 use super::number::widens;
+use super::untyped::fits_untyped;
 use super::{Judge, Pair, Side, Step, Verdict};
-use crate::schema::view::{Target, View};
-use crate::schema::{
-    Definition, Field, Fields, Interface, Method, SchemaDoc, Shape, Type, Variant,
-};
+use crate::schema::view::View;
+use crate::schema::{Field, Fields, Type, Variant};
 
 /// Options within each other into which a value without any is put.
 const OPTIONS_MAX: usize = 64;
@@ -202,56 +201,6 @@ impl<'d> Judge<'d> {
             (from, to) => self.differ(pair.place, format_args!("{} → {}", kind(from), kind(to))),
         }
     }
-
-    fn target(&mut self, pair: Pair<'d>, from: Target<'d>, to: Target<'d>) -> Verdict {
-        match (from, to) {
-            (Target::Object | Target::Interface(_), Target::Object)
-            | (Target::Bytes, Target::Bytes)
-            | (Target::Entities(_), Target::Entities(None)) => Ok(()),
-            (Target::Entities(Some(from)), Target::Entities(Some(to))) => {
-                self.part(pair.behind(), Step::Elements, from, to)
-            }
-            (Target::Interface(from), Target::Interface(to)) => {
-                let mut wanted = to.methods.iter();
-                wanted.try_for_each(|method| self.method(pair.behind(), from, method))
-            }
-            _ => self.unlike(pair),
-        }
-    }
-
-    /// A method that the reader may call: what it passes goes to the writer, who answers.
-    fn method(&mut self, pair: Pair<'d>, of: &'d Interface, wanted: &'d Method) -> Verdict {
-        let pair = Pair { place: self.step(pair.place, Step::Name(&wanted.name)), ..pair };
-        let found = of.methods.iter().find(|method| method.name == wanted.name);
-        let Some(found) = found else {
-            return self.differ(pair.place, "the reader calls it, the writer does not have it");
-        };
-        if found.one_way != wanted.one_way {
-            return self.differ(pair.place, "only one side waits for an answer");
-        }
-        for (name, ty) in &found.params {
-            self.parameter(pair.back(), wanted, name, ty)?;
-        }
-        self.part(pair, Step::Result, &found.result, &wanted.result)
-    }
-
-    /// A parameter that the callee takes, from the one of that name that the caller passes.
-    fn parameter(
-        &mut self,
-        pair: Pair<'d>,
-        caller: &'d Method,
-        name: &'d str,
-        ty: &'d Type,
-    ) -> Verdict {
-        match caller.params.iter().find(|(passed, _)| passed == name) {
-            Some((_, passed)) => self.part(pair, Step::Parameter(name), passed, ty),
-            None if matches!(ty, Type::Option(_)) => Ok(()),
-            None => {
-                let place = self.step(pair.place, Step::Parameter(name));
-                self.differ(place, "the writer needs it, the reader does not pass it")
-            }
-        }
-    }
 }
 
 fn goes_by(written: &str, name: &str, aliases: &[String]) -> bool {
@@ -265,50 +214,4 @@ fn kind(fields: &Fields) -> String {
         Fields::Tuple(types) => format!("{} values", types.len()),
         Fields::Named { .. } => "named fields".to_owned(),
     }
-}
-
-/// Whether every value of the type can be an untyped one.
-fn fits_untyped(side: Side<'_>) -> bool {
-    let mut types = vec![side.ty];
-    let mut seen = vec![false; side.doc.definitions().len()];
-    while let Some(ty) = types.pop() {
-        match ty {
-            Type::U128 => return false,
-            Type::Option(inner) | Type::List(inner) | Type::Array(_, inner) => types.push(inner),
-            Type::Tuple(parts) => types.extend(parts),
-            Type::Map(key, _) if !has_plain_keys(side.doc, key) => return false,
-            Type::Map(key, value) => types.extend([&**key, &**value]),
-            Type::Named(index) => {
-                let seen = seen.get_mut(*index as usize);
-                if seen.is_some_and(|seen| !std::mem::replace(seen, true)) {
-                    types.extend(side.doc.definition(*index).into_iter().flat_map(parts_of));
-                }
-            }
-            _ => {}
-        }
-    }
-    true
-}
-
-/// The types of which a value of the definition consists.
-fn parts_of(definition: &Definition) -> Vec<&Type> {
-    match &definition.shape {
-        Shape::Struct(fields) => types_of(fields),
-        Shape::Enum(variants) => variants.iter().flat_map(|v| types_of(&v.fields)).collect(),
-        Shape::Interface(_) => Vec::new(),
-    }
-}
-
-fn types_of(fields: &Fields) -> Vec<&Type> {
-    match fields {
-        Fields::Unit => Vec::new(),
-        Fields::Tuple(types) => types.iter().collect(),
-        Fields::Named { fields, .. } => fields.iter().map(|field| &field.ty).collect(),
-    }
-}
-
-/// Whether different keys are different untyped ones: NaN is none, and an absent option is null,
-/// as may be what a present one holds.
-fn has_plain_keys(doc: &SchemaDoc, key: &Type) -> bool {
-    !matches!(doc.view(key), Ok(View::Option(_) | View::Leaf(Type::F32 | Type::F64)))
 }
