@@ -23,6 +23,8 @@ mod host;
 mod invite;
 mod link;
 mod net;
+#[doc(hidden)]
+pub mod object;
 mod observe;
 mod path;
 mod percent;
@@ -56,6 +58,7 @@ pub use farlens_wire::{
 pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};
 pub use link::Link;
+pub use object::{CallContext, Dispatch, Incoming, Outcome, Remote};
 pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
 pub use publish::{Publication, Stat, Streamer};

@@ -136,7 +136,7 @@ impl Streamer {
 
     /// Opens the data for one stream of a peer that may have these of `READABLE` and `WRITABLE`.
     /// May block.
-    pub(super) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
+    pub(crate) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
         let mode = limited(self.mode()?, wanted)?;
         if matches!(purpose, Purpose::Replace { .. }) {
             self.check_replace(mode)?;

@@ -1,0 +1,72 @@
+//! An object of this process, as it lies inside a reference.
+
+use super::{CallContext, Dispatch, Incoming, Outcome, Outgoing};
+use crate::{Error, Result, link::trash};
+use farlens_wire::{Code, schema::SchemaDoc};
+use futures::{FutureExt, future::BoxFuture};
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+/// The object that a reference of this process points at.
+///
+/// References are dropped in places where no code of users may run, so the object is buried.
+pub(crate) struct LocalObject(Option<Arc<dyn Dispatch>>);
+
+impl LocalObject {
+    pub(crate) fn new(object: impl Dispatch) -> Self {
+        Self(Some(Arc::new(object)))
+    }
+
+    fn object(&self) -> Result<Arc<dyn Dispatch>> {
+        self.0.clone().ok_or_else(|| Error::new(Code::NO_SUCH_OBJECT, "the object is gone"))
+    }
+
+    pub(crate) fn interface(&self) -> Result<Arc<SchemaDoc>> {
+        Ok(self.object()?.interface())
+    }
+
+    /// Answers a call from this process. Dropping the future drops the handler's.
+    pub(crate) async fn call(&self, request: Outgoing) -> Result<Outcome> {
+        let object = self.object()?;
+        let (context, one_way) = (request.context.clone(), request.one_way);
+        let own = object.interface();
+        if one_way {
+            hand_over(serve(object, context.after_answer(), request.into_incoming(&own))).await;
+            return Ok(Outcome::default());
+        }
+        serve(object, context, request.into_incoming(&own)).await
+    }
+
+    /// Answers a call of a peer.
+    pub(crate) async fn serve(&self, context: CallContext, call: Incoming) -> Result<Outcome> {
+        serve(self.object()?, context, call).await
+    }
+}
+
+/// Runs a handler in its context and outlives its panics.
+fn serve(
+    object: Arc<dyn Dispatch>,
+    context: CallContext,
+    call: Incoming,
+) -> BoxFuture<'static, Result<Outcome>> {
+    // The first look at the call is user code as well.
+    let work = AssertUnwindSafe(async move { object.call(call).await }).catch_unwind();
+    let answer = async move { work.await.unwrap_or_else(|_| Err(panicked())) };
+    Box::pin(context.scope(answer))
+}
+
+/// Runs a handler that nobody waits for. Those of one caller begin in the order of the calls.
+async fn hand_over(mut work: BoxFuture<'static, Result<Outcome>>) {
+    if futures::poll!(&mut work).is_pending() {
+        tokio::spawn(work);
+    }
+}
+
+fn panicked() -> Error {
+    Error::new(Code::INTERNAL, "a handler failed inside")
+}
+
+impl Drop for LocalObject {
+    fn drop(&mut self) {
+        trash::bury(Box::new(self.0.take()));
+    }
+}
