@@ -1,0 +1,3 @@
+//! Traits with `#[farlens::remote]`, called within one process.
+
+mod calls;
