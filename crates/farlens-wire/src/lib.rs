@@ -29,4 +29,4 @@ pub use id::{CallId, Epoch, Kind, ObjectId, Side, Step, StreamId};
 pub use limits::{Limits, LimitsError};
 pub use mode::{Flags, Forbidden, Mode, ModeError, ModeOffer, OfferError, Operation};
 pub use pos::{AtEnd, Bounds, Delivery, Edge, OutOfRange, Pos, Position, PositionTooLarge};
-pub use reference::Reference;
+pub use reference::{Reference, WeakReference};

@@ -12,8 +12,8 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 /// The name of the newtype structure around a reference.
 pub(crate) const REFERENCE_NAME: &str = "$farlens::Reference";
@@ -44,10 +44,34 @@ impl Reference {
         self.0.number
     }
 
+    /// The same without keeping the thing alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakReference {
+        WeakReference(Arc::downgrade(&self.0))
+    }
+
     /// The thing, if it is a `T`.
     #[must_use]
     pub fn get<T: Any>(&self) -> Option<&T> {
         self.0.thing.downcast_ref()
+    }
+}
+
+/// A reference that keeps nothing alive.
+#[derive(Clone)]
+pub struct WeakReference(Weak<Target>);
+
+impl WeakReference {
+    /// The reference, while a clone of it lives.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Reference> {
+        self.0.upgrade().map(Reference)
+    }
+}
+
+impl fmt::Debug for WeakReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("weak reference")
     }
 }
 

@@ -7,9 +7,9 @@ use crate::{
     publish::{Found, Publications, nothing_at},
     tls::KeyId,
 };
-use farlens_proto::{Accepted, Purpose};
+use farlens_proto::{Accepted, Answer, Called, Purpose};
 use farlens_wire::{
-    Code, Flags, Limits, Mode, ObjectId,
+    Code, Flags, Limits, Mode, Reference,
     frame::stream::{Open, Target},
     schema::SchemaDoc,
     typed,
@@ -29,6 +29,9 @@ pub(crate) struct Guest {
     key: KeyId,
 }
 
+/// What a peer reaches without having got a reference to it.
+pub(crate) struct Root;
+
 /// Where a listing begins.
 pub(crate) type ListArgs = (String, Option<String>);
 
@@ -42,8 +45,15 @@ impl Guest {
         self.host.access.admit(self.key, invite).await
     }
 
-    /// Opens what an open frame asks for.
-    pub(crate) async fn open(&self, open: &Open) -> Result<(Source, Accepted)> {
+    /// Opens what an open frame asks for; `on` is given where that is no path.
+    pub(crate) async fn open(
+        &self,
+        open: &Open,
+        on: Option<&Reference>,
+    ) -> Result<(Source, Accepted)> {
+        if on.is_some() {
+            return Err(Error::new(Code::UNSUPPORTED, "only paths can be opened"));
+        }
         let found = self.find(open).await?;
         let state = to_wire(found.data.state().await?);
         let schema = found.data.schema();
@@ -104,16 +114,16 @@ impl Guest {
     /// Runs a method of an object that this side exports.
     pub(crate) async fn call(
         &self,
-        object: ObjectId,
-        method: &str,
-        args: &[u8],
-    ) -> Result<Vec<u8>> {
-        if object != ObjectId::ROOT {
-            return Err(Error::new(Code::NO_SUCH_OBJECT, "only the root object is exported"));
+        called: Called,
+        _interface: Option<Arc<SchemaDoc>>,
+    ) -> Result<Answer> {
+        if called.on.get::<Root>().is_none() {
+            return Err(Error::new(Code::NO_SUCH_OBJECT, "this is nothing that can be called"));
         }
-        match method {
-            "list" => self.list(decode(args)?).await,
-            "stat" => self.stat(decode(args)?).await,
+        let args = &called.args;
+        match called.method.as_str() {
+            "list" => self.list(decode(args)?).await.map(Answer::from),
+            "stat" => self.stat(decode(args)?).await.map(Answer::from),
             _ => Err(Error::new(Code::NO_SUCH_METHOD, "the root object has no such method")),
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod dispatcher;
 pub(crate) mod driver;
 pub(crate) mod fault;
+pub(crate) mod imported;
 pub(crate) mod shared;
 pub(crate) mod source;
 pub(crate) mod trash;
@@ -11,16 +12,17 @@ pub(crate) mod watcher;
 use crate::{
     Entry, Error, RemotePath, Result,
     events::Events,
-    host::{Guest, Host, ListArgs, decode, encode},
+    host::{Guest, Host, ListArgs, Root, decode, encode},
     publish::{Listing, Stat},
     stream::{ByteStream, EntityStream, OpenOptions, raw::RawStream},
     tls::KeyId,
 };
 use bytes::Bytes;
-use farlens_proto::{self as proto, Config, Fault, LinkStats, PeerIdentity};
-use farlens_wire::{Code, Element, Limits, ObjectId, Side};
+use farlens_proto::{self as proto, CallOn, CallRequest, Config, Fault, LinkStats, PeerIdentity};
+use farlens_wire::{Code, Element, Limits, Reference, Side};
 use fault::to_error;
 use futures::FutureExt;
+use imported::{Holdings, Home};
 use shared::Shared;
 use std::{ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
@@ -75,7 +77,12 @@ impl Link {
     {
         let limits = config.limits.clone();
         let identity = PeerIdentity::new(*peer.as_bytes());
-        let shared = Shared::new(|now| proto::Link::new(side, identity, config, now));
+        let home = Home::new();
+        let root = Reference::new(Root);
+        let holdings = Box::new(Holdings::new(Arc::clone(&home), root));
+        let shared = Shared::new(home, limits.clone(), |now| {
+            proto::Link::new(side, identity, config, holdings, now)
+        });
         let stall = Duration::from_millis(limits.stall_ms);
         let (running, driven) = watch::channel(());
         let driver = driver::Driver::new(io, Arc::clone(&shared), stall);
@@ -84,7 +91,10 @@ impl Link {
             drop(running);
         });
         tokio::spawn(dispatcher::run(Arc::clone(&shared), Guest::new(host, peer)));
-        Self(Arc::new(Inner { shared, peer, limits, runtime: Handle::current(), driven }))
+        let runtime = Handle::current();
+        let link = Self(Arc::new(Inner { shared, peer, limits, runtime, driven }));
+        link.shared().home.settle(&link);
+        link
     }
 
     /// Waits until both sides have greeted each other.
@@ -235,8 +245,9 @@ impl Link {
         R: serde::de::DeserializeOwned,
     {
         let args = encode(args)?;
-        let answer = self.0.shared.call(ObjectId::ROOT, method, args).await;
-        decode(&answer.map_err(|fault| to_error(&fault))?)
+        let request = CallRequest::new(CallOn::Root, method, args);
+        let answer = self.0.shared.call(request).await;
+        decode(&answer.map_err(|fault| to_error(&fault))?.value)
     }
 
     /// Watches several streams with one task: their growth, new entities, ends and failures.

@@ -17,10 +17,13 @@ use super::{
     streamer::wish_allowed,
     writer::Writer,
 };
-use crate::buffer::{StreamBuffer, chunk::Chunk};
+use crate::{
+    buffer::{StreamBuffer, chunk::Chunk},
+    link::CallTicket,
+};
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Operation, Pos, Position, StreamId,
+    AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Operation, Pos, Position, Reference, StreamId,
     frame::{
         Fault,
         stream::{Close, Credit, Gap, Limit, Open, Purpose, Seek, State, StreamControl, Target},
@@ -28,12 +31,30 @@ use farlens_wire::{
 };
 use std::collections::VecDeque;
 
+/// What a stream is opened on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell builds it")]
+pub enum OpenOn {
+    /// A published path.
+    Path(String),
+    /// A streamer of the peer, which is to be held until the stream is open.
+    Streamer(Reference),
+    /// The first reference in the answer to a call that was made as pipelined and has been sent.
+    Answer(CallTicket),
+}
+
+impl From<String> for OpenOn {
+    fn from(path: String) -> Self {
+        Self::Path(path)
+    }
+}
+
 /// What a stream is opened with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the shell builds it")]
 pub struct OpenRequest {
-    /// The published path.
-    pub path: String,
+    /// What it is opened on.
+    pub on: OpenOn,
     /// The flags that the stream must offer.
     pub flags: Flags,
     /// What it must carry, if that matters.
@@ -109,6 +130,7 @@ pub enum ReadOutcome {
 #[derive(Debug)]
 pub(crate) struct StreamPeer {
     request: OpenRequest,
+    target: Target,
     phase: Phase,
     info: Option<StreamInfo>,
     state: State,
@@ -162,7 +184,12 @@ struct Slots {
 const ROOMY_PATH_BYTES: usize = 2 << 10;
 
 impl StreamPeer {
-    pub(crate) fn open(request: OpenRequest, window: Window, budget: &mut ReceiveBudget) -> Self {
+    pub(crate) fn open(
+        request: OpenRequest,
+        target: Target,
+        window: Window,
+        budget: &mut ReceiveBudget,
+    ) -> Self {
         let window = match request.ahead {
             Ahead::Auto => window,
             Ahead::AtMost(most) => Window::fixed(most),
@@ -186,6 +213,7 @@ impl StreamPeer {
             slots: Slots { open: true, ..Slots::default() },
             ranges: RangeReader::default(),
             writer: Writer::default(),
+            target,
             request,
         }
     }
@@ -487,9 +515,14 @@ impl StreamPeer {
         Credit { bytes, elements: elements.max(least) }
     }
 
+    /// Whether the first ranges fit beside the target.
+    fn is_roomy(&self) -> bool {
+        !matches!(&self.request.on, OpenOn::Path(path) if path.len() > ROOMY_PATH_BYTES)
+    }
+
     fn open_frame(&mut self, credit: Credit) -> Open {
         Open {
-            target: Target::Path(self.request.path.clone()),
+            target: std::mem::replace(&mut self.target, Target::Path(String::new())),
             flags: self.request.flags.bits(),
             kind: self.request.kind,
             start: self.request.start,
@@ -497,11 +530,7 @@ impl StreamPeer {
             delivery: self.request.delivery,
             purpose: self.request.purpose,
             credit,
-            ranges: if self.request.path.len() <= ROOMY_PATH_BYTES {
-                self.ranges.take_ranges_for_open()
-            } else {
-                Vec::new()
-            },
+            ranges: if self.is_roomy() { self.ranges.take_ranges_for_open() } else { Vec::new() },
             fingerprint: self.request.fingerprint,
         }
     }

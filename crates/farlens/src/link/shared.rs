@@ -3,14 +3,22 @@
 //! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
 //! wakers out and calls them after the lock is gone.
 
-use super::{source::Source, trash, watcher::Watcher};
+use super::{
+    imported::Home,
+    source::Source,
+    trash::{self, discard},
+    watcher::Watcher,
+};
 use crate::{data::erased::ErasedData, observe::Seat};
-use farlens_proto::{self as proto, DataRequest, Event, Fault, RangeTicket, Time};
-use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
+use farlens_proto::{
+    self as proto, Answer, CallRequest, CallTicket, Called, DataRequest, Event, Fault, RangeTicket,
+    Time,
+};
+use farlens_wire::{Budget, Limits, schema::SchemaDoc};
+use farlens_wire::{CallId, Reference, StreamId, frame::stream::Open};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -20,6 +28,8 @@ use tokio::{sync::watch, task::AbortHandle, time::Instant};
 pub(crate) struct Shared {
     state: Mutex<State>,
     origin: Instant,
+    /// What the references that came over this link have in common.
+    pub(crate) home: Arc<Home>,
 }
 
 /// Everything that a link is, under the lock.
@@ -33,7 +43,10 @@ pub(crate) struct State {
     handles: HashMap<StreamId, Handle>,
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
-    calls: HashMap<CallId, PendingCall>,
+    calls: HashMap<CallTicket, PendingCall>,
+    /// Interfaces that the peer's calls may name, by fingerprint.
+    interfaces: HashMap<[u8; 16], Arc<SchemaDoc>>,
+    decode: Limits,
     /// Changes when the link is established and when it is over.
     milestone: watch::Sender<u8>,
 }
@@ -44,6 +57,8 @@ struct Aftermath {
     wakers: Vec<Waker>,
     /// Data that nobody reads any more.
     sources: Vec<Source>,
+    /// Objects that the peer holds no longer.
+    released: Vec<Reference>,
 }
 
 impl Aftermath {
@@ -52,20 +67,18 @@ impl Aftermath {
         for source in self.sources {
             discard(source);
         }
+        for reference in self.released {
+            discard(reference);
+        }
     }
-}
-
-/// Drops what may be user code, which may panic.
-pub(crate) fn discard<T>(value: T) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 
 /// Something that the peer asked for and that may take a while.
 #[derive(Debug)]
 pub(crate) enum Work {
     Admit { invite: Option<Vec<u8>> },
-    Open { stream: StreamId, open: Open },
-    Call { call: CallId, object: ObjectId, method: String, args: Vec<u8> },
+    Open { stream: StreamId, open: Open, on: Option<Reference> },
+    Call { called: Box<Called>, interface: Option<Arc<SchemaDoc>> },
     Cancel { call: CallId },
     Over,
 }
@@ -83,12 +96,16 @@ struct Handle {
 
 #[derive(Default)]
 struct PendingCall {
-    outcome: Option<Result<Vec<u8>, Fault>>,
+    outcome: Option<Result<Answer, Fault>>,
     waker: Option<Waker>,
 }
 
 impl Shared {
-    pub(crate) fn new(make: impl FnOnce(Time) -> proto::Link) -> Arc<Self> {
+    pub(crate) fn new(
+        home: Arc<Home>,
+        decode: Limits,
+        make: impl FnOnce(Time) -> proto::Link,
+    ) -> Arc<Self> {
         let state = State {
             proto: make(Time::ZERO),
             driver: None,
@@ -97,9 +114,11 @@ impl Shared {
             handles: HashMap::new(),
             sources: HashMap::new(),
             calls: HashMap::new(),
+            interfaces: HashMap::new(),
+            decode,
             milestone: watch::channel(0).0,
         };
-        Arc::new(Self { state: Mutex::new(state), origin: Instant::now() })
+        Arc::new(Self { state: Mutex::new(state), origin: Instant::now(), home })
     }
 
     /// The moment, as the machines count it.
@@ -174,14 +193,10 @@ impl Shared {
     }
 
     /// Calls a method of an object of the peer. Dropping the future gives the call up.
-    pub(crate) async fn call(
-        self: &Arc<Self>,
-        object: ObjectId,
-        method: &str,
-        args: Vec<u8>,
-    ) -> Result<Vec<u8>, Fault> {
+    pub(crate) async fn call(self: &Arc<Self>, request: CallRequest) -> Result<Answer, Fault> {
+        let now = self.now();
         let call = self.with(|state| {
-            let call = state.proto.call(object, method, args)?;
+            let call = state.proto.call(request, now)?;
             state.calls.insert(call, PendingCall::default());
             Ok::<_, Fault>(call)
         })?;
@@ -193,11 +208,11 @@ impl Shared {
 /// A call under way; dropped before its answer it cancels the call.
 struct CallGuard<'a> {
     shared: &'a Arc<Shared>,
-    call: CallId,
+    call: CallTicket,
 }
 
 impl CallGuard<'_> {
-    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Vec<u8>, Fault>> {
+    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Answer, Fault>> {
         let mut state = self.shared.state.lock();
         let Some(pending) = state.calls.get_mut(&self.call) else { return Poll::Pending };
         match pending.outcome.take() {
@@ -243,11 +258,24 @@ impl State {
                 }
                 Event::StreamGone { stream } => after.sources.extend(self.sources.remove(&stream)),
                 Event::Admission { invite } => self.dispatch(Work::Admit { invite }, wakers),
-                Event::OpenRequested { stream, open } => {
-                    self.dispatch(Work::Open { stream, open }, wakers);
+                Event::OpenRequested { stream, open, on } => {
+                    self.dispatch(Work::Open { stream, open, on }, wakers);
                 }
-                Event::Called { call, object, method, args, .. } => {
-                    self.dispatch(Work::Call { call, object, method, args }, wakers);
+                Event::Called(called) => {
+                    let interface = called.interface;
+                    let interface =
+                        interface.and_then(|known| self.interfaces.get(&known).cloned());
+                    self.dispatch(Work::Call { called, interface }, wakers);
+                }
+                Event::Released { reference } => after.released.push(reference),
+                Event::Interface { fingerprint, schema } => {
+                    // One that cannot be read is as good as none: calls that name it are refused.
+                    let mut budget = Budget::new(&self.decode);
+                    if let Ok(schema) = SchemaDoc::decode(&schema, &mut budget)
+                        && schema.fingerprint().0 == fingerprint
+                    {
+                        self.interfaces.insert(fingerprint, Arc::new(schema));
+                    }
                 }
                 Event::Cancelled { call } => self.dispatch(Work::Cancel { call }, wakers),
                 Event::Over { .. } => {

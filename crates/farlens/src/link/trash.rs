@@ -4,8 +4,11 @@
 //! the last one to an object whose destructor is the user's. It may take long, panic, or use the
 //! same link. So it waits until the thread has let go of the lock.
 
-use super::shared::discard;
-use std::{any::Any, cell::RefCell};
+use std::{
+    any::Any,
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 type Thing = Box<dyn Any + Send>;
 
@@ -30,6 +33,11 @@ pub(crate) fn bury(thing: Thing) {
         }
     });
     discard(thing);
+}
+
+/// Drops what may be user code, which may panic.
+pub(crate) fn discard<T>(thing: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(thing)));
 }
 
 /// Says that this thread is about to hold the lock of a link. It is dropped after that was let go.

@@ -1,8 +1,6 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
-use super::{
-    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, promise::Promised,
-};
+use super::{CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, promise::Promised};
 use crate::{Error, Result};
 use farlens_wire::{
     Code, Reference,

@@ -168,7 +168,7 @@ impl OpenOptions {
 
     pub(crate) fn request(&self, path: &RemotePath, kind: Kind) -> Result<OpenRequest> {
         Ok(OpenRequest {
-            path: path.as_str().to_owned(),
+            on: path.as_str().to_owned().into(),
             flags: self.flags()?,
             kind: Some(kind),
             start: self.start,
