@@ -6,13 +6,22 @@
 //! values by one.
 
 mod build;
+mod difference;
 mod fingerprint;
 mod read;
 mod render;
+mod resolve;
+mod view;
+mod write;
 
 pub use build::{Schema, SchemaBuilder};
+pub use difference::Difference;
 pub use fingerprint::Fingerprint;
 pub use read::decode_with;
+pub(crate) use read::{SOME, decode_type, is_marked};
+pub use resolve::Resolution;
+pub(crate) use view::View;
+pub use write::{encode_args, encode_with};
 
 use std::any::TypeId;
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@
 use super::{Definition, Field, Fields, Interface, Method, SchemaDoc, Shape, Type, Variant};
 use crate::entity::repeats;
 use crate::read::{Reader, put_bytes, put_u64};
-use crate::{Budget, DecodeError};
+use crate::{Budget, DecodeError, Limits};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::mem::size_of;
@@ -45,6 +45,18 @@ impl SchemaDoc {
         let hash = Sha256::digest(&bytes);
         doc.fingerprint.0.iter_mut().zip(hash).for_each(|(place, byte)| *place = byte);
         doc
+    }
+
+    /// The document of a type that is described by hand, with what only readers know.
+    ///
+    /// # Errors
+    /// What [`SchemaDoc::decode`] refuses, within the default limits.
+    pub fn from_parts(root: Type, definitions: Vec<Definition>) -> Result<Self, DecodeError> {
+        let doc = Self::new(root, definitions);
+        let mut bytes = Vec::new();
+        doc.encode(&mut bytes);
+        Self::decode(&bytes, &mut Budget::new(&Limits::default()))?;
+        Ok(doc)
     }
 
     /// Appends the canonical encoding.

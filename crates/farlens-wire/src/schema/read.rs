@@ -2,22 +2,32 @@
 //!
 //! A structure becomes a record, one with a single unnamed field that field, other tuples lists. A
 //! unit variant becomes text, any other a tagged value of its fields. A present option is what it
-//! holds, a list of `u8` is bytes. Objects and streams become references. A map whose keys cannot
-//! be keys of an entity becomes a list of pairs.
+//! holds, unless that is null or tagged `Some`: it is then tagged `Some` itself, so that it differs
+//! from an absent one. A list of `u8` is bytes. Objects and streams become references. A map whose
+//! keys cannot be keys of an entity becomes a list of pairs.
 //!
 //! Recursive, since levels are counted as the typed decoder counts them; a pair of a map and the
 //! content of a tagged value are levels of their own. Schema and bytes may both be a peer's: even
 //! what takes no bytes is charged.
 
-use super::{Field, Fields, SchemaDoc, Shape, Type, Variant};
+use super::{Field, Fields, SchemaDoc, Shape, Type, Variant, View};
 use crate::entity::{decode_one, has_duplicate, is_key};
 use crate::read::Reader;
 use crate::reference::at_index;
 use crate::{Budget, DecodeError, Entity, Reference};
 use std::mem::size_of;
 
-/// Wrappers within each other through which the type of a key is looked up.
-const WRAPPERS_MAX: usize = 64;
+/// The tag of a present option that would look like an absent one.
+pub(crate) const SOME: &str = "Some";
+
+/// Whether a present option of this value is tagged.
+pub(crate) fn is_marked(value: &Entity) -> bool {
+    match value {
+        Entity::Null => true,
+        Entity::Tagged { tag, .. } => tag == SOME,
+        _ => false,
+    }
+}
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -107,6 +117,10 @@ impl<'s> Source<'s, '_, '_, '_> {
         }
         self.budget.enter()?;
         self.value(inner)?;
+        if self.done.last().is_some_and(is_marked) {
+            self.budget.spend_cost(size_of::<Entity>())?;
+            self.close_tagged(SOME)?;
+        }
         self.budget.leave();
         Ok(())
     }
@@ -250,26 +264,21 @@ impl<'s> Source<'s, '_, '_, '_> {
     }
 
     /// Whether every value of this type but NaN may be the key of a map.
-    fn is_key(&self, mut ty: &'s Type) -> bool {
-        // A wrapper around itself would go round for ever, and a long chain once for each map.
-        for _ in 0..WRAPPERS_MAX {
-            ty = match ty {
-                Type::Option(inner) => inner,
-                Type::List(inner) => return **inner == Type::U8,
-                Type::Any | Type::Array(..) | Type::Map(..) | Type::Tuple(_) => return false,
-                Type::Reference | Type::ByteStream | Type::EntityStream(_) => return false,
-                Type::Named(index) => match self.schema.definition(*index).map(|d| &d.shape) {
-                    Some(Shape::Struct(Fields::Unit)) => return true,
-                    Some(Shape::Struct(Fields::Tuple(types))) if types.len() == 1 => &types[0],
-                    Some(Shape::Enum(variants)) => {
-                        return variants.iter().all(|variant| variant.fields == Fields::Unit);
-                    }
-                    _ => return false,
-                },
-                _ => return true,
-            };
+    fn is_key(&self, ty: &'s Type) -> bool {
+        match self.schema.view(ty) {
+            Ok(View::Option(inner)) => {
+                let view = self.schema.view(inner);
+                let nullable = matches!(view, Ok(View::Option(_) | View::Unit | View::Empty));
+                !nullable && self.is_key(inner)
+            }
+            Ok(View::List(inner)) => *inner == Type::U8,
+            Ok(View::Enum(variants)) => {
+                variants.iter().all(|variant| variant.fields == Fields::Unit)
+            }
+            Ok(View::Leaf(leaf)) => *leaf != Type::Any,
+            Ok(View::Unit | View::Empty) => true,
+            _ => false,
         }
-        false
     }
 
     fn leaf_value(&mut self, leaf: &Type) -> Result<Entity> {

@@ -38,6 +38,39 @@ impl SchemaDoc {
     }
 }
 
+impl SchemaDoc {
+    /// A type by its name, with what it is where the name alone does not say that it is no
+    /// structure.
+    pub(super) fn described<'a>(&'a self, ty: &'a Type) -> impl Display + 'a {
+        Described { doc: self, ty }
+    }
+}
+
+struct Described<'a> {
+    doc: &'a SchemaDoc,
+    ty: &'a Type,
+}
+
+impl Display for Described<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let writer = Writer { doc: self.doc, inline: false };
+        let definition = match self.ty {
+            Type::Named(index) => self.doc.definition(*index),
+            _ => None,
+        };
+        match definition.map(|definition| &definition.shape) {
+            Some(Shape::Struct(fields @ Fields::Tuple(_))) => {
+                writer.ty(f, self.ty)?;
+                return writer.fields(f, fields);
+            }
+            Some(Shape::Enum(_)) => f.write_str("enum ")?,
+            Some(Shape::Interface(_)) => f.write_str("interface ")?,
+            _ => {}
+        }
+        writer.ty(f, self.ty)
+    }
+}
+
 struct Signature<'a> {
     doc: &'a SchemaDoc,
     method: &'a Method,
