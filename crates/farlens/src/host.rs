@@ -144,7 +144,7 @@ impl Guest {
                 table: called.table,
                 writer: interface,
             };
-            let outcome = object.serve(context, incoming).await?;
+            let outcome = object.serve(context, incoming)?.await?;
             return Ok(Answer { value: outcome.value.into(), table: outcome.table });
         }
         Err(Error::new(Code::NO_SUCH_OBJECT, "this is nothing that can be called"))

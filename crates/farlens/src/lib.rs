@@ -47,7 +47,7 @@ pub use data::{
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};
 
-pub use farlens_macros::Schema;
+pub use farlens_macros::{Schema, remote};
 pub use farlens_proto::{
     BatchBuilder, Chunk, Guard, ItemBatch, Kind, LinkStats, Reach, Room, Rules,
 };

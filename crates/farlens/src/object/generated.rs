@@ -14,7 +14,7 @@ use crate::{Error, Result};
 use farlens_wire::{Code, Limits, schema::SchemaDoc, typed};
 use futures::{FutureExt, Stream, TryFutureExt};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 /// What a pipelined method gives: something that can be used before it is known.
 pub trait Pipelined {
@@ -34,8 +34,14 @@ impl Pipelined for Remote {
     }
 }
 
-/// A parameter or result.
-pub fn check_value<T: Value>() {}
+/// Compiles where `T` can be a parameter.
+pub const fn check_parameter<T: Value>() {}
+
+/// Compiles where `R` can be returned.
+pub const fn check_answer<R: Answer>() {}
+
+/// Compiles where `I` can be the item of a stream.
+pub const fn check_item<I: Item>() {}
 
 /// The parameters of a call that came.
 ///
@@ -63,16 +69,15 @@ pub fn streamed(stream: Result<Reference>) -> Result<Outcome> {
     answer::encode(&stream?)
 }
 
-/// A call of `method` by the interface that the caller knows.
+/// A call of `method` with what `args` makes, by the interface `I` that the caller knows.
 ///
 /// # Errors
-/// As [`Outgoing::new`].
-pub fn request<A: Serialize>(
+/// That of `args`, and those of [`Outgoing::new`].
+pub fn request<I: schema::Schema, A: Serialize>(
     method: &str,
-    args: &A,
-    interface: Arc<SchemaDoc>,
+    args: impl FnOnce() -> Result<A>,
 ) -> Result<Outgoing> {
-    Ok(Outgoing::new(method, args)?.of_interface(interface))
+    Ok(Outgoing::new(method, &args()?)?.of_interface(SchemaDoc::of::<I>()))
 }
 
 /// Calls a method.

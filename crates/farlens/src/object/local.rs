@@ -29,24 +29,27 @@ impl LocalObject {
 
     /// Answers a call from this process. Dropping the future drops the handler's.
     pub(crate) async fn call(&self, request: Outgoing) -> Result<Outcome> {
-        let object = self.object()?;
         let (context, one_way) = (request.context.clone(), request.one_way);
-        let own = &self.interface;
+        let call = request.into_incoming(&self.interface);
         if one_way {
-            hand_over(serve(object, context.after_answer(), request.into_incoming(own))).await;
+            hand_over(self.serve(context.after_answer(), call)?).await;
             return Ok(Outcome::default());
         }
-        serve(object, context, request.into_incoming(own)).await
+        self.serve(context, call)?.await
     }
 
-    /// Answers a call of a peer.
-    pub(crate) async fn serve(&self, context: CallContext, call: Incoming) -> Result<Outcome> {
-        serve(self.object()?, context, call).await
+    /// The answer to a call, for a caller in this process or at the other end of a link.
+    pub(crate) fn serve(
+        &self,
+        context: CallContext,
+        call: Incoming,
+    ) -> Result<BoxFuture<'static, Result<Outcome>>> {
+        Ok(run(self.object()?, context, call))
     }
 }
 
 /// Runs a handler in its context and outlives its panics.
-fn serve(
+fn run(
     object: Arc<dyn Dispatch>,
     context: CallContext,
     call: Incoming,

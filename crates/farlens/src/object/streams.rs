@@ -54,7 +54,7 @@ pub fn publish<T: Element + 'static>(
 }
 
 /// The items of what a reference points at. Nothing is opened before the first is asked for.
-pub fn open<I: Item>(reference: Reference) -> BoxStream<'static, Result<I::Element>> {
+pub(super) fn open<I: Item>(reference: Reference) -> BoxStream<'static, Result<I::Element>> {
     if reference.get::<LocalStreamer>().is_some() {
         return Box::pin(local::read::<I::Element>(reference));
     }
