@@ -57,11 +57,12 @@ impl Account {
                 let age = began.elapsed().saturating_sub(Duration::from_micros(value.made_us));
                 self.oldest = self.oldest.max(age);
             }
-            // What is dropped between the open and the first value that is read comes as a gap, too:
-            // the account begins with that value.
-            StreamEvent::Gap { skipped } if self.first.is_some() => {
-                self.next += skipped;
-                self.skipped += skipped;
+            StreamEvent::Gap { skipped } => {
+                // Where it began is known once the first value has come.
+                if self.first.is_some() {
+                    self.next += skipped;
+                    self.skipped += skipped;
+                }
                 self.gaps += 1;
             }
             StreamEvent::End(at) => {

@@ -116,6 +116,8 @@ pub(crate) struct StreamPeer {
     at_end: AtEnd,
     /// The next element that the consumer gets.
     position: Position,
+    /// Opened at the first element that there is, and nothing but gaps has come since.
+    unbegun: bool,
     runs: Runs,
     window: Window,
     intake: Intake,
@@ -175,6 +177,7 @@ impl StreamPeer {
             epoch: Epoch::FIRST,
             at_end: request.at_end,
             position: Position::ZERO,
+            unbegun: request.start == Pos::START,
             runs: Runs::default(),
             window,
             intake: Intake::new(Receive::start(window, budget)),
@@ -363,6 +366,7 @@ impl StreamPeer {
     fn send_seek(&mut self, wish: Wish, budget: &mut ReceiveBudget) {
         self.epoch = self.epoch.next();
         self.seeks.at_end = wish.at_end;
+        self.unbegun = false;
         self.drop_elements(budget);
         self.finish = None;
         if self.info.as_ref().is_some_and(|info| info.kind == Kind::Bytes) {

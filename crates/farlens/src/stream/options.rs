@@ -92,7 +92,8 @@ impl OpenOptions {
         self
     }
 
-    /// Where to begin. Default: the first element that exists.
+    /// Where to begin. Default: the first element that exists. Should that be dropped before any
+    /// element has come, the stream begins at the one that is first then.
     #[must_use]
     pub fn start(mut self, start: impl Into<Pos>) -> Self {
         self.start = start.into();
