@@ -116,7 +116,8 @@ pub(crate) struct StreamPeer {
     at_end: AtEnd,
     /// The next element that the consumer gets.
     position: Position,
-    /// Opened at the first element that there is, and nothing but gaps has come since.
+    /// Opened at the first element that there is; since then nothing but gaps has come, and no
+    /// other place was asked for.
     unbegun: bool,
     runs: Runs,
     window: Window,
@@ -327,6 +328,7 @@ impl StreamPeer {
             wish_allowed(info.mode, from, to)?;
         }
         let wish = Wish { to, at_end };
+        self.unbegun = false;
         self.seeks.outcome = None;
         if self.phase == Phase::Opening || self.seeks.under_way {
             self.seeks.waiting = Some(wish);
@@ -366,7 +368,6 @@ impl StreamPeer {
     fn send_seek(&mut self, wish: Wish, budget: &mut ReceiveBudget) {
         self.epoch = self.epoch.next();
         self.seeks.at_end = wish.at_end;
-        self.unbegun = false;
         self.drop_elements(budget);
         self.finish = None;
         if self.info.as_ref().is_some_and(|info| info.kind == Kind::Bytes) {
