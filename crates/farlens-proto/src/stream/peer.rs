@@ -277,8 +277,7 @@ impl StreamPeer {
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
             self.taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
-            // One who is expected to leave soon may do so in the middle of this chunk.
-            if !self.window.is_narrow() {
+            if !self.holds_credit() {
                 self.count_taken(budget);
             }
             return ReadOutcome::Some(chunk);
@@ -295,6 +294,13 @@ impl StreamPeer {
             }
             _ => ReadOutcome::Pending,
         }
+    }
+
+    /// Whether what was handed out uses credit until the consumer comes for more. One who is
+    /// expected to leave soon may do so in the middle of it; for one who wants the latest what is
+    /// fetched now would only grow old behind it.
+    fn holds_credit(&self) -> bool {
+        self.window.is_narrow() || self.request.delivery == Delivery::Latest
     }
 
     /// What was handed out is consumed, and makes room for more.
