@@ -118,9 +118,9 @@ impl OpenOptions {
     /// How many encoded bytes and entities the streamer may send ahead, and never more. Default:
     /// what the link's limits say, growing as long as that helps; two entities with
     /// [`Delivery::Latest`], where the one that the reader took last counts until it comes for the
-    /// next: with a window of `n` no element waits for longer than `n` of the reader's own periods
-    /// once there is a newer one. Either way a reader of bytes that seeks on again and again after a
-    /// little is sent about as much as it reads.
+    /// next: with a window of `n` what it gets was the newest at most `n` of its own periods ago.
+    /// Either way a reader of bytes that seeks on again and again after a little is sent about as
+    /// much as it reads.
     #[must_use]
     pub const fn window(mut self, bytes: u64, entities: u64) -> Self {
         self.window = Some(Credit { bytes, elements: entities });
