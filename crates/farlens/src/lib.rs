@@ -58,7 +58,7 @@ pub use invite::{Invites, Redemption};
 pub use link::Link;
 pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
-pub use publish::{Publication, Stat, Streamer};
+pub use publish::{Expiry, Publication, Revoker, Stat, Streamer};
 pub use server::{Server, ServerBuilder};
 pub use stream::{
     ByteReader, ByteStream, ByteWriter, Condition, EntityStream, OpenOptions, StreamEvent,
