@@ -238,3 +238,6 @@ impl Attenuated {
         self.source.check_lease()
     }
 }
+
+#[cfg(test)]
+mod tests;
