@@ -257,3 +257,20 @@ async fn a_rate_holds_back_its_own_streams_and_no_others() {
     drop((one, two, beside, link));
     house.is_well().await;
 }
+
+#[tokio::test]
+async fn many_streams_that_wait_for_a_rate_keep_nobody_else_on_their_link_waiting() {
+    let slow = Streamer::new(FixedData::bytes(pattern::bytes(SEED, 0, LENGTH))).rate(1);
+    let house = House::open(Server::builder().publish("/slow", slow)).await;
+    let link = house.link().await;
+    let mut waiting = Vec::new();
+    for _ in 0..40 {
+        waiting.push(guarded(link.open("/slow")).await.unwrap());
+    }
+    let mut beside = guarded(link.open("/data")).await.unwrap();
+    let (all, outcome) = drain(&mut beside).await;
+    assert!(outcome.is_ok());
+    assert_eq!(all.len(), LENGTH);
+    drop((waiting, beside, link));
+    house.is_well().await;
+}
