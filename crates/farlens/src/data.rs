@@ -23,6 +23,7 @@ mod log_file;
 mod log_lines;
 mod mem;
 mod news;
+pub(crate) mod relay;
 mod replace;
 pub(crate) mod slice;
 mod spool;

@@ -3,8 +3,11 @@
 use crate::{
     Error, RemotePath, Result, Verb,
     access::Access,
-    link::{driver::to_wire, source::Source},
-    object::{CallContext, Incoming, LocalObject, LocalStreamer, imported::DESCRIBE},
+    data::relay,
+    link::{driver::to_wire, imported::Imported, source::Source},
+    object::{
+        CallContext, Incoming, LocalObject, LocalStreamer, View, imported::DESCRIBE, settle, streams,
+    },
     publish::{Found, Publications, blocking, nothing_at},
     tls::KeyId,
 };
@@ -144,8 +147,13 @@ impl Guest {
                 table: called.table,
                 writer: interface,
             };
-            let outcome = object.serve(context, incoming)?.await?;
+            let mut outcome = object.serve(context, incoming)?.await?;
+            settle(&mut outcome.table).await?;
             return Ok(Answer { value: outcome.value.into(), table: outcome.table });
+        }
+        let on = called.on.clone();
+        if let Some(imported) = on.get::<Imported>() {
+            return imported.relay(called, interface, &context).await;
         }
         Err(Error::new(Code::NO_SUCH_OBJECT, "this is nothing that can be called"))
     }
@@ -239,14 +247,22 @@ fn one_reference(reference: Reference) -> Result<Answer> {
     Ok(Answer { value: answer.into(), table })
 }
 
-/// Opens a streamer that the peer got as a reference: who has it may use it.
+/// Opens a streamer that the peer got as a reference: who has it may use it. One of another peer is
+/// relayed.
 async fn open_reference(reference: &Reference, open: &Open) -> Result<Found> {
-    let Some(local) = reference.get::<LocalStreamer>() else {
-        return Err(Error::new(Code::WRONG_KIND, "this reference is no stream"));
-    };
-    let streamer = local.streamer()?.clone();
     let (wanted, purpose) = (Flags::from_bits(open.flags), open.purpose);
-    blocking(move || streamer.open(wanted, purpose)).await
+    if let Some(local) = reference.get::<LocalStreamer>() {
+        let streamer = local.streamer()?.clone();
+        return blocking(move || streamer.open(wanted, purpose)).await;
+    }
+    let (origin, from) = match reference.get::<View>() {
+        Some(view) => {
+            view.check(wanted)?;
+            (view.origin(), view.from())
+        }
+        None => (reference, None),
+    };
+    relay::open(streams::way_to(origin).await?, from, open).await
 }
 
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {

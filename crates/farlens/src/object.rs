@@ -28,7 +28,9 @@ pub use request::Outgoing;
 pub use streams::RemoteStreamer;
 
 pub(crate) use local::LocalObject;
-pub(crate) use streams::LocalStreamer;
+pub(crate) use imported::beyond;
+pub(crate) use promise::{settle, settled};
+pub(crate) use streams::{LocalStreamer, View};
 
 use crate::Result;
 use bytes::Bytes;

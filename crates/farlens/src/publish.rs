@@ -18,10 +18,11 @@ use crate::{
 };
 use bytes::Bytes;
 use farlens_proto::{Purpose, Reach};
-use farlens_wire::{Bounds, Code, Element, Flags, Mode, Reference};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode, Position, Reference};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
-use streamer::{default_mode, limited};
+use streamer::default_mode;
+pub(crate) use streamer::limited;
 use tokio::sync::Semaphore;
 
 /// Something that can stand at a path.
@@ -184,6 +185,12 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Data of another peer, which judges every change and may lose its link at any time.
+    pub(crate) fn relayed(data: Arc<dyn ErasedData>, mode: Mode, append_only: bool) -> Self {
+        let reach = Reach { end: Position::MAX, gap: u64::MAX };
+        Self { append_only, reach, leased: true, ..Self::new(data, mode) }
+    }
+
     /// Data that a peer may change as its mode says.
     fn new(data: Arc<dyn ErasedData>, mode: Mode) -> Self {
         let live = data.is_live();

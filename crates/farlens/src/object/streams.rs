@@ -2,7 +2,10 @@
 
 mod feed;
 mod local;
+mod loopback;
+mod passed;
 mod remote;
+mod view;
 
 pub use feed::{Feeder, feed};
 
@@ -13,7 +16,10 @@ use farlens_wire::{
 };
 use futures::{Stream, TryFutureExt, stream::BoxStream};
 pub(crate) use local::LocalStreamer;
+pub use passed::Passed;
 pub use remote::RemoteStreamer;
+pub(crate) use remote::way_to;
+pub(crate) use view::View;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// An item of a stream that is passed to or from a remote method: `farlens::Result<T>`.

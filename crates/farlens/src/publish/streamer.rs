@@ -390,7 +390,7 @@ fn judge(offer: ModeOffer, flags: Flags) -> Result<Mode> {
 }
 
 /// What is left of a mode for a peer that wants to read, to write or both.
-pub(super) fn limited(mode: Mode, wanted: Flags) -> Result<Mode> {
+pub(crate) fn limited(mode: Mode, wanted: Flags) -> Result<Mode> {
     if wanted.has(Flags::WRITABLE) && !mode.has(Flags::WRITABLE) {
         return Err(not_writable());
     }

@@ -1,6 +1,6 @@
 //! A part of what can be done with a stream that lives elsewhere.
 
-use super::{LocalStreamer, remote::about};
+use super::remote::about;
 use crate::{OpenOptions, Result};
 use farlens_proto::About;
 use farlens_wire::{Flags, Mode, Pos, Position, Reference};
@@ -28,6 +28,11 @@ impl View {
         if from.is_none() && left == whole {
             return origin;
         }
+        // A view of a view is one of what that is of.
+        let (origin, from) = match origin.get::<Self>() {
+            Some(view) => (view.origin.clone(), from.max(view.from)),
+            None => (origin, from),
+        };
         let about = About::Stream { kind, mode: left, append_only, schema };
         Reference::new(Self { origin, from, about })
     }
