@@ -33,7 +33,9 @@ impl LocalObject {
             hand_over(self.serve(context.after_answer(), call)?).await;
             return Ok(Outcome::default());
         }
-        self.serve(context, call)?.await
+        let differs = call.writer.is_some();
+        let outcome = self.serve(context, call)?.await?;
+        Ok(Outcome { writer: differs.then_some(own), ..outcome })
     }
 
     /// The answer to a call, for a caller in this process or at the other end of a link.

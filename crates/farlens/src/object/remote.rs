@@ -53,7 +53,7 @@ impl Remote {
     {
         let request = Outgoing::new(method, args);
         let outcome = self.invoke(request).await?;
-        answer::decode(&outcome).map_err(|error| malformed(method, &error))
+        answer::decode(&outcome, None).map_err(|error| malformed(method, &error))
     }
 
     /// Makes a call.

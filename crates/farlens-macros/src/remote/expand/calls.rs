@@ -3,7 +3,8 @@
 use super::{arguments, cfgs, declaration, handle_name};
 use crate::remote::model::{Answer, Interface, Method};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 /// The implementation.
 pub(super) fn calls(interface: &Interface) -> TokenStream {
@@ -21,21 +22,28 @@ fn call(interface: &Interface, method: &Method) -> TokenStream {
     let request = arguments::request(interface, method);
     let head = quote!(#(#cfgs)*);
     match &method.answer {
-        Answer::Value(ty) => quote! {
-            #head async fn #name(&self, #(#parameters),*) -> #ty {
-                generated::call::<#ty>(&self.0, #request).await
+        Answer::Value(ty) => {
+            let call = quote_spanned!(ty.span()=> <#ty as generated::Answer>::call);
+            quote! {
+                #head async fn #name(&self, #(#parameters),*) -> #ty {
+                    #call(&self.0, #request).await
+                }
             }
-        },
-        Answer::OneWay(ty) => quote! {
-            #head async fn #name(&self, #(#parameters),*) -> #ty {
-                generated::notify::<#ty>(&self.0, #request).await
+        }
+        Answer::OneWay(ty) => {
+            let call = quote_spanned!(ty.span()=> <#ty as generated::Answer>::notify);
+            quote! {
+                #head async fn #name(&self, #(#parameters),*) -> #ty {
+                    #call(&self.0, #request).await
+                }
             }
-        },
+        }
         Answer::Stream(stream) => {
             let (declared, item) = (&stream.declared, &stream.item);
+            let call = quote_spanned!(item.span()=> <#item as generated::Item>::call);
             quote! {
                 #head fn #name(&self, #(#parameters),*) -> #declared {
-                    generated::stream::<#item>(&self.0, #request)
+                    #call(&self.0, #request)
                 }
             }
         }

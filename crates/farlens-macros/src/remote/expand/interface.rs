@@ -1,4 +1,4 @@
-//! The description of the interface, and what its types must have.
+//! The description of the interface.
 
 use super::{cfgs, documentation, handle_name, wire_name};
 use crate::remote::model::{Answer, Interface, Method, Parameter, Passed};
@@ -6,12 +6,11 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
-/// `Schema` for the reference, and a function that compiles where all types can travel.
+/// `Schema` for the reference.
 pub(super) fn schema(interface: &Interface) -> TokenStream {
     let handle = handle_name(interface);
     let (name, doc) = (wire_name(&interface.name), documentation(&interface.attributes));
     let methods = interface.methods.iter().map(method);
-    let checks = interface.methods.iter().map(checks);
     quote! {
         #[allow(deprecated)]
         impl generated::schema::Schema for #handle {
@@ -29,9 +28,6 @@ pub(super) fn schema(interface: &Interface) -> TokenStream {
                 })
             }
         }
-
-        #[allow(deprecated, dead_code)]
-        const fn __farlens_check_types() { #(#checks)* }
     }
 }
 
@@ -61,38 +57,20 @@ fn method(method: &Method) -> TokenStream {
 
 fn described(passed: &Passed) -> TokenStream {
     match passed {
-        Passed::Value(ty) => quote!(<#ty as generated::schema::Schema>::build(builder)),
+        Passed::Value(ty) => {
+            let describe = quote_spanned!(ty.span()=> <#ty as generated::Value>::describe);
+            quote!(#describe(builder))
+        }
         Passed::Stream(stream) => items(&stream.item),
     }
 }
 
 fn answer(ty: &Type) -> TokenStream {
-    quote!(<#ty as generated::Answer>::describe(builder))
+    let describe = quote_spanned!(ty.span()=> <#ty as generated::Answer>::describe);
+    quote!(#describe(builder))
 }
 
 fn items(item: &Type) -> TokenStream {
-    quote!(generated::describe::<#item>(builder))
-}
-
-/// One statement for each type of a method, at the place where it stands in the trait.
-fn checks(method: &Method) -> TokenStream {
-    let cfgs = cfgs(&method.attributes);
-    let parameters = method.parameters.iter().map(|parameter| match &parameter.passed {
-        Passed::Value(ty) => quote_spanned!(ty.span()=> generated::check_parameter::<#ty>();),
-        Passed::Stream(stream) => check_item(&stream.item),
-    });
-    let answer = match &method.answer {
-        Answer::Value(ty) | Answer::OneWay(ty) => {
-            quote_spanned!(ty.span()=> generated::check_answer::<#ty>();)
-        }
-        Answer::Stream(stream) => check_item(&stream.item),
-    };
-    quote! {
-        #(#cfgs)*
-        const _: () = { #(#parameters)* #answer };
-    }
-}
-
-fn check_item(item: &Type) -> TokenStream {
-    quote_spanned!(item.span()=> generated::check_item::<#item>();)
+    let describe = quote_spanned!(item.span()=> <#item as generated::Item>::describe);
+    quote!(#describe(builder))
 }
