@@ -60,17 +60,58 @@ fn what_cannot_be_remote_is_refused_with_a_reason() {
 #[test]
 fn a_trait_has_one_form() {
     for (item, reason) in [
-        (quote!(trait T<U> {}), "no generics"),
-        (quote!(trait T<'a> {}), "no generics"),
-        (quote!(trait T where u8: Copy {}), "no conditions"),
-        (quote!(trait T: Clone {}), "no other trait above it"),
-        (quote!(unsafe trait T {}), "cannot be unsafe"),
-        (quote!(struct T;), "a trait is expected"),
+        (
+            quote!(
+                trait T<U> {}
+            ),
+            "no generics",
+        ),
+        (
+            quote!(
+                trait T<'a> {}
+            ),
+            "no generics",
+        ),
+        (
+            quote!(
+                trait T where
+                    u8: Copy,
+                {
+                }
+            ),
+            "no conditions",
+        ),
+        (
+            quote!(
+                trait T: Clone {}
+            ),
+            "no other trait above it",
+        ),
+        (
+            quote!(
+                unsafe trait T {}
+            ),
+            "cannot be unsafe",
+        ),
+        (
+            quote!(
+                struct T;
+            ),
+            "a trait is expected",
+        ),
     ] {
         let text = refusals(item).join("\n");
         assert!(text.contains(reason), "{text}");
     }
-    assert!(expand(&TokenStream::new(), quote!(trait T: Send + Sync + 'static {})).is_ok());
+    assert!(
+        expand(
+            &TokenStream::new(),
+            quote!(
+                trait T: Send + Sync + 'static {}
+            )
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -87,6 +128,12 @@ fn everything_that_is_wrong_is_said_at_once() {
 
 #[test]
 fn arguments_of_the_attribute_are_refused() {
-    let error = expand(&quote!(lazy), quote!(trait T {})).expect_err("it is refused");
+    let error = expand(
+        &quote!(lazy),
+        quote!(
+            trait T {}
+        ),
+    )
+    .expect_err("it is refused");
     assert!(error.to_string().contains("no arguments"));
 }

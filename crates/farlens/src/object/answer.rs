@@ -14,20 +14,28 @@ use farlens_wire::{
 use serde::{Serialize, de::DeserializeOwned};
 use std::future::Future;
 
-/// A value that can be a parameter of a remote method, or what it returns.
+/// A value that can be a parameter of a remote method.
 ///
-/// Implemented for everything that is `Schema`, `Serialize` and `DeserializeOwned`.
+/// Implemented for everything that is `Schema`, `Serialize` and `DeserializeOwned`, which it does
+/// not ask for itself: the compiler would name those first.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be passed to or from a remote method",
+    message = "`{Self}` cannot be passed to a remote method",
     note = "derive `farlens::Schema`, `serde::Serialize` and `serde::Deserialize` for it; objects \
             are passed as their `…Ref`"
 )]
-pub trait Value: Schema + Serialize + DeserializeOwned + Send {
+pub trait Parameter {
     /// How it is encoded.
+    fn describe(builder: &mut SchemaBuilder) -> Type;
+}
+
+impl<T: Schema + Serialize + DeserializeOwned + Send> Parameter for T {
     fn describe(builder: &mut SchemaBuilder) -> Type {
-        Self::build(builder)
+        T::build(builder)
     }
 }
+
+/// What a result consists of.
+pub trait Value: Schema + Serialize + DeserializeOwned + Send {}
 
 impl<T: Schema + Serialize + DeserializeOwned + Send> Value for T {}
 

@@ -1,6 +1,6 @@
 //! What the code that `#[farlens::remote]` writes calls. Nothing else should.
 
-pub use super::answer::{Answer, Value};
+pub use super::answer::{Answer, Parameter};
 pub use super::remote::Remote;
 pub use super::streams::{Feeder, Item, feed};
 pub use super::{Dispatch, Incoming, Outcome, Outgoing};
@@ -35,10 +35,8 @@ pub fn arguments<I: schema::Schema, A: DeserializeOwned>(call: &Incoming) -> Res
     let limits = Limits::default();
     let decoded = match writer {
         None => typed::decode_with(args, table, &limits),
-        Some(writer) => {
-            evolve::resolution(Part::Arguments, method, writer, &SchemaDoc::of::<I>())?
-                .decode(args, table, &limits)
-        }
+        Some(writer) => evolve::resolution(Part::Arguments, method, writer, &SchemaDoc::of::<I>())?
+            .decode(args, table, &limits),
     };
     decoded.map_err(|error| {
         Error::new(error.code(), format!("the arguments of `{method}` are malformed: {error}"))

@@ -47,8 +47,7 @@ pub(super) fn request(interface: &Interface, method: &Method) -> TokenStream {
         Passed::Value(_) => quote!(#name),
         Passed::Stream(stream) => {
             let item = &stream.item;
-            let publish = quote_spanned!(item.span()=> <#item as generated::Item>::publish);
-            quote!(#name: #publish(#name)?)
+            quote_spanned!(item.span()=> #name: <#item as generated::Item>::publish(#name)?)
         }
     });
     quote! {

@@ -20,32 +20,26 @@ fn call(interface: &Interface, method: &Method) -> TokenStream {
     let (cfgs, name) = (cfgs(&method.attributes), &method.name);
     let parameters = declaration::parameters(&method.parameters);
     let request = arguments::request(interface, method);
-    let head = quote!(#(#cfgs)*);
+    let (head, remote) = (quote!(#(#cfgs)*), quote!(&self.0));
     match &method.answer {
         Answer::Value(ty) => {
-            let call = quote_spanned!(ty.span()=> <#ty as generated::Answer>::call);
-            quote! {
-                #head async fn #name(&self, #(#parameters),*) -> #ty {
-                    #call(&self.0, #request).await
-                }
-            }
+            let call = quote_spanned! {ty.span()=>
+                <#ty as generated::Answer>::call(#remote, #request).await
+            };
+            quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #call })
         }
         Answer::OneWay(ty) => {
-            let call = quote_spanned!(ty.span()=> <#ty as generated::Answer>::notify);
-            quote! {
-                #head async fn #name(&self, #(#parameters),*) -> #ty {
-                    #call(&self.0, #request).await
-                }
-            }
+            let call = quote_spanned! {ty.span()=>
+                <#ty as generated::Answer>::notify(#remote, #request).await
+            };
+            quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #call })
         }
         Answer::Stream(stream) => {
             let (declared, item) = (&stream.declared, &stream.item);
-            let call = quote_spanned!(item.span()=> <#item as generated::Item>::call);
-            quote! {
-                #head fn #name(&self, #(#parameters),*) -> #declared {
-                    #call(&self.0, #request)
-                }
-            }
+            let call = quote_spanned! {item.span()=>
+                <#item as generated::Item>::call(#remote, #request)
+            };
+            quote!(#head fn #name(&self, #(#parameters),*) -> #declared { #call })
         }
     }
 }

@@ -50,28 +50,28 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
 
 fn work(interface: &Interface, method: &Method) -> TokenStream {
     let (trait_, name) = (&interface.name, &method.name);
-    let arguments = method.parameters.iter().map(|Parameter { name, passed }| match passed {
-        Passed::Value(_) => quote!(arguments.#name),
+    let arguments = quote!(arguments);
+    let passed = method.parameters.iter().map(|Parameter { name, passed }| match passed {
+        Passed::Value(_) => quote!(#arguments.#name),
         Passed::Stream(stream) => {
             let item = &stream.item;
-            let open = quote_spanned!(item.span()=> <#item as generated::Item>::open);
-            quote!(#open(arguments.#name))
+            quote_spanned!(item.span()=> <#item as generated::Item>::open(#arguments.#name))
         }
     });
-    let called = quote!(<T as #trait_>::#name(&self.0, #(#arguments),*));
+    let called = quote!(<T as #trait_>::#name(&self.0, #(#passed),*));
     match &method.answer {
         Answer::Value(ty) | Answer::OneWay(ty) => {
-            let answer = quote_spanned!(ty.span()=> <#ty as generated::Answer>::into_outcome);
-            quote!(#answer(#called.await))
+            quote_spanned!(ty.span()=> <#ty as generated::Answer>::into_outcome(#called.await))
         }
         Answer::Stream(stream) => {
             let item = &stream.item;
-            let answer = quote_spanned!(item.span()=> <#item as generated::Item>::into_outcome);
-            quote! {
-                #answer(generated::feed(move |feeder| async move {
-                    let _ = &arguments;
-                    generated::Feeder::feed(feeder, #called).await
-                }))
+            quote_spanned! {item.span()=>
+                <#item as generated::Item>::into_outcome(generated::feed(
+                    move |feeder| async move {
+                        let _ = &#arguments;
+                        generated::Feeder::feed(feeder, #called).await
+                    }
+                ))
             }
         }
     }

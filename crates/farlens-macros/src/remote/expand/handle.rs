@@ -9,7 +9,8 @@ use quote::quote;
 pub(super) fn declaration(interface: &Interface) -> TokenStream {
     let Interface { attributes, visibility, name, .. } = interface;
     let (handle, shared) = (handle_name(interface), shared(attributes));
-    let doc = format!("A reference to a [`{name}`], in this process or at the other end of a link.");
+    let doc =
+        format!("A reference to a [`{name}`], in this process or at the other end of a link.");
     quote! {
         #(#shared)*
         #[doc = #doc]

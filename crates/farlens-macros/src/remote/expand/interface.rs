@@ -56,21 +56,21 @@ fn method(method: &Method) -> TokenStream {
 }
 
 fn described(passed: &Passed) -> TokenStream {
+    let builder = quote!(builder);
     match passed {
         Passed::Value(ty) => {
-            let describe = quote_spanned!(ty.span()=> <#ty as generated::Value>::describe);
-            quote!(#describe(builder))
+            quote_spanned!(ty.span()=> <#ty as generated::Parameter>::describe(#builder))
         }
         Passed::Stream(stream) => items(&stream.item),
     }
 }
 
 fn answer(ty: &Type) -> TokenStream {
-    let describe = quote_spanned!(ty.span()=> <#ty as generated::Answer>::describe);
-    quote!(#describe(builder))
+    let builder = quote!(builder);
+    quote_spanned!(ty.span()=> <#ty as generated::Answer>::describe(#builder))
 }
 
 fn items(item: &Type) -> TokenStream {
-    let describe = quote_spanned!(item.span()=> <#item as generated::Item>::describe);
-    quote!(#describe(builder))
+    let builder = quote!(builder);
+    quote_spanned!(item.span()=> <#item as generated::Item>::describe(#builder))
 }
