@@ -15,6 +15,7 @@ mod answer;
 mod context;
 mod evolve;
 pub mod generated;
+pub(crate) mod imported;
 mod local;
 mod promise;
 mod remote;
@@ -25,8 +26,10 @@ pub use answer::Answer;
 pub use context::CallContext;
 pub use remote::Remote;
 pub use request::Outgoing;
+pub use streams::RemoteStreamer;
 
 pub(crate) use local::LocalObject;
+pub(crate) use streams::LocalStreamer;
 
 use crate::Result;
 use bytes::Bytes;

@@ -2,9 +2,10 @@
 //!
 //! How that goes is found out once for each method and pair of versions, and kept.
 
-use crate::{Error, Result};
+use super::LocalObject;
+use crate::{Error, Result, link::imported::Imported};
 use farlens_wire::{
-    Code,
+    Code, Reference,
     schema::{
         Definition, Field, Fields, Fingerprint, Interface, Method, Resolution, SchemaDoc, Shape,
         Type,
@@ -64,6 +65,28 @@ pub(super) fn resolution(
     }
     known.insert(key, found.clone());
     Ok(found)
+}
+
+/// The interface by which the object behind `reference` writes its answers, where that is not the
+/// one that the caller knows. Costs a round trip the first time for an object of a peer.
+///
+/// # Errors
+/// Any failure of that.
+pub(super) async fn writer_of(
+    reference: &Reference,
+    known: Option<Fingerprint>,
+) -> Result<Option<Arc<SchemaDoc>>> {
+    let Some(known) = known else { return Ok(None) };
+    if let Some(object) = reference.get::<LocalObject>() {
+        let own = object.interface();
+        return Ok((own.fingerprint() != known).then(|| Arc::clone(own)));
+    }
+    match reference.get::<Imported>() {
+        Some(imported) if imported.interface().is_some_and(|own| own != known.0) => {
+            imported.describe(reference).await.map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The document of what a method takes or gives.

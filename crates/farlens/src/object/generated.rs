@@ -2,8 +2,9 @@
 
 pub use super::answer::{Answer, Parameter};
 pub use super::remote::Remote;
-pub use super::streams::{Feeder, Item, feed};
+pub use super::streams::{Feeder, Item, RemoteStreamer, feed};
 pub use super::{Dispatch, Incoming, Outcome, Outgoing};
+pub use crate::Publication;
 pub use farlens_wire::{Reference, schema};
 pub use futures::future::BoxFuture;
 pub use serde;
@@ -18,6 +19,12 @@ use serde::{Serialize, de::DeserializeOwned};
 pub trait Pipelined {
     /// The handle of what `reference` will turn out to be.
     fn from_promise(reference: Reference) -> Self;
+}
+
+impl Pipelined for RemoteStreamer {
+    fn from_promise(reference: Reference) -> Self {
+        Self::unchecked(reference)
+    }
 }
 
 impl Pipelined for Remote {

@@ -9,33 +9,36 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 /// The object that a reference of this process points at.
 ///
 /// References are dropped in places where no code of users may run, so the object is buried.
-pub(crate) struct LocalObject(Option<Arc<dyn Dispatch>>);
+pub(crate) struct LocalObject {
+    object: Option<Arc<dyn Dispatch>>,
+    interface: Arc<SchemaDoc>,
+}
 
 impl LocalObject {
     pub(crate) fn new(object: impl Dispatch) -> Self {
-        Self(Some(Arc::new(object)))
+        Self { interface: object.interface(), object: Some(Arc::new(object)) }
     }
 
     fn object(&self) -> Result<Arc<dyn Dispatch>> {
-        self.0.clone().ok_or_else(|| Error::new(Code::NO_SUCH_OBJECT, "the object is gone"))
+        self.object.clone().ok_or_else(|| Error::new(Code::NO_SUCH_OBJECT, "the object is gone"))
     }
 
-    pub(crate) fn interface(&self) -> Result<Arc<SchemaDoc>> {
-        Ok(self.object()?.interface())
+    pub(crate) const fn interface(&self) -> &Arc<SchemaDoc> {
+        &self.interface
     }
 
     /// Answers a call from this process. Dropping the future drops the handler's.
     pub(crate) async fn call(&self, request: Outgoing) -> Result<Outcome> {
         let (context, one_way) = (request.context.clone(), request.one_way);
-        let own = self.interface()?;
-        let call = request.into_incoming(&own);
+        let call = request.into_incoming(&self.interface);
         if one_way {
             hand_over(self.serve(context.after_answer(), call)?).await;
             return Ok(Outcome::default());
         }
         let differs = call.writer.is_some();
         let outcome = self.serve(context, call)?.await?;
-        Ok(Outcome { writer: differs.then_some(own), ..outcome })
+        let writer = differs.then(|| Arc::clone(&self.interface));
+        Ok(Outcome { writer, ..outcome })
     }
 
     /// The answer to a call, for a caller in this process or at the other end of a link.
@@ -73,6 +76,6 @@ fn panicked() -> Error {
 
 impl Drop for LocalObject {
     fn drop(&mut self) {
-        trash::bury(Box::new(self.0.take()));
+        trash::bury(Box::new(self.object.take()));
     }
 }

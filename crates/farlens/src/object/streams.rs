@@ -2,6 +2,7 @@
 
 mod feed;
 mod local;
+mod remote;
 
 pub use feed::{Feeder, feed};
 
@@ -12,7 +13,8 @@ use farlens_wire::{
     schema::{Schema, SchemaBuilder, Type},
 };
 use futures::{Stream, StreamExt, TryFutureExt, stream::BoxStream};
-use local::LocalStreamer;
+pub(crate) use local::LocalStreamer;
+pub use remote::RemoteStreamer;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// An item of a stream that is passed to or from a remote method: `farlens::Result<T>`.
@@ -98,10 +100,14 @@ fn publish<T: Element + 'static>(
     stream: impl Stream<Item = Result<T>> + Send + 'static,
 ) -> Result<Reference> {
     let streamer = Streamer::from(IterData::from_stream(stream));
-    Ok(Reference::new(LocalStreamer::new(streamer)))
+    Ok(Reference::new(LocalStreamer::new(streamer)?))
 }
 
 /// The items of what a reference points at. Nothing is opened before the first is asked for.
 fn open<T: Element + 'static>(reference: Reference) -> BoxStream<'static, Result<T>> {
-    Box::pin(local::read::<T>(reference))
+    if reference.get::<LocalStreamer>().is_some() {
+        return Box::pin(local::read::<T>(reference));
+    }
+    let opened = async move { RemoteStreamer::unchecked(reference).entities().await };
+    Box::pin(opened.try_flatten_stream())
 }
