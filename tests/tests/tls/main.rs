@@ -16,6 +16,7 @@ mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod versions;
 mod writing;
 
 use farlens::{

@@ -40,6 +40,7 @@ pub(super) fn expand(interface: &Interface) -> TokenStream {
         #handle
         #visible
         #(#cfgs)*
+        #[allow(deprecated)]
         const _: () = { #(#hidden)* };
     }
 }

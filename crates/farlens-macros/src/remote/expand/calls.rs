@@ -11,7 +11,6 @@ pub(super) fn calls(interface: &Interface) -> TokenStream {
     let (name, handle) = (&interface.name, handle_name(interface));
     let calls = interface.methods.iter().map(|method| call(interface, method));
     quote! {
-        #[allow(deprecated)]
         impl #name for #handle { #(#calls)* }
     }
 }

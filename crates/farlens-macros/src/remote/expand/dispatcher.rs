@@ -14,7 +14,6 @@ pub(super) fn dispatcher(interface: &Interface) -> TokenStream {
     quote! {
         struct __FarlensDispatcher<T>(T);
 
-        #[allow(deprecated)]
         impl<T: #name> generated::Dispatch for __FarlensDispatcher<T> {
             fn interface(&self) -> ::std::sync::Arc<generated::schema::SchemaDoc> {
                 generated::schema::SchemaDoc::of::<#handle>()

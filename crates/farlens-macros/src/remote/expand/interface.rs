@@ -12,7 +12,6 @@ pub(super) fn schema(interface: &Interface) -> TokenStream {
     let (name, doc) = (wire_name(&interface.name), documentation(&interface.attributes));
     let methods = interface.methods.iter().map(method);
     quote! {
-        #[allow(deprecated)]
         impl generated::schema::Schema for #handle {
             fn build(
                 builder: &mut generated::schema::SchemaBuilder,
