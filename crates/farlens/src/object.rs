@@ -88,6 +88,3 @@ impl Outcome {
         Self { value, table, writer: None }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@
 
 mod attenuation;
 mod cuts;
+mod destructors;
 mod handshake;
 mod hostile_client;
 mod hostile_server;
