@@ -1,4 +1,5 @@
 //! Links over memory, streams that never leave the process, and time that stands still.
+#![expect(missing_docs, reason = "the traits are those of tests")]
 
 use farlens::{
     ByteStream, CallContext, Code, EntityStream, Flags, MemData, OpenOptions, Position,
@@ -151,11 +152,136 @@ async fn a_stream_that_was_opened_by_its_path_is_passed_as_what_lies_there() {
     let (near, far) = Pair::builder().publish("/data", data).link().await.unwrap();
     let stream = near.open_with("/data", OpenOptions::new().write(true)).await.unwrap();
     let passed = stream.pass().await.unwrap();
-    let mut received = ByteStream::receive(passed).await.unwrap();
+    let received = ByteStream::receive(passed).await.unwrap();
     received.write_at(Position::from(5), vec![1, 2]).await.unwrap();
     received.close().await.unwrap();
     assert_eq!(near.read_at("/data", 5..7).await.unwrap(), [1u8, 2][..]);
     while far.stats().exports > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+#[farlens::remote]
+pub trait Library {
+    async fn length(&self, book: ByteStream) -> farlens::Result<u64>;
+    async fn book(&self, from: u64) -> farlens::Result<ByteStream>;
+    async fn numbers(&self, to: u32) -> farlens::Result<EntityStream<u32>>;
+    async fn sum(&self, numbers: EntityStream<u32>, by: u32) -> farlens::Result<u64>;
+    async fn stamp(&self, book: ByteStream) -> farlens::Result<()>;
+    async fn lost(&self) -> farlens::Result<ByteStream>;
+}
+
+struct Shelf;
+
+impl Library for Shelf {
+    async fn length(&self, mut book: ByteStream) -> farlens::Result<u64> {
+        let mut all = Vec::new();
+        book.read_to_end(&mut all).await?;
+        Ok(all.len() as u64)
+    }
+
+    async fn book(&self, from: u64) -> farlens::Result<ByteStream> {
+        let data = farlens::FixedData::bytes(bytes(0..100_000));
+        let mut book = ByteStream::of(Streamer::new(data)).await?;
+        book.seek_to(Position::new(from).unwrap()).await?;
+        Ok(book)
+    }
+
+    async fn numbers(&self, to: u32) -> farlens::Result<EntityStream<u32>> {
+        EntityStream::from_iter(0..to).await
+    }
+
+    async fn sum(&self, mut numbers: EntityStream<u32>, by: u32) -> farlens::Result<u64> {
+        let mut sum = 0;
+        while let Some(number) = numbers.try_next().await? {
+            sum += u64::from(number * by);
+        }
+        Ok(sum)
+    }
+
+    async fn stamp(&self, book: ByteStream) -> farlens::Result<()> {
+        book.append(&b"stamp"[..]).await?;
+        book.close().await
+    }
+
+    async fn lost(&self) -> farlens::Result<ByteStream> {
+        Err(farlens::Error::new(Code::NOT_FOUND, "nobody knows where it is"))
+    }
+}
+
+async fn library() -> (farlens::Link, farlens::Link, LibraryRef) {
+    let data = MemData::new(bytes(0..1_000));
+    let pair = Pair::builder().publish("/library", LibraryRef::new(Shelf)).publish("/data", data);
+    let (near, far) = pair.link().await.unwrap();
+    let library = near.object("/library").await.unwrap();
+    (near, far, library)
+}
+
+async fn nothing_held(links: [&farlens::Link; 2]) {
+    let held = |link: &farlens::Link| {
+        let stats = link.stats();
+        stats.exports + stats.imports + stats.consuming + stats.serving
+    };
+    let settle = async {
+        while links.iter().any(|link| held(link) > 0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let settled = tokio::time::timeout(Duration::from_secs(10), settle).await;
+    assert!(settled.is_ok(), "{:?}", links.map(farlens::Link::stats));
+}
+
+#[tokio::test]
+async fn open_streams_are_parameters() {
+    let (near, far, library) = library().await;
+    let local = Streamer::new(farlens::FixedData::bytes(bytes(0..70_000)));
+    let mut book = ByteStream::of(local).await.unwrap();
+    book.read_exact(&mut [0; 10_000]).await.unwrap();
+    assert_eq!(library.length(book).await.unwrap(), 60_000);
+    let theirs = near.open("/data").await.unwrap();
+    assert_eq!(library.length(theirs).await.unwrap(), 1_000, "it goes home");
+    let numbers = EntityStream::from_iter(1..=100u32).await.unwrap();
+    assert_eq!(library.sum(numbers, 2).await.unwrap(), 10_100);
+    drop(library);
+    nothing_held([&near, &far]).await;
+}
+
+#[tokio::test]
+async fn open_streams_are_results() {
+    let (near, far, library) = library().await;
+    let mut book = library.book(40_000).await.unwrap();
+    let mut all = Vec::new();
+    book.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all, bytes(40_000..100_000));
+    book.seek_to(Position::from(50_000)).await.unwrap();
+    let early = book.seek_to(Position::from(39_999)).await.unwrap_err();
+    assert_eq!(early.code(), Code::OUT_OF_RANGE, "what lies before was not passed");
+    let numbers: Vec<u32> = library.numbers(300).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(numbers, (0..300).collect::<Vec<_>>());
+    let lost = library.lost().await.unwrap_err();
+    assert!(lost.message().contains("nobody knows"), "{lost}");
+    drop((library, book));
+    nothing_held([&near, &far]).await;
+}
+
+#[tokio::test]
+async fn who_gets_an_open_stream_may_write_what_the_passer_could() {
+    let (near, far, library) = library().await;
+    let open = async |write| near.open_with("/data", OpenOptions::new().write(write)).await.unwrap();
+    library.stamp(open(true).await).await.unwrap();
+    assert_eq!(near.read_at("/data", 1_000..2_000).await.unwrap(), "stamp");
+    let streamer = RemoteStreamer::new(Streamer::new(MemData::new(*b"mine")).writable()).unwrap();
+    let error = library.stamp(streamer.connect().await.unwrap()).await.unwrap_err();
+    assert_eq!(error.code(), Code::MODE_FORBIDS);
+    drop((library, streamer));
+    nothing_held([&near, &far]).await;
+}
+
+#[tokio::test]
+async fn objects_of_this_process_take_and_give_open_streams() {
+    let library = LibraryRef::new(Shelf);
+    let book = library.book(99_000).await.unwrap();
+    assert_eq!(library.length(book).await.unwrap(), 1_000);
+    let numbers = library.numbers(10).await.unwrap();
+    assert_eq!(library.sum(numbers, 1).await.unwrap(), 45);
 }
