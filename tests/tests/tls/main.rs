@@ -13,6 +13,7 @@ mod hostile_writer;
 mod objects;
 mod observers;
 mod owners;
+mod relay;
 mod shutdown;
 mod silence;
 mod sources;
