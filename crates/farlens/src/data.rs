@@ -17,7 +17,7 @@ mod items;
 mod iter;
 mod judge;
 pub(crate) mod lease;
-mod live;
+pub(crate) mod live;
 mod log;
 mod log_file;
 mod log_lines;

@@ -6,7 +6,8 @@ use crate::{
     data::relay,
     link::{driver::to_wire, imported::Imported, source::Source},
     object::{
-        CallContext, Incoming, LocalObject, LocalStreamer, View, imported::DESCRIBE, settle, streams,
+        CallContext, Incoming, LocalObject, LocalStreamer, View, imported::DESCRIBE, settle,
+        settled, streams,
     },
     publish::{Found, Publications, blocking, nothing_at},
     tls::KeyId,
@@ -163,34 +164,34 @@ impl Guest {
         match called.method.as_str() {
             "list" => self.list(decode(args)?).await.map(Answer::from),
             "stat" => self.stat(decode(args)?).await.map(Answer::from),
-            "object" => self.object(decode(args)?),
-            "streamer" => self.streamer(decode(args)?),
+            "object" => self.object(decode(args)?).await,
+            "streamer" => self.streamer(decode(args)?).await,
             _ => Err(Error::new(Code::NO_SUCH_METHOD, "the root object has no such method")),
         }
     }
 
     /// The object at a path, as a reference.
-    fn object(&self, path: String) -> Result<Answer> {
+    async fn object(&self, path: String) -> Result<Answer> {
         let path = RemotePath::new(&path)?;
         if !self.host.access.rights(&self.key).allow(Verb::Call, &path) {
             return Err(nothing_at(&path));
         }
-        one_reference(self.host.publications.object(&path)?)
+        one_reference(&settled(&self.host.publications.object(&path)?).await?)
     }
 
     /// The stream at a path, as a reference with what the peer may do with it.
-    fn streamer(&self, path: String) -> Result<Answer> {
+    async fn streamer(&self, path: String) -> Result<Answer> {
         let path = RemotePath::new(&path)?;
         let rights = self.host.access.rights(&self.key);
         if !rights.allow(Verb::Read, &path) {
             return Err(nothing_at(&path));
         }
-        let mut streamer = self.host.publications.streamer(&path)?;
+        let mut streamer = self.host.publications.streamer(&path).await?;
         if !rights.allow(Verb::Write, &path) {
             let appends = rights.allow(Verb::Append, &path);
             streamer = if appends { streamer.append_only(true) } else { streamer.read_only() };
         }
-        one_reference(Reference::new(LocalStreamer::new(streamer)?))
+        one_reference(&Reference::new(LocalStreamer::new(streamer)?))
     }
 
     async fn list(&self, (path, after): ListArgs) -> Result<Vec<u8>> {
@@ -239,10 +240,10 @@ fn read_only() -> Error {
 }
 
 /// An answer that is one reference.
-fn one_reference(reference: Reference) -> Result<Answer> {
+fn one_reference(reference: &Reference) -> Result<Answer> {
     let mut answer = Vec::new();
     let mut table = Vec::new();
-    typed::encode_with(&reference, &mut answer, &mut table)
+    typed::encode_with(reference, &mut answer, &mut table)
         .map_err(|error| Error::new(error.code(), error.to_string()))?;
     Ok(Answer { value: answer.into(), table })
 }

@@ -28,8 +28,8 @@ pub use remote::Remote;
 pub use request::Outgoing;
 pub use streams::RemoteStreamer;
 
-pub(crate) use local::LocalObject;
 pub(crate) use imported::beyond;
+pub(crate) use local::LocalObject;
 pub(crate) use promise::{settle, settled};
 pub(crate) use streams::{LocalStreamer, View};
 

@@ -267,7 +267,8 @@ async fn open_streams_are_results() {
 #[tokio::test]
 async fn who_gets_an_open_stream_may_write_what_the_passer_could() {
     let (near, far, library) = library().await;
-    let open = async |write| near.open_with("/data", OpenOptions::new().write(write)).await.unwrap();
+    let open =
+        async |write| near.open_with("/data", OpenOptions::new().write(write)).await.unwrap();
     library.stamp(open(true).await).await.unwrap();
     assert_eq!(near.read_at("/data", 1_000..2_000).await.unwrap(), "stamp");
     let streamer = RemoteStreamer::new(Streamer::new(MemData::new(*b"mine")).writable()).unwrap();
@@ -284,4 +285,22 @@ async fn objects_of_this_process_take_and_give_open_streams() {
     assert_eq!(library.length(book).await.unwrap(), 1_000);
     let numbers = library.numbers(10).await.unwrap();
     assert_eq!(library.sum(numbers, 1).await.unwrap(), 45);
+}
+
+#[tokio::test]
+async fn a_file_of_a_directory_is_passed_as_any_other_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("deep")).unwrap();
+    std::fs::write(folder.path().join("deep/file"), bytes(0..500)).unwrap();
+    let files = farlens::Directory::read_only(folder.path()).unwrap();
+    let pair = Pair::builder().publish("/library", LibraryRef::new(Shelf));
+    let (near, far) = pair.publish("/files", files).link().await.unwrap();
+    let library: LibraryRef = near.object("/library").await.unwrap();
+    let file = near.open("/files/deep/file").await.unwrap();
+    assert_eq!(library.length(file).await.unwrap(), 500);
+    for missing in ["/files/deep", "/files/deep/other"] {
+        assert_eq!(near.streamer(missing).await.unwrap_err().code(), Code::NOT_FOUND);
+    }
+    drop(library);
+    nothing_held([&near, &far]).await;
 }

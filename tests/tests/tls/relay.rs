@@ -9,7 +9,7 @@ use farlens::{
     data::{DataState, Fetched, ReadBudget, StreamerData},
 };
 use farlens_tests::{certs::Key, pattern};
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt, stream};
 use std::{
     net::SocketAddr,
     sync::{
@@ -43,6 +43,11 @@ pub trait Tower {
     #[farlens(one_way)]
     async fn toll(&self) -> farlens::Result<()>;
     async fn read(&self, book: ByteStream) -> farlens::Result<u64>;
+    fn count(&self, to: u32) -> impl Stream<Item = farlens::Result<u32>> + Send;
+    async fn sum(
+        &self,
+        items: impl Stream<Item = farlens::Result<u32>> + Send + 'static,
+    ) -> farlens::Result<u64>;
 }
 
 /// What B has.
@@ -105,6 +110,17 @@ impl Tower for Stone {
         let mut all = Vec::new();
         book.read_to_end(&mut all).await?;
         Ok(all.len() as u64)
+    }
+
+    fn count(&self, to: u32) -> impl Stream<Item = farlens::Result<u32>> + Send {
+        stream::iter((0..to).map(Ok))
+    }
+
+    async fn sum(
+        &self,
+        items: impl Stream<Item = farlens::Result<u32>> + Send + 'static,
+    ) -> farlens::Result<u64> {
+        items.try_fold(0, async |sum, item| Ok(sum + u64::from(item))).await
     }
 }
 
@@ -200,7 +216,7 @@ impl Three {
     }
 
     /// Nothing of A is held by B and nothing of B by C, but for the root of it all.
-    async fn is_clean(self) {
+    async fn ends_clean(self) {
         drop(self.middle);
         nothing_open(&self.to_b).await;
         nothing_open(&self.to_a).await;
@@ -235,7 +251,7 @@ async fn j11_an_object_is_called_by_way_of_another_process_and_calls_back() {
     assert_eq!(number(&home), number(&bell), "it is the very object");
     drop((home, bell, tower));
     settled("the bell is given back", || Arc::strong_count(&rung) == 1).await;
-    three.is_clean().await;
+    three.ends_clean().await;
 }
 
 #[tokio::test]
@@ -258,7 +274,7 @@ async fn j11_what_goes_with_a_call_goes_on_with_it() {
     assert_eq!(code(guarded(late.stuck()).await), Code::DEADLINE_EXCEEDED);
     settled("its handler is dropped", || three.seen.stuck.load(Ordering::SeqCst) == 0).await;
     drop((tower, timely, late));
-    three.is_clean().await;
+    three.ends_clean().await;
 }
 
 #[tokio::test]
@@ -273,7 +289,7 @@ async fn j11_what_comes_back_is_what_it_was() {
     assert_eq!(three.to_a.stats().imports, 1, "one object, however it came");
     drop((tower, promised));
     guarded(three.middle.drop_kept()).await.unwrap();
-    three.is_clean().await;
+    three.ends_clean().await;
 }
 
 #[tokio::test]
@@ -315,7 +331,7 @@ async fn j11_bytes_are_read_sought_and_written_by_way_of_another_process() {
     guarded(other.close()).await.unwrap();
     assert_eq!(guarded(three.to_a.stat("/board")).await.unwrap().bounds.len(), Some(200));
     drop((long, board, stream));
-    three.is_clean().await;
+    three.ends_clean().await;
 }
 
 #[tokio::test]
@@ -338,7 +354,7 @@ async fn j11_entities_are_read_and_sought_by_way_of_another_process() {
     assert_eq!(code(wrong), Code::SCHEMA_MISMATCH);
     assert_eq!(code(guarded(numbers.connect()).await), Code::WRONG_KIND);
     drop((numbers, one, other));
-    three.is_clean().await;
+    three.ends_clean().await;
 }
 
 #[tokio::test]
@@ -373,7 +389,7 @@ async fn j11_live_entities_their_gaps_and_their_end_come_through() {
     }
     assert_eq!((last, got + skipped), (999, 994), "each was read or is known to be lost");
     drop((streamer, live));
-    three.is_clean().await;
+    three.ends_clean().await;
 }
 
 #[tokio::test]
@@ -388,7 +404,21 @@ async fn j11_an_open_stream_is_passed_on_by_way_of_another_process() {
     let open = guarded(long.connect()).await.unwrap();
     assert_eq!(guarded(tower.read(open)).await.unwrap(), BYTES as u64, "and home again");
     drop((tower, long));
-    three.is_clean().await;
+    three.ends_clean().await;
+}
+
+#[tokio::test]
+async fn j11_streams_of_a_method_go_both_ways_by_way_of_another_process() {
+    let three = Three::new(None).await;
+    let tower = guarded(three.middle.tower()).await.unwrap();
+    let counted: Vec<u32> = guarded(tower.count(3_000).try_collect()).await.unwrap();
+    assert_eq!(counted, (0..3_000).collect::<Vec<_>>());
+    assert_eq!(guarded(tower.sum(stream::iter((0..1_000).map(Ok)))).await.unwrap(), 499_500);
+    let broken = stream::iter([Ok(1), Err(farlens::Error::new(Code::BUSY, "no more"))]);
+    let error = guarded(tower.sum(broken)).await.unwrap_err();
+    assert!(error.message().contains("no more"), "{error}");
+    drop(tower);
+    three.ends_clean().await;
 }
 
 #[tokio::test]

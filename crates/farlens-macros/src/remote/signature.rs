@@ -50,8 +50,7 @@ pub(super) fn parameter(argument: &FnArg) -> Result<Parameter> {
 
 /// Whether a type looks like a stream that is open.
 fn is_opened(ty: &Type) -> bool {
-    last_segment(ty)
-        .is_some_and(|last| last.ident == "ByteStream" || last.ident == "EntityStream")
+    last_segment(ty).is_some_and(|last| last.ident == "ByteStream" || last.ident == "EntityStream")
 }
 
 /// The type that a method returns.

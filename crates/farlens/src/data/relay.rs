@@ -9,20 +9,13 @@
 
 mod cursor;
 
-use super::{
-    DataState, Fetched, ReadBudget, Stored, StreamerData, not_writable,
-};
+use super::{DataState, Fetched, ReadBudget, Stored, StreamerData, not_writable};
 use crate::{
-    Error, Link, Result,
-    link::fault::to_error,
-    object::beyond,
-    publish::Found,
+    Error, Link, Result, link::fault::to_error, object::beyond, publish::Found,
     stream::raw::RawStream,
 };
 use cursor::Cursor;
-use farlens_proto::{
-    Ahead, Chunk, Kind, OpenOn, OpenRequest, Rules, StreamInfo, WriteTo,
-};
+use farlens_proto::{Ahead, Chunk, Kind, OpenOn, OpenRequest, Rules, StreamInfo, WriteTo};
 use farlens_wire::{
     AtEnd, Bounds, Budget, Code, Delivery, Edge, Flags, ModeOffer, Pos, Position,
     frame::stream::Open, schema::SchemaDoc,

@@ -20,8 +20,8 @@ pub(crate) use local::LocalStreamer;
 pub use passed::Passed;
 pub use remote::RemoteStreamer;
 pub(crate) use remote::way_to;
-pub(crate) use view::View;
 use serde::{Serialize, de::DeserializeOwned};
+pub(crate) use view::View;
 
 /// An item of a stream that is passed to or from a remote method: `farlens::Result<T>`.
 #[diagnostic::on_unimplemented(

@@ -3,12 +3,12 @@
 use super::{
     Found, Stat,
     attenuated::Attenuated,
-    recipe::{Recipe, Shared},
+    recipe::{InDirectory, Recipe, Shared},
 };
 use crate::{
-    Error, Result,
+    Error, RemotePath, Result,
     data::{
-        Channel, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData,
+        Channel, Directory, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData,
         erased::{ErasedData, Held},
     },
 };
@@ -346,6 +346,16 @@ impl From<FileData> for Streamer {
     fn from(file: FileData) -> Self {
         let (writable, append_only) = (file.is_writable(), file.is_append_only());
         Self { writable, append_only, ..Self::from_recipe(file) }
+    }
+}
+
+impl Streamer {
+    /// A file of a directory, with what that allows.
+    pub(super) fn in_directory(directory: &Arc<Directory>, path: RemotePath) -> Self {
+        let (writable, append_only) = (directory.is_writable(), directory.is_append_only());
+        let reach = directory.file_reach();
+        let recipe = InDirectory { directory: Arc::clone(directory), path };
+        Self { writable, append_only, reach, ..Self::from_recipe(recipe) }
     }
 }
 

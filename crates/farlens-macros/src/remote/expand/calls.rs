@@ -18,7 +18,8 @@ pub(super) fn calls(interface: &Interface) -> TokenStream {
 fn call(interface: &Interface, method: &Method) -> TokenStream {
     let (cfgs, name) = (cfgs(&method.attributes), &method.name);
     let parameters = declaration::parameters(&method.parameters);
-    let (prepare, request) = (arguments::preparation(method), arguments::request(interface, method));
+    let (prepare, request) =
+        (arguments::preparation(method), arguments::request(interface, method));
     let (head, remote) = (quote!(#(#cfgs)*), quote!(&self.0));
     match &method.answer {
         Answer::Value(ty) => {

@@ -2,7 +2,8 @@
 
 use super::{LocalStreamer, View, loopback};
 use crate::{
-    ByteStream, EntityStream, Error, Link, OpenOptions, Result, Streamer, link::imported::Imported,
+    ByteStream, EntityStream, Error, Link, OpenOptions, Result, Streamer,
+    link::imported::Imported,
     object::promise::{Promised, settled},
     stream::origin::Origin,
 };

@@ -59,7 +59,9 @@ impl View {
     pub(crate) fn narrow(&self, options: OpenOptions) -> Result<OpenOptions> {
         self.check(options.flags()?)?;
         let start = match (options.first(), self.from) {
-            (Pos::FromStart(by), Some(from)) => from.offset(by).map_or(Pos::FromStart(by), Pos::Abs),
+            (Pos::FromStart(by), Some(from)) => {
+                from.offset(by).map_or(Pos::FromStart(by), Pos::Abs)
+            }
             (start, _) => start,
         };
         Ok(options.start(start))
