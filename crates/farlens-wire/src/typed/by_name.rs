@@ -358,3 +358,6 @@ impl<'de> Deserializer<'de> for ByName<'_, 'de, '_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
