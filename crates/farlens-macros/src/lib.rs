@@ -1,6 +1,7 @@
-//! Derive macros of Farlens.
+//! Macros of Farlens.
 
 mod case;
+mod remote;
 mod schema;
 mod serde_attributes;
 
@@ -22,4 +23,14 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn derive_schema(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     schema::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a trait one whose methods can be called from afar.
+///
+/// The documentation, with an example, is where the macro is exported: `farlens::remote`.
+#[proc_macro_attribute]
+pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    remote::expand(&arguments.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }

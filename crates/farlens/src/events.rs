@@ -151,7 +151,7 @@ impl Events {
             return Err(Error::new(Code::MODE_FORBIDS, text).with_hint("read it instead"));
         }
         let request = OpenRequest {
-            on: path.as_str().to_owned().into(),
+            on: path.into(),
             flags: Flags::READABLE,
             kind: None,
             start: if stat.bounds.end.is_some() { Pos::END } else { Pos::START },

@@ -47,7 +47,7 @@ pub use data::{
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};
 
-pub use farlens_macros::Schema;
+pub use farlens_macros::{Schema, remote};
 pub use farlens_proto::{
     BatchBuilder, Chunk, Guard, ItemBatch, Kind, LinkStats, Reach, Room, Rules,
 };
@@ -58,10 +58,10 @@ pub use farlens_wire::{
 pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};
 pub use link::Link;
-pub use object::{CallContext, Dispatch, Incoming, Outcome, Remote};
+pub use object::{CallContext, Dispatch, Incoming, Outcome, Remote, RemoteStreamer};
 pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
-pub use publish::{Publication, Stat, Streamer};
+pub use publish::{Expiry, Publication, Revoker, Stat, Streamer};
 pub use server::{Server, ServerBuilder};
 pub use stream::{
     ByteReader, ByteStream, ByteWriter, Condition, EntityStream, OpenOptions, StreamEvent,

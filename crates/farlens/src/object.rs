@@ -14,6 +14,7 @@
 mod answer;
 mod context;
 pub mod generated;
+pub(crate) mod imported;
 mod local;
 mod promise;
 mod remote;
@@ -24,8 +25,10 @@ pub use answer::Answer;
 pub use context::CallContext;
 pub use remote::Remote;
 pub use request::Outgoing;
+pub use streams::RemoteStreamer;
 
 pub(crate) use local::LocalObject;
+pub(crate) use streams::LocalStreamer;
 
 use crate::Result;
 use bytes::Bytes;

@@ -21,6 +21,8 @@ pub struct CallContext {
     peer: Option<KeyId>,
     deadline: Option<Instant>,
     depth: u32,
+    /// Levels that are allowed, where the handler serves a link that says otherwise.
+    allowed: Option<u32>,
 }
 
 impl CallContext {
@@ -57,14 +59,25 @@ impl CallContext {
     /// That of a call made from here, which is to be answered within `timeout`.
     pub(crate) fn of_call(&self, timeout: Option<Duration>) -> Result<Self> {
         let depth = self.depth.saturating_add(1);
-        if depth > DEPTH_MAX {
-            let text = format!("calls were made by calls {DEPTH_MAX} levels deep already");
+        let allowed = self.allowed.unwrap_or(DEPTH_MAX);
+        if depth > allowed {
+            let text = format!("calls were made by calls {allowed} levels deep already");
             return Err(Error::new(Code::TOO_DEEP, text)
                 .with_hint("two objects may be calling each other without an end"));
         }
         let own = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let deadline = [own, self.deadline].into_iter().flatten().min();
-        Ok(Self { peer: None, deadline, depth })
+        Ok(Self { peer: None, deadline, depth, allowed: self.allowed })
+    }
+
+    /// That of a handler that serves a peer.
+    pub(crate) const fn of_peer(
+        peer: KeyId,
+        deadline: Option<Instant>,
+        depth: u32,
+        allowed: u32,
+    ) -> Self {
+        Self { peer: Some(peer), deadline, depth, allowed: Some(allowed) }
     }
 
     /// The same for what goes on after the call was answered.

@@ -2,8 +2,10 @@
 
 pub use super::answer::{Answer, Value};
 pub use super::remote::Remote;
+pub use super::streams::RemoteStreamer;
 pub use super::streams::{Feeder, Item, describe, feed, publish};
 pub use super::{Dispatch, Incoming, Outcome, Outgoing};
+pub use crate::Publication;
 pub use farlens_wire::{Reference, schema};
 pub use futures::future::BoxFuture;
 pub use serde;
@@ -13,12 +15,18 @@ use crate::{Error, Result};
 use farlens_wire::{Code, Limits, schema::SchemaDoc, typed};
 use futures::{FutureExt, Stream, TryFutureExt};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 /// What a pipelined method gives: something that can be used before it is known.
 pub trait Pipelined {
     /// The handle of what `reference` will turn out to be.
     fn from_promise(reference: Reference) -> Self;
+}
+
+impl Pipelined for RemoteStreamer {
+    fn from_promise(reference: Reference) -> Self {
+        Self::unchecked(reference)
+    }
 }
 
 impl Pipelined for Remote {
@@ -27,8 +35,14 @@ impl Pipelined for Remote {
     }
 }
 
-/// A parameter or result.
-pub fn check_value<T: Value>() {}
+/// Compiles where `T` can be a parameter.
+pub const fn check_parameter<T: Value>() {}
+
+/// Compiles where `R` can be returned.
+pub const fn check_answer<R: Answer>() {}
+
+/// Compiles where `I` can be the item of a stream.
+pub const fn check_item<I: Item>() {}
 
 /// The parameters of a call that came.
 ///
@@ -56,16 +70,15 @@ pub fn streamed(stream: Result<Reference>) -> Result<Outcome> {
     answer::encode(&stream?)
 }
 
-/// A call of `method` by the interface that the caller knows.
+/// A call of `method` with what `args` makes, by the interface `I` that the caller knows.
 ///
 /// # Errors
-/// As [`Outgoing::new`].
-pub fn request<A: Serialize>(
+/// That of `args`, and those of [`Outgoing::new`].
+pub fn request<I: schema::Schema, A: Serialize>(
     method: &str,
-    args: &A,
-    interface: Arc<SchemaDoc>,
+    args: impl FnOnce() -> Result<A>,
 ) -> Result<Outgoing> {
-    Ok(Outgoing::new(method, args)?.of_interface(interface))
+    Ok(Outgoing::new(method, &args()?)?.of_interface(SchemaDoc::of::<I>()))
 }
 
 /// Calls a method.

@@ -9,41 +9,47 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 /// The object that a reference of this process points at.
 ///
 /// References are dropped in places where no code of users may run, so the object is buried.
-pub(crate) struct LocalObject(Option<Arc<dyn Dispatch>>);
+pub(crate) struct LocalObject {
+    object: Option<Arc<dyn Dispatch>>,
+    interface: Arc<SchemaDoc>,
+}
 
 impl LocalObject {
     pub(crate) fn new(object: impl Dispatch) -> Self {
-        Self(Some(Arc::new(object)))
+        Self { interface: object.interface(), object: Some(Arc::new(object)) }
     }
 
     fn object(&self) -> Result<Arc<dyn Dispatch>> {
-        self.0.clone().ok_or_else(|| Error::new(Code::NO_SUCH_OBJECT, "the object is gone"))
+        self.object.clone().ok_or_else(|| Error::new(Code::NO_SUCH_OBJECT, "the object is gone"))
     }
 
-    pub(crate) fn interface(&self) -> Result<Arc<SchemaDoc>> {
-        Ok(self.object()?.interface())
+    pub(crate) const fn interface(&self) -> &Arc<SchemaDoc> {
+        &self.interface
     }
 
     /// Answers a call from this process. Dropping the future drops the handler's.
     pub(crate) async fn call(&self, request: Outgoing) -> Result<Outcome> {
-        let object = self.object()?;
         let (context, one_way) = (request.context.clone(), request.one_way);
-        let own = object.interface();
+        let call = request.into_incoming(&self.interface);
         if one_way {
-            hand_over(serve(object, context.after_answer(), request.into_incoming(&own))).await;
+            hand_over(self.serve(context.after_answer(), call)?).await;
             return Ok(Outcome::default());
         }
-        serve(object, context, request.into_incoming(&own)).await
+        self.serve(context, call)?.await
     }
 
-    /// Answers a call of a peer.
-    pub(crate) async fn serve(&self, context: CallContext, call: Incoming) -> Result<Outcome> {
-        serve(self.object()?, context, call).await
+    /// The answer to a call, for a caller in this process or at the other end of a link.
+    pub(crate) fn serve(
+        &self,
+        context: CallContext,
+        call: Incoming,
+    ) -> Result<BoxFuture<'static, Result<Outcome>>> {
+        Ok(run(self.object()?, context, call))
     }
 }
 
 /// Runs a handler in its context and outlives its panics.
-fn serve(
+fn run(
     object: Arc<dyn Dispatch>,
     context: CallContext,
     call: Incoming,
@@ -67,6 +73,6 @@ fn panicked() -> Error {
 
 impl Drop for LocalObject {
     fn drop(&mut self) {
-        trash::bury(Box::new(self.0.take()));
+        trash::bury(Box::new(self.object.take()));
     }
 }

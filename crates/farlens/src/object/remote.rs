@@ -1,7 +1,15 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
-use super::{CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, promise::Promised};
-use crate::{Error, Result};
+use super::{
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer,
+    imported::{Place, outcome},
+    promise::Promised,
+};
+use crate::{
+    Error, Result,
+    link::{fault::to_error, imported::Imported},
+};
+use farlens_proto::About;
 use farlens_wire::{
     Code, Reference,
     schema::{Schema, SchemaBuilder, Type},
@@ -34,6 +42,18 @@ impl Remote {
         Self { reference: self.reference.clone(), timeout: Some(timeout) }
     }
 
+    /// The name of its interface, where that is known without asking.
+    pub(crate) fn interface_name(&self) -> Option<String> {
+        let interface = self.reference.get::<LocalObject>()?.interface();
+        match interface.root() {
+            Type::Named(index) => {
+                let index = usize::try_from(*index).ok()?;
+                Some(interface.definitions().get(index)?.name.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// What it points at.
     #[must_use]
     pub const fn reference(&self) -> &Reference {
@@ -62,7 +82,7 @@ impl Remote {
     /// As [`Remote::call`], but for the answer, which is not looked at.
     #[doc(hidden)]
     pub async fn invoke(&self, request: Result<Outgoing>) -> Result<Outcome> {
-        self.begin(request)?.await
+        self.deliver_in_time(self.contextual(request)?).await
     }
 
     /// The object or stream that a call will answer with. The call is under way when this returns,
@@ -70,10 +90,22 @@ impl Remote {
     #[doc(hidden)]
     #[must_use]
     pub fn promise(&self, request: Result<Outgoing>) -> Reference {
-        match self.begin(request) {
-            Ok(call) => Promised::start(call.map(|outcome| promised(&outcome?))),
-            Err(error) => Promised::failed(error),
+        let started = self.contextual(request).and_then(|request| self.begin_promise(request));
+        started.unwrap_or_else(Promised::failed)
+    }
+
+    fn begin_promise(&self, request: Outgoing) -> Result<Reference> {
+        let reference = &self.reference;
+        if let Some(imported) = reference.get::<Imported>() {
+            return Promised::calling(imported, reference, (reference, Place::Object), request);
         }
+        if let Some(promised) = reference.get::<Promised>()
+            && let Some(reference) = promised.promise(reference, &request)
+        {
+            return Ok(reference);
+        }
+        let call = self.deliver_in_time(request);
+        Ok(Promised::start(call.map(|outcome| promised(&outcome?))))
     }
 
     /// A handle of what a reference points at, which turns out at the first call.
@@ -82,38 +114,49 @@ impl Remote {
     }
 
     /// Puts a call under the context that holds here.
-    fn begin(
-        &self,
-        request: Result<Outgoing>,
-    ) -> Result<impl Future<Output = Result<Outcome>> + Send + 'static> {
+    fn contextual(&self, request: Result<Outgoing>) -> Result<Outgoing> {
         let mut request = request?;
         request.context = CallContext::current().of_call(self.timeout)?;
+        Ok(request)
+    }
+
+    fn deliver_in_time(
+        &self,
+        request: Outgoing,
+    ) -> impl Future<Output = Result<Outcome>> + Send + 'static + use<> {
         let reference = self.reference.clone();
-        Ok(async move {
+        async move {
             let Some(deadline) = request.context.deadline() else {
                 return deliver(reference, request).await;
             };
             let late = too_late(&request.method);
             let answer = tokio::time::timeout_at(deadline, deliver(reference, request)).await;
             answer.unwrap_or(Err(late))
-        })
+        }
     }
 }
 
 /// Hands a call to whatever can answer it.
-fn deliver(reference: Reference, request: Outgoing) -> BoxFuture<'static, Result<Outcome>> {
+pub(super) fn deliver(
+    reference: Reference,
+    request: Outgoing,
+) -> BoxFuture<'static, Result<Outcome>> {
     Box::pin(async move {
         if let Some(object) = reference.get::<LocalObject>() {
             return object.call(request).await;
         }
+        if let Some(imported) = reference.get::<Imported>() {
+            let call = imported.start(&reference, Place::Object, request, false)?;
+            return call.await.map(outcome).map_err(|fault| to_error(&fault));
+        }
         if let Some(promised) = reference.get::<Promised>() {
-            return deliver(promised.reference().await?, request).await;
+            return promised.deliver(request).await;
         }
         Err(no_object())
     })
 }
 
-fn promised(outcome: &Outcome) -> Result<Reference> {
+pub(super) fn promised(outcome: &Outcome) -> Result<Reference> {
     outcome.reference().cloned().ok_or_else(|| {
         Error::new(Code::NO_SUCH_OBJECT, "the call that was to give this object gave none")
             .with_hint("make that call without `pipeline()` to see what it answers")
@@ -152,8 +195,12 @@ impl TryFrom<Reference> for Remote {
     /// # Errors
     /// `UNSUPPORTED` when that is nothing that can be called.
     fn try_from(reference: Reference) -> Result<Self> {
-        let callable =
-            reference.get::<LocalObject>().is_some() || reference.get::<Promised>().is_some();
+        let callable = match reference.get::<Imported>() {
+            Some(imported) => matches!(imported.about, About::Object { .. }),
+            None => {
+                reference.get::<LocalObject>().is_some() || reference.get::<Promised>().is_some()
+            }
+        };
         if callable { Ok(Self::unchecked(reference)) } else { Err(no_object()) }
     }
 }

@@ -2,6 +2,7 @@
 
 mod feed;
 mod local;
+mod remote;
 
 pub use feed::{Feeder, feed};
 
@@ -10,8 +11,9 @@ use farlens_wire::{
     Element, Reference,
     schema::{Schema, SchemaBuilder, Type},
 };
-use futures::{Stream, stream::BoxStream};
-use local::LocalStreamer;
+use futures::{Stream, TryFutureExt, stream::BoxStream};
+pub(crate) use local::LocalStreamer;
+pub use remote::RemoteStreamer;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// An item of a stream that is passed to or from a remote method: `farlens::Result<T>`.
@@ -43,15 +45,19 @@ pub fn describe<I: Item>(builder: &mut SchemaBuilder) -> Type {
 /// A reference to a stream, which is polled only while its reader waits for items.
 ///
 /// # Errors
-/// None so far.
+/// None where iterators are what is published.
 pub fn publish<T: Element + 'static>(
     stream: impl Stream<Item = Result<T>> + Send + 'static,
 ) -> Result<Reference> {
     let streamer = Streamer::from(IterData::from_stream(stream));
-    Ok(Reference::new(LocalStreamer::new(streamer)))
+    Ok(Reference::new(LocalStreamer::new(streamer)?))
 }
 
 /// The items of what a reference points at. Nothing is opened before the first is asked for.
-pub fn open<I: Item>(reference: Reference) -> BoxStream<'static, Result<I::Element>> {
-    Box::pin(local::read::<I::Element>(reference))
+pub(super) fn open<I: Item>(reference: Reference) -> BoxStream<'static, Result<I::Element>> {
+    if reference.get::<LocalStreamer>().is_some() {
+        return Box::pin(local::read::<I::Element>(reference));
+    }
+    let opened = async move { RemoteStreamer::unchecked(reference).entities().await };
+    Box::pin(opened.try_flatten_stream())
 }

@@ -7,7 +7,7 @@ use crate::{
     publish::Streamer,
 };
 use bytes::Bytes;
-use farlens_proto::{Chunk, ItemBatch, Purpose};
+use farlens_proto::{About, Chunk, ItemBatch, Purpose};
 use farlens_wire::{Code, Element, Flags, Limits, Position, Reference};
 use futures::{Stream, stream};
 use std::sync::Arc;
@@ -16,23 +16,36 @@ use std::sync::Arc;
 const BUDGET: ReadBudget = ReadBudget { bytes: 64 << 10, elements: 10 };
 
 /// A streamer of this process, as it lies inside a reference.
-pub(crate) struct LocalStreamer(Option<Streamer>);
+pub(crate) struct LocalStreamer {
+    streamer: Option<Streamer>,
+    about: About,
+}
 
 impl LocalStreamer {
-    pub(super) const fn new(streamer: Streamer) -> Self {
-        Self(Some(streamer))
+    /// # Errors
+    /// `USAGE` when the mode of the streamer contradicts itself or its data.
+    pub(crate) fn new(streamer: Streamer) -> Result<Self> {
+        Ok(Self { about: streamer.about()?, streamer: Some(streamer) })
+    }
+
+    /// What a peer is told of it.
+    pub(crate) const fn about(&self) -> About {
+        self.about
+    }
+
+    pub(crate) fn streamer(&self) -> Result<&Streamer> {
+        let gone = || Error::new(Code::NO_SUCH_OBJECT, "the stream is gone");
+        self.streamer.as_ref().ok_or_else(gone)
     }
 
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
-        let gone = || Error::new(Code::NO_SUCH_OBJECT, "the stream is gone");
-        let streamer = self.0.as_ref().ok_or_else(gone)?;
-        Ok(streamer.open(Flags::READABLE, Purpose::Use)?.data)
+        Ok(self.streamer()?.open(Flags::READABLE, Purpose::Use)?.data)
     }
 }
 
 impl Drop for LocalStreamer {
     fn drop(&mut self) {
-        trash::bury(Box::new(self.0.take()));
+        trash::bury(Box::new(self.streamer.take()));
     }
 }
 
