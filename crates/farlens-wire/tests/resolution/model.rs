@@ -90,9 +90,9 @@ impl Model<'_> {
         parts: Vec<(&Type, Entity)>,
         to: impl Fn(usize) -> &'v Type,
     ) -> Option<Entity> {
-        let parts = parts.iter().enumerate();
+        let parts = parts.into_iter().enumerate();
         parts
-            .map(|(at, (from, item))| self.value(from, to(at), item))
+            .map(|(at, (from, item))| self.value(from, to(at), &item))
             .collect::<Option<Vec<_>>>()
             .map(Entity::List)
     }
