@@ -300,7 +300,7 @@ impl StreamPeer {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
-            self.taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
+            self.taken = Credit { bytes: chunk.cost() as u64, elements: entities };
             // One who is expected to leave soon may do so in the middle of this chunk.
             if !self.window.is_narrow() {
                 self.count_taken(budget);
@@ -458,6 +458,7 @@ impl StreamPeer {
         self.phase = Phase::Over(fault.clone());
         self.slots = Slots::default();
         self.intake.receive.release(budget);
+        self.intake.drop_unfinished();
         self.ranges.fail_all(&fault, budget);
         self.writer.end(&fault);
         let answered = self.seeks.under_way && !self.seeks.silent || self.seeks.waiting.is_some();
