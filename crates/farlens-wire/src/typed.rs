@@ -7,10 +7,12 @@
 //! An [`Entity`](crate::Entity) inside a typed value is its canonical encoding behind a length, as
 //! postcard's bytes are.
 
+mod by_name;
 mod de;
 mod ser;
 
 use crate::read::Reader;
+use crate::schema::SchemaDoc;
 use crate::{Budget, DecodeError, EncodeError, Limits, Reference};
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +91,29 @@ pub fn decode_within<'de, T: Deserialize<'de>>(
 ) -> Result<T, DecodeError> {
     let mut decoder = de::Decoder::new(Reader::new(bytes), table, budget);
     let value = T::deserialize(&mut decoder)?;
+    decoder.finish()?;
+    Ok(value)
+}
+
+/// Decodes one value that was written as `writer` says, by the names of fields and variants, and
+/// takes up all of `bytes`; `table` is what its references point at.
+///
+/// Whether every value of the writer can be read as a `T` is what
+/// [`Resolution::between`](crate::schema::Resolution::between) says.
+///
+/// # Errors
+/// As [`decode`]; [`DecodeError::Refused`] where `T` does not take what is there.
+#[inline]
+pub fn decode_by<'de, T: Deserialize<'de>>(
+    writer: &SchemaDoc,
+    bytes: &'de [u8],
+    table: &[Reference],
+    limits: &Limits,
+) -> Result<T, DecodeError> {
+    let mut budget = Budget::new(limits);
+    let mut decoder = de::Decoder::new(Reader::new(bytes), table, &mut budget);
+    let value = by_name::ByName { decoder: &mut decoder, schema: writer, ty: writer.root() };
+    let value = T::deserialize(value)?;
     decoder.finish()?;
     Ok(value)
 }

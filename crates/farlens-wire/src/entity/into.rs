@@ -6,6 +6,7 @@
 use super::{ENTITY_NAME, Entity, Handshake, Output, encode_nested};
 use crate::DecodeError;
 use crate::reference::{OnDesk, REFERENCE_NAME};
+use crate::schema::{SOME, is_marked};
 use crate::typed::ENCODE_DEPTH;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{
@@ -27,7 +28,12 @@ impl Entity {
     /// [`DecodeError::Refused`] with serde's words where `T` does not fit, [`DecodeError::Depth`]
     /// beyond 64 levels.
     pub fn into_typed<T: DeserializeOwned>(self) -> Result<T> {
-        T::deserialize(Named { value: self, depth: ENCODE_DEPTH })
+        T::deserialize(self.by_name(ENCODE_DEPTH))
+    }
+
+    /// Presents itself to a type that may go `depth` levels down.
+    pub(crate) fn by_name<'de>(self, depth: u32) -> impl Deserializer<'de, Error = DecodeError> {
+        Named { value: self, depth }
     }
 }
 
@@ -118,9 +124,12 @@ impl<'de> Deserializer<'de> for Named {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.value {
+    fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+        match &mut self.value {
             Entity::Null => visitor.visit_none(),
+            Entity::Tagged { tag, value } if tag == SOME && is_marked(value) => {
+                visitor.visit_some(below(self.depth)?(mem::take(&mut **value)))
+            }
             _ => visitor.visit_some(self.inside()?),
         }
     }

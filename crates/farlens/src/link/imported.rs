@@ -1,8 +1,9 @@
 //! Things of a peer that this side holds, and the books that a link keeps of them.
 
 use super::{Link, trash};
+use crate::object::{LocalObject, LocalStreamer};
 use farlens_proto::{About, References};
-use farlens_wire::{ObjectId, Reference, WeakReference};
+use farlens_wire::{ObjectId, Reference, WeakReference, schema::SchemaDoc};
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{
@@ -13,6 +14,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
+use tokio::sync::OnceCell;
 
 /// What the references of one link have in common.
 pub(crate) struct Home {
@@ -48,6 +50,8 @@ pub(crate) struct Imported {
     home: Arc<Home>,
     /// How often it came.
     count: AtomicU64,
+    /// The interface of an object, once somebody asked for it.
+    pub(crate) described: OnceCell<Arc<SchemaDoc>>,
 }
 
 impl Imported {
@@ -65,7 +69,7 @@ impl Drop for Imported {
             self.home.bell.wake();
         }
         // It may be the last that keeps the link.
-        trash::bury(self.link.take());
+        trash::bury(Box::new(self.link.take()));
     }
 }
 
@@ -99,6 +103,13 @@ impl References for Holdings {
     }
 
     fn about(&self, reference: &Reference) -> Option<About> {
+        if let Some(object) = reference.get::<LocalObject>() {
+            return Some(About::Object { interface: Some(object.interface().fingerprint().0) });
+        }
+        if let Some(streamer) = reference.get::<LocalStreamer>() {
+            return Some(streamer.about());
+        }
+        // What came over another link is passed on as what it is there.
         reference.get::<Imported>().map(|imported| imported.about)
     }
 
@@ -112,7 +123,8 @@ impl References for Holdings {
         }
         let (link, home) = (self.home.link(), Arc::clone(&self.home));
         let count = AtomicU64::new(1);
-        let reference = Reference::new(Imported { link, about, object, home, count });
+        let described = OnceCell::new();
+        let reference = Reference::new(Imported { link, about, object, home, count, described });
         self.living.insert(object, reference.downgrade());
         reference
     }

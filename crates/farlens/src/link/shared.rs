@@ -4,18 +4,19 @@
 //! wakers out and calls them after the lock is gone.
 
 use super::{
+    calling::Pending,
     imported::Home,
     source::Source,
-    trash::{Locked, discard},
+    trash::{self, discard},
     watcher::Watcher,
 };
 use crate::{data::erased::ErasedData, observe::Seat};
 use farlens_proto::{
-    self as proto, Answer, CallRequest, CallTicket, Called, DataRequest, Event, Fault, RangeTicket,
-    Time,
+    self as proto, Answer, CallTicket, Called, DataRequest, Event, Fault, RangeTicket, Time,
 };
-use farlens_wire::{Budget, Limits, schema::SchemaDoc};
-use farlens_wire::{CallId, Reference, StreamId, frame::stream::Open};
+use farlens_wire::{
+    Budget, CallId, Limits, Reference, StreamId, frame::stream::Open, schema::SchemaDoc,
+};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
@@ -43,7 +44,7 @@ pub(crate) struct State {
     handles: HashMap<StreamId, Handle>,
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
-    calls: HashMap<CallTicket, PendingCall>,
+    calls: HashMap<CallTicket, Pending>,
     /// Interfaces that the peer's calls may name, by fingerprint.
     interfaces: HashMap<[u8; 16], Arc<SchemaDoc>>,
     decode: Limits,
@@ -94,12 +95,6 @@ struct Handle {
     watcher: Option<Arc<Watcher>>,
 }
 
-#[derive(Default)]
-struct PendingCall {
-    outcome: Option<Result<Answer, Fault>>,
-    waker: Option<Waker>,
-}
-
 impl Shared {
     pub(crate) fn new(
         home: Arc<Home>,
@@ -135,7 +130,7 @@ impl Shared {
     /// Runs `f` under the lock, then wakes whoever has to know.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
-        let locked = Locked::mark();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
@@ -145,7 +140,7 @@ impl Shared {
             }
             value
         };
-        drop(locked);
+        drop(lid);
         after.happen();
         value
     }
@@ -153,14 +148,14 @@ impl Shared {
     /// Runs `f` under the lock for the driver, which sees to the output itself.
     pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
-        let locked = Locked::mark();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
             state.route_events(&mut after);
             value
         };
-        drop(locked);
+        drop(lid);
         after.happen();
         value
     }
@@ -192,53 +187,47 @@ impl Shared {
         }
     }
 
-    /// Calls a method of an object of the peer. Dropping the future gives the call up.
-    pub(crate) async fn call(self: &Arc<Self>, request: CallRequest) -> Result<Answer, Fault> {
-        let now = self.now();
-        let call = self.with(|state| {
-            let call = state.proto.call(request, now)?;
-            state.calls.insert(call, PendingCall::default());
-            Ok::<_, Fault>(call)
-        })?;
-        let guard = CallGuard { shared: self, call };
-        std::future::poll_fn(|cx| guard.poll_outcome(cx)).await
-    }
-}
-
-/// A call under way; dropped before its answer it cancels the call.
-struct CallGuard<'a> {
-    shared: &'a Arc<Shared>,
-    call: CallTicket,
-}
-
-impl CallGuard<'_> {
-    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Answer, Fault>> {
-        let mut state = self.shared.state.lock();
-        let Some(pending) = state.calls.get_mut(&self.call) else { return Poll::Pending };
-        match pending.outcome.take() {
-            Some(outcome) => {
-                state.calls.remove(&self.call);
-                Poll::Ready(outcome)
-            }
-            None => {
-                pending.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+    /// The outcome of a call that this side has made.
+    pub(super) fn poll_call(
+        &self,
+        ticket: CallTicket,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Answer, Fault>> {
+        let mut state = self.state.lock();
+        let Some(pending) = state.calls.get_mut(&ticket) else { return Poll::Pending };
+        if let Some(outcome) = pending.outcome.take() {
+            state.calls.remove(&ticket);
+            return Poll::Ready(outcome);
         }
+        pending.waker = Some(cx.waker().clone());
+        Poll::Pending
     }
-}
 
-impl Drop for CallGuard<'_> {
-    fn drop(&mut self) {
-        self.shared.with(|state| {
-            if state.calls.remove(&self.call).is_some() {
-                state.proto.cancel(self.call);
-            }
-        });
+    /// Waits until a call has been sent, or is over.
+    pub(crate) fn poll_sent(&self, ticket: CallTicket, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        let Some(pending) = state.calls.get_mut(&ticket) else { return Poll::Ready(()) };
+        if pending.sent || pending.outcome.is_some() {
+            return Poll::Ready(());
+        }
+        pending.sent_wakers.push(cx.waker().clone());
+        Poll::Pending
     }
 }
 
 impl State {
+    /// Registers a call that this side has made.
+    pub(super) fn add_call(&mut self, ticket: CallTicket) {
+        self.calls.insert(ticket, Pending::default());
+    }
+
+    /// Nobody waits for the answer of a call any more.
+    pub(super) fn drop_call(&mut self, ticket: CallTicket) {
+        if self.calls.remove(&ticket).is_some() {
+            self.proto.cancel(ticket);
+        }
+    }
+
     /// Hands every event to whoever it is for, and collects whom to wake.
     fn route_events(&mut self, after: &mut Aftermath) {
         let wakers = &mut after.wakers;
@@ -254,6 +243,13 @@ impl State {
                     if let Some(pending) = self.calls.get_mut(&call) {
                         pending.outcome = Some(outcome);
                         wakers.extend(pending.waker.take());
+                        wakers.append(&mut pending.sent_wakers);
+                    }
+                }
+                Event::Sent { call } => {
+                    if let Some(pending) = self.calls.get_mut(&call) {
+                        pending.sent = true;
+                        wakers.append(&mut pending.sent_wakers);
                     }
                 }
                 Event::StreamGone { stream } => after.sources.extend(self.sources.remove(&stream)),

@@ -1,49 +1,38 @@
-//! Where things wait that must not be dropped while a link's lock is held.
+//! Where things of users are put while the lock of a link is held.
 //!
-//! Dropping an object of the user runs the user's code, and dropping the last reference to a peer's
-//! object may close its link. Either would take the lock again. So who holds it leaves a mark, what
-//! is dropped meanwhile is put aside, and it is dropped once the lock is gone.
+//! What the machines of a link let go of under its lock may hold references, and a reference may be
+//! the last one to an object whose destructor is the user's. It may take long, panic, or use the
+//! same link. So it waits until the thread has let go of the lock.
 
 use std::{
     any::Any,
-    cell::{Cell, RefCell},
+    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+type Thing = Box<dyn Any + Send>;
+
 thread_local! {
-    static LOCKS: Cell<u32> = const { Cell::new(0) };
-    static PILE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+    static TRASH: RefCell<Trash> = const { RefCell::new(Trash { locks: 0, things: Vec::new() }) };
 }
 
-/// The mark of who holds a lock. Made before the lock is taken and dropped after it is gone.
-pub(crate) struct Locked(());
-
-impl Locked {
-    pub(crate) fn mark() -> Self {
-        LOCKS.set(LOCKS.get() + 1);
-        Self(())
-    }
+struct Trash {
+    /// Locks of links that this thread holds.
+    locks: usize,
+    things: Vec<Thing>,
 }
 
-impl Drop for Locked {
-    fn drop(&mut self) {
-        LOCKS.set(LOCKS.get() - 1);
-        if LOCKS.get() == 0 {
-            // What is dropped may take a lock and put aside more.
-            while let Some(thing) = PILE.with_borrow_mut(Vec::pop) {
-                discard(thing);
-            }
+/// Drops what may be user code: now, or when this thread holds no lock of a link any more.
+pub(crate) fn bury(thing: Thing) {
+    let mut thing = Some(thing);
+    // A thread that is ending has no trash any more, and holds no lock.
+    let _ = TRASH.try_with(|trash| {
+        let mut trash = trash.borrow_mut();
+        if trash.locks > 0 {
+            trash.things.extend(thing.take());
         }
-    }
-}
-
-/// Drops a thing, now or when this thread holds no lock any more.
-pub(crate) fn bury<T: 'static>(thing: T) {
-    if LOCKS.get() == 0 {
-        discard(thing);
-    } else {
-        PILE.with_borrow_mut(|pile| pile.push(Box::new(thing)));
-    }
+    });
+    discard(thing);
 }
 
 /// Drops what may be user code, which may panic.
@@ -51,36 +40,67 @@ pub(crate) fn discard<T>(thing: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(thing)));
 }
 
+/// Says that this thread is about to hold the lock of a link. It is dropped after that was let go.
+pub(super) struct Lid(());
+
+impl Lid {
+    pub(super) fn close() -> Self {
+        TRASH.with_borrow_mut(|trash| trash.locks += 1);
+        Self(())
+    }
+}
+
+impl Drop for Lid {
+    fn drop(&mut self) {
+        let things = TRASH.with_borrow_mut(|trash| {
+            trash.locks -= 1;
+            if trash.locks == 0 { std::mem::take(&mut trash.things) } else { Vec::new() }
+        });
+        things.into_iter().for_each(discard);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::rc::Rc;
+    use std::sync::{Arc, Weak};
 
-    #[test]
-    fn what_is_dropped_under_a_lock_lives_until_it_is_gone() {
-        let thing = Rc::new(());
-        let outer = Locked::mark();
-        let inner = Locked::mark();
-        bury(Rc::clone(&thing));
-        drop(inner);
-        assert_eq!(Rc::strong_count(&thing), 2);
-        drop(outer);
-        assert_eq!(Rc::strong_count(&thing), 1);
-        bury(Rc::clone(&thing));
-        assert_eq!(Rc::strong_count(&thing), 1);
+    fn buried() -> Weak<()> {
+        let thing = Arc::new(());
+        let left = Arc::downgrade(&thing);
+        bury(Box::new(thing));
+        left
     }
 
     #[test]
-    fn what_panics_when_it_is_dropped_harms_nobody() {
-        struct Mine;
-        impl Drop for Mine {
+    fn without_a_lock_nothing_waits() {
+        assert!(buried().upgrade().is_none());
+    }
+
+    #[test]
+    fn things_wait_until_the_last_lock_is_gone() {
+        let outer = Lid::close();
+        let inner = Lid::close();
+        let thing = buried();
+        drop(inner);
+        assert!(thing.upgrade().is_some());
+        drop(outer);
+        assert!(thing.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_destructor_that_panics_harms_no_other_thing() {
+        struct Bad;
+        impl Drop for Bad {
             fn drop(&mut self) {
-                panic!("on purpose");
+                panic!("a destructor of a test");
             }
         }
-        bury(Mine);
-        let locked = Locked::mark();
-        bury(Mine);
-        drop(locked);
+        let lid = Lid::close();
+        bury(Box::new(Bad));
+        let thing = buried();
+        drop(lid);
+        assert!(thing.upgrade().is_none());
+        bury(Box::new(Bad));
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         erased::{ErasedData, Held},
     },
 };
-use farlens_proto::{Kind, Purpose, Reach};
+use farlens_proto::{About, Kind, Purpose, Reach};
 use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -102,6 +102,15 @@ impl Streamer {
         self
     }
 
+    /// The same for peers that only read, whatever the data can do.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        let flags = self.mode().ok().and_then(|mode| mode.limited_to(Flags::READABLE));
+        self.flags = flags.map(Mode::flags).or(self.flags);
+        self.writable = false;
+        self
+    }
+
     /// How long peers may make the data. Default: that of [`Reach`].
     #[must_use]
     pub const fn reach(mut self, reach: Reach) -> Self {
@@ -129,6 +138,17 @@ impl Streamer {
         }
     }
 
+    /// What peers are told of it before they open it.
+    pub(crate) fn about(&self) -> Result<About> {
+        let (kind, schema) = self.recipe.form();
+        Ok(About::Stream {
+            kind,
+            mode: self.mode()?.flags().bits(),
+            append_only: self.append_only,
+            schema: schema.map(|schema| schema.fingerprint().0),
+        })
+    }
+
     /// Whether what is published is there now. May block.
     pub(super) fn check(&self) -> Result<()> {
         self.recipe.check()
@@ -136,7 +156,7 @@ impl Streamer {
 
     /// Opens the data for one stream of a peer that may have these of `READABLE` and `WRITABLE`.
     /// May block.
-    pub(super) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
+    pub(crate) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
         let mode = limited(self.mode()?, wanted)?;
         if matches!(purpose, Purpose::Replace { .. }) {
             self.check_replace(mode)?;

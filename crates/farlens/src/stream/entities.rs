@@ -7,11 +7,11 @@ use super::{
     raw::{Next, RawStream},
 };
 use crate::{
-    Error, Link, RemotePath, Result,
+    Error, Link, Result,
     observe::{Observation, StreamObserver},
 };
 use bytes::Bytes;
-use farlens_proto::{Chunk, ItemBatch, Kind, StreamInfo};
+use farlens_proto::{Chunk, ItemBatch, Kind, OpenOn, StreamInfo};
 use farlens_wire::{
     AtEnd, Bounds, Budget, Code, DecodeError, Element, Epoch, Flags, Limits, Mode, Pos, Position,
     schema::{SchemaDoc, decode_with},
@@ -217,8 +217,8 @@ impl<T> EntityStream<T> {
 }
 
 impl<T: Element> EntityStream<T> {
-    pub(crate) async fn open(link: &Link, path: &RemotePath, options: OpenOptions) -> Result<Self> {
-        let mut request = options.request(path, Kind::Items)?;
+    pub(crate) async fn open(link: &Link, on: OpenOn, options: OpenOptions) -> Result<Self> {
+        let mut request = options.request(on, Kind::Items)?;
         request.fingerprint = T::schema().map(|schema| schema.fingerprint().0);
         let raw = link.open_raw(request).await.map_err(|error| name_type::<T>(error))?;
         let raw = Arc::new(raw);
@@ -247,7 +247,7 @@ impl Decoder {
     fn decode<T: Element>(&self, body: &[u8], limits: &Limits) -> Result<T> {
         let decoded = match self {
             Self::Straight => T::decode(body, limits),
-            Self::BySchema(schema) => decode_with(schema, body, &mut Budget::new(limits))
+            Self::BySchema(schema) => decode_with(schema, body, &[], &mut Budget::new(limits))
                 .and_then(|entity| T::from_untyped(entity).ok_or(DecodeError::BadTag)),
         };
         decoded.map_err(|error| malformed(&error))

@@ -1,7 +1,7 @@
 //! How a stream is opened.
 
-use crate::{Error, RemotePath, Result};
-use farlens_proto::{Ahead, Credit, Kind, OpenRequest, Purpose};
+use crate::{Error, Result};
+use farlens_proto::{Ahead, Credit, Kind, OpenOn, OpenRequest, Purpose};
 use farlens_wire::{AtEnd, Code, Delivery, Flags, Pos};
 
 /// How a stream is opened: what for, from where, and what happens at its end.
@@ -166,9 +166,9 @@ impl OpenOptions {
         }
     }
 
-    pub(crate) fn request(&self, path: &RemotePath, kind: Kind) -> Result<OpenRequest> {
+    pub(crate) fn request(&self, on: OpenOn, kind: Kind) -> Result<OpenRequest> {
         Ok(OpenRequest {
-            on: path.as_str().to_owned().into(),
+            on,
             flags: self.flags()?,
             kind: Some(kind),
             start: self.start,
