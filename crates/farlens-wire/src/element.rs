@@ -1,6 +1,6 @@
 //! What a sequence of values is made of.
 
-use crate::schema::{Schema, SchemaDoc};
+use crate::schema::{Resolution, Schema, SchemaDoc};
 use crate::{DecodeError, EncodeError, Entity, Limits, Reference, typed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +31,17 @@ pub trait Element: Sized + Send {
     /// What [`DecodeError`] lists.
     fn decode_with(bytes: &[u8], table: &[Reference], limits: &Limits)
     -> Result<Self, DecodeError>;
+
+    /// Decodes one element of a type that is another one, as `resolution` says.
+    ///
+    /// # Errors
+    /// What [`DecodeError`] lists.
+    fn decode_resolved(
+        resolution: &Resolution,
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Result<Self, DecodeError>;
 
     /// Appends the encoding of an element without references.
     ///
@@ -83,6 +94,16 @@ impl<T: Schema + Serialize + DeserializeOwned + Send> Element for T {
     ) -> Result<Self, DecodeError> {
         T::decode_untyped(bytes, table, limits)
             .unwrap_or_else(|| typed::decode_with(bytes, table, limits))
+    }
+
+    #[inline]
+    fn decode_resolved(
+        resolution: &Resolution,
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        resolution.decode(bytes, table, limits)
     }
 
     fn from_untyped(entity: Entity) -> Option<Self> {

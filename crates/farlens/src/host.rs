@@ -61,7 +61,6 @@ impl Guest {
         };
         let state = to_wire(found.data.state().await?);
         let schema = found.data.schema();
-        check_type(open.fingerprint, schema.as_deref())?;
         let accepted = Accepted {
             kind: found.data.kind(),
             mode: found.mode,
@@ -228,20 +227,6 @@ impl Granted {
 fn read_only() -> Error {
     Error::new(Code::MODE_FORBIDS, "you may read this, not write it")
         .with_hint("ask the server's owner for a grant to write, or for a ticket that has one")
-}
-
-/// Whether a reader that decodes one type can read what is published.
-fn check_type(wanted: Option<[u8; 16]>, published: Option<&SchemaDoc>) -> Result<()> {
-    match (wanted, published) {
-        (None, _) => Ok(()),
-        (Some(wanted), Some(published)) if published.fingerprint().0 == wanted => Ok(()),
-        (Some(_), Some(published)) => {
-            Err(Error::new(Code::SCHEMA_MISMATCH, format!("what is published is {published}")))
-        }
-        (Some(_), None) => {
-            Err(Error::new(Code::SCHEMA_MISMATCH, "what is published has no type of its own"))
-        }
-    }
 }
 
 /// An answer that is one reference.

@@ -138,6 +138,9 @@ pub(crate) struct StreamPeer {
     at_end: AtEnd,
     /// The next element that the consumer gets.
     position: Position,
+    /// Opened at the first element that there is; since then nothing but gaps has come, and no
+    /// other place was asked for.
+    unbegun: bool,
     runs: Runs,
     window: Window,
     intake: Intake,
@@ -202,6 +205,7 @@ impl StreamPeer {
             epoch: Epoch::FIRST,
             at_end: request.at_end,
             position: Position::ZERO,
+            unbegun: request.start == Pos::START,
             runs: Runs::default(),
             window,
             intake: Intake::new(Receive::start(window, budget)),
@@ -301,8 +305,7 @@ impl StreamPeer {
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
             self.taken = Credit { bytes: chunk.cost() as u64, elements: entities };
-            // One who is expected to leave soon may do so in the middle of this chunk.
-            if !self.window.is_narrow() {
+            if !self.holds_credit() {
                 self.count_taken(budget);
             }
             return ReadOutcome::Some(chunk);
@@ -319,6 +322,13 @@ impl StreamPeer {
             }
             _ => ReadOutcome::Pending,
         }
+    }
+
+    /// Whether what was handed out uses credit until the consumer comes for more. One who is
+    /// expected to leave soon may do so in the middle of it; for one who wants the latest what is
+    /// fetched now would only grow old behind it.
+    fn holds_credit(&self) -> bool {
+        self.window.is_narrow() || self.request.delivery == Delivery::Latest
     }
 
     /// What was handed out is consumed, and makes room for more.
@@ -352,6 +362,7 @@ impl StreamPeer {
             wish_allowed(info.mode, from, to)?;
         }
         let wish = Wish { to, at_end };
+        self.unbegun = false;
         self.seeks.outcome = None;
         if self.phase == Phase::Opening || self.seeks.under_way {
             self.seeks.waiting = Some(wish);

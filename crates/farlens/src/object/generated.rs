@@ -5,6 +5,7 @@ pub use super::remote::Remote;
 pub use super::streams::RemoteStreamer;
 pub use super::streams::{Feeder, Item, describe, feed, publish};
 pub use super::{Dispatch, Incoming, Outcome, Outgoing};
+pub use crate::Publication;
 pub use farlens_wire::{Reference, schema};
 pub use futures::future::BoxFuture;
 pub use serde;

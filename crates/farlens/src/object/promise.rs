@@ -26,8 +26,10 @@ pub(crate) struct Promised {
 
 /// How to reach an answer that is not there yet.
 struct Way {
-    /// What the call was made on, which knows the link.
+    /// The object of the peer that the first of the calls was made on; it knows the link.
     on: Reference,
+    /// What the call itself was made on, which it needs until it is answered.
+    _made_on: Reference,
     ticket: CallTicket,
 }
 
@@ -43,11 +45,12 @@ impl Promised {
     pub(crate) fn calling(
         imported: &Imported,
         on: &Reference,
-        place: Place,
+        (made_on, place): (&Reference, Place),
         request: Outgoing,
     ) -> Result<Reference> {
         let calling = imported.start(on, place, request, true)?;
-        let way = Way { on: on.clone(), ticket: calling.ticket() };
+        let ticket = calling.ticket();
+        let way = Way { on: on.clone(), _made_on: made_on.clone(), ticket };
         Ok(Self::on_the_way(answered(calling), Some(way)))
     }
 
@@ -117,10 +120,11 @@ impl Promised {
         super::remote::deliver(found, request).await
     }
 
-    /// A promise made upon this one, while its answer is to come.
-    pub(crate) fn promise(&self, request: &Outgoing) -> Option<Reference> {
+    /// A promise made upon this one, which `made_on` is, while its answer is to come.
+    pub(crate) fn promise(&self, made_on: &Reference, request: &Outgoing) -> Option<Reference> {
         let (imported, way) = self.way()?;
-        Self::calling(imported, &way.on, Place::Answer(way.ticket), request.clone()).ok()
+        let place = (made_on, Place::Answer(way.ticket));
+        Self::calling(imported, &way.on, place, request.clone()).ok()
     }
 }
 

@@ -97,10 +97,10 @@ impl Remote {
     fn begin_promise(&self, request: Outgoing) -> Result<Reference> {
         let reference = &self.reference;
         if let Some(imported) = reference.get::<Imported>() {
-            return Promised::calling(imported, reference, Place::Object, request);
+            return Promised::calling(imported, reference, (reference, Place::Object), request);
         }
         if let Some(promised) = reference.get::<Promised>()
-            && let Some(reference) = promised.promise(&request)
+            && let Some(reference) = promised.promise(reference, &request)
         {
             return Ok(reference);
         }

@@ -59,6 +59,12 @@ pub(super) fn implementations(interface: &Interface) -> TokenStream {
         }
 
         #[allow(deprecated)]
+        impl ::core::convert::From<#handle> for generated::Publication {
+            fn from(handle: #handle) -> Self {
+                Self::Object(::core::convert::From::from(handle))
+            }
+        }
+
         impl ::core::convert::From<#handle> for generated::Remote {
             fn from(handle: #handle) -> Self {
                 handle.0
