@@ -204,8 +204,16 @@ impl ItemBatch {
     /// entity is more.
     #[must_use]
     pub fn split_fitting(&mut self, bytes: usize) -> Self {
+        let fitting = self.fitting(bytes);
+        self.split_to(fitting)
+    }
+
+    /// How many entities from the front have a cost of at most `bytes` together. Costs one step an
+    /// entity unless all of them do.
+    #[must_use]
+    pub fn fitting(&self, bytes: usize) -> u64 {
         if self.cost() <= bytes {
-            return std::mem::take(self);
+            return self.count;
         }
         let mut rest: &[u8] = &self.encoded;
         let mut tables = self.tables.iter().peekable();
@@ -221,8 +229,7 @@ impl ItemBatch {
             rest = after;
             fitting = fitting.saturating_add(1);
         }
-        drop(tables);
-        self.split_to(fitting)
+        fitting
     }
 
     /// What credit counts for the last entity, in bytes. Costs one step an entity.
