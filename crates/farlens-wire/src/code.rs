@@ -52,6 +52,7 @@ codes! {
     402 NOT_PERMITTED "not_permitted" "The client's grants do not cover this.";
     403 MODE_FORBIDS "mode_forbids" "The stream's mode does not allow this.";
     404 BAD_INVITE "bad_invite" "The invite is unknown, used up or expired.";
+    405 REVOKED "revoked" "What was handed out has been taken back or has expired.";
     501 UNKNOWN_SERVER "unknown_server" "The server's key is not known here.";
     502 SERVER_CHANGED "server_changed" "The server showed another key than the known one.";
     601 CANNOT_CONNECT "cannot_connect" "No link could be made.";

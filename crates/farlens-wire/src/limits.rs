@@ -39,7 +39,8 @@ pub struct Limits {
     /// Sum of the credit granted and not consumed on a link. Default 16 MiB. When it is used up
     /// each stream still gets [`Limits::MIN_WINDOW_BYTES`].
     pub receive_budget_bytes: u64,
-    /// Data fetched from sources and not yet handed to the transport. Default 1 MiB a link.
+    /// Data fetched from sources and not yet handed to the transport, and what is being fetched.
+    /// Default 1 MiB a link. When it is used up each stream that has none still gets 16 KiB.
     pub send_queue_bytes: usize,
     /// Depth of lists, maps and structures in one value. Default 64.
     pub depth: u32,

@@ -16,6 +16,7 @@ mod fixed;
 mod items;
 mod iter;
 mod judge;
+pub(crate) mod lease;
 mod live;
 mod log;
 mod log_file;
@@ -23,8 +24,10 @@ mod log_lines;
 mod mem;
 mod news;
 mod replace;
+pub(crate) mod slice;
 mod spool;
 mod storage;
+pub(crate) mod throttle;
 mod topic;
 
 pub use channel::{Channel, ChannelReader, Publisher, Unread, channel};

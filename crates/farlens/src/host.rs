@@ -75,7 +75,8 @@ impl Guest {
                 encoded
             }),
         };
-        Ok((Source::new(found.data, found.sync_on_close, &accepted), accepted))
+        let source = Source::new(found.data, found.sync_on_close, &accepted);
+        Ok((source.leased(found.leased), accepted))
     }
 
     async fn find(&self, open: &Open) -> Result<Found> {

@@ -61,7 +61,7 @@ pub use link::Link;
 pub use object::{CallContext, Dispatch, Incoming, Outcome, Remote, RemoteStreamer};
 pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
-pub use publish::{Publication, Stat, Streamer};
+pub use publish::{Expiry, Publication, Revoker, Stat, Streamer};
 pub use server::{Server, ServerBuilder};
 pub use stream::{
     ByteReader, ByteStream, ByteWriter, Condition, EntityStream, OpenOptions, StreamEvent,

@@ -1,15 +1,19 @@
 //! What a server publishes: streams and directories at paths.
 
+mod attenuated;
 mod recipe;
 mod streamer;
 
+pub use crate::data::lease::{Expiry, Revoker};
 pub use streamer::Streamer;
 
 use crate::{
     Error, Remote, RemotePath, Result,
     data::{
         Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines,
-        MemData, SpoolData, Topic, erased::ErasedData,
+        MemData, SpoolData, Topic,
+        erased::ErasedData,
+        throttle::{Bucket, Throttled},
     },
 };
 use bytes::Bytes;
@@ -68,13 +72,13 @@ impl From<IterData> for Publication {
 
 impl From<LogFile> for Publication {
     fn from(log: LogFile) -> Self {
-        Self::Stream(Streamer::from_recipe(log))
+        Self::Stream(log.into())
     }
 }
 
 impl From<LogLines> for Publication {
     fn from(lines: LogLines) -> Self {
-        Self::Stream(Streamer::from_recipe(lines))
+        Self::Stream(lines.into())
     }
 }
 
@@ -105,7 +109,7 @@ impl<T: Element + 'static> From<Topic<T>> for Publication {
 
 impl<T> From<Channel<T>> for Publication {
     fn from(channel: Channel<T>) -> Self {
-        Self::Stream(Streamer::from_recipe(channel.outlet))
+        Self::Stream(channel.into())
     }
 }
 
@@ -173,6 +177,10 @@ pub(crate) struct Found {
     pub(crate) live: bool,
     /// Whether what was written is durable before a close of it has succeeded.
     pub(crate) sync_on_close: bool,
+    /// Whether it may be taken back, also where nothing changes any more.
+    pub(crate) leased: bool,
+    /// What holds reads and writes back.
+    throttles: Vec<Arc<Bucket>>,
 }
 
 impl Found {
@@ -180,7 +188,25 @@ impl Found {
     fn new(data: Arc<dyn ErasedData>, mode: Mode) -> Self {
         let live = data.is_live();
         let reach = Reach::default();
-        Self { data, mode, append_only: false, reach, live, sync_on_close: true }
+        Self {
+            data,
+            mode,
+            append_only: false,
+            reach,
+            live,
+            sync_on_close: true,
+            leased: false,
+            throttles: Vec::new(),
+        }
+    }
+
+    /// The same with what is read and written held back. That comes around everything else, so that
+    /// what has waited is judged when its turn comes, and not before.
+    fn throttled(mut self) -> Self {
+        for bucket in self.throttles.drain(..) {
+            self.data = Arc::new(Throttled::new(self.data, bucket));
+        }
+        self
     }
 }
 
@@ -262,7 +288,7 @@ impl Publications {
         let found = match self.find(path)? {
             Place::Stream(streamer) => {
                 let streamer = streamer.clone();
-                blocking(move || streamer.open(wanted, purpose)).await
+                blocking(move || streamer.open(wanted, purpose).map(Found::throttled)).await
             }
             Place::Directory(directory, rest) => {
                 let directory = Arc::clone(directory);

@@ -3,6 +3,7 @@
 //! Each story ends with [`House::is_well`]: the server lives, another link reads everything, and
 //! nothing of what happened is left.
 
+mod attenuation;
 mod cuts;
 mod handshake;
 mod hostile_client;

@@ -142,6 +142,33 @@ async fn s11_one_that_blocks_keeps_nobody_else_waiting() {
     settled("the iterator is dropped", || !alive()).await;
 }
 
+#[tokio::test]
+async fn many_sources_that_have_nothing_yet_keep_nobody_else_waiting() {
+    let mut builder = Server::builder();
+    let mut publishers = Vec::new();
+    for n in 0..20 {
+        let (publisher, channel) = farlens::data::channel::<u64>(8);
+        publishers.push(publisher);
+        builder = builder.publish(&format!("/{n}"), channel);
+    }
+    let house = House::open(builder).await;
+    let link = house.link().await;
+    let mut waiting = Vec::new();
+    for n in 0..20 {
+        waiting.push(guarded(link.entities::<u64>(&format!("/{n}"))).await.unwrap());
+    }
+    let mut beside = guarded(link.open("/data")).await.unwrap();
+    let (all, outcome) = drain(&mut beside).await;
+    assert!(outcome.is_ok());
+    assert_eq!(all.len(), crate::LENGTH);
+    for (n, (publisher, stream)) in (0..).zip(publishers.iter().zip(&mut waiting)) {
+        publisher.try_send(n).unwrap();
+        assert_eq!(guarded(stream.next()).await.unwrap().unwrap(), n);
+    }
+    drop((waiting, beside, link));
+    house.is_well().await;
+}
+
 /// Bytes that panic where they are told to.
 struct Rotten(&'static str);
 

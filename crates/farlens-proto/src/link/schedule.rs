@@ -6,7 +6,7 @@
 use farlens_wire::StreamId;
 use std::collections::{BTreeMap, VecDeque};
 
-/// What a stream may send in one turn while others wait.
+/// What a stream may send in one turn while others wait, and may fetch when the queue is full.
 const QUANTUM_BYTES: usize = 16 << 10;
 /// A frame of data is not worth beginning with less room than this, unless the batch is empty.
 const WORTHWHILE_BYTES: usize = 1 << 10;
@@ -77,9 +77,13 @@ impl Schedule {
         self.queued
     }
 
-    /// What may still be fetched before the queue is full.
-    pub(super) const fn room(&self) -> usize {
-        self.budget.saturating_sub(self.queued.saturating_add(self.reserved))
+    /// What a stream may still fetch before the queue is full. One that has nothing yet always gets
+    /// a little: others may have asked for what is long in coming, and hold their room meanwhile.
+    pub(super) fn room(&self, id: StreamId) -> usize {
+        let room = self.budget.saturating_sub(self.queued.saturating_add(self.reserved));
+        let needs = self.entries.get(&id).map(|entry| entry.needs).unwrap_or_default();
+        let least = if needs.queued == 0 && needs.reserved == 0 { QUANTUM_BYTES } else { 0 };
+        room.max(least)
     }
 
     pub(super) fn has_work(&self) -> bool {

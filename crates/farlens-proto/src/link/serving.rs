@@ -227,7 +227,7 @@ impl Link {
     pub fn poll_request(&mut self) -> Option<DataRequest> {
         for _ in 0..self.schedule.hungry_len() {
             let id = self.schedule.next_hungry()?;
-            let room = self.schedule.room();
+            let room = self.schedule.room(id);
             let Some(streamer) = self.streamers.get_mut(&id) else { continue };
             let request = streamer.poll_request(id, room);
             self.refresh_streamer(id);

@@ -89,7 +89,7 @@ async fn open_stream(
         Err(_) => return shared.with(|state| state.proto.refuse(stream, panicked())),
     };
     let source = source.releasing(Release::new(shared, stream));
-    let (data, moving) = (Arc::clone(&source.data), source.moving);
+    let (data, moving, leased) = (Arc::clone(&source.data), source.moving, source.leased);
     let seen = DataState {
         bounds: accepted.state.bounds,
         version: accepted.state.version.clone().into(),
@@ -106,20 +106,23 @@ async fn open_stream(
     let wanted = unwanted.is_none();
     // What is not wanted is dropped outside the lock.
     discard(unwanted);
-    if wanted && moving {
-        let task = tokio::spawn(follow(Arc::clone(shared), stream, data, seen)).abort_handle();
+    if wanted && (moving || leased) {
+        let follow = follow(Arc::clone(shared), stream, data, seen, leased);
+        let task = tokio::spawn(follow).abort_handle();
         shared.with(|state| state.set_changes_task(stream, task));
     }
 }
 
-/// Tells the peer of each change of the data until the end is final or the data has failed.
+/// Tells the peer of each change of the data until the end is final or the data has failed, as it
+/// does when it is taken back.
 async fn follow(
     shared: Arc<Shared>,
     stream: StreamId,
     data: Arc<dyn ErasedData>,
     mut seen: DataState,
+    leased: bool,
 ) {
-    while !seen.ended {
+    while leased || !seen.ended {
         let change = AssertUnwindSafe(async {
             let changed = data.changed(seen).await;
             // A change for the worse, as when a file was cut, is no state but a failure.

@@ -21,6 +21,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::NOT_AUTHORIZED | Code::BAD_INVITE => {
             "ask the server's owner for a new ticket, or to add your key to authorized_clients"
         }
+        Code::REVOKED => "ask the server's owner to hand it out again",
         Code::LINK_LOST | Code::GOING_AWAY | Code::STALLED => {
             "connect again; what arrived is good, but it may not be all there is"
         }

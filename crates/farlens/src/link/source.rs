@@ -13,6 +13,8 @@ pub(crate) struct Source {
     pub(crate) data: Arc<dyn ErasedData>,
     /// Whether the peer is to hear of changes, also before the task that waits for them runs.
     pub(crate) moving: bool,
+    /// Whether the data may be taken back, also where its end is final.
+    pub(crate) leased: bool,
     /// Whether what was written is durable before a close of it has succeeded.
     pub(super) sync_on_close: bool,
     pub(super) read: Option<AbortHandle>,
@@ -47,7 +49,21 @@ impl Source {
         let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
         let moves = accepted.mode.can_change_bounds() || can_be_written;
         let moving = moves && !accepted.state.ended;
-        Self { data, moving, sync_on_close, read: None, ranges: Vec::new(), changes: None }
+        Self {
+            data,
+            moving,
+            leased: false,
+            sync_on_close,
+            read: None,
+            ranges: Vec::new(),
+            changes: None,
+        }
+    }
+
+    /// The same for data that may be taken back.
+    pub(crate) const fn leased(mut self, leased: bool) -> Self {
+        self.leased = leased;
+        self
     }
 
     /// The same with `release` dropped once nobody uses the data any more.

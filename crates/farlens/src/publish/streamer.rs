@@ -2,17 +2,18 @@
 
 use super::{
     Found, Stat,
+    attenuated::Attenuated,
     recipe::{Recipe, Shared},
 };
 use crate::{
     Error, Result,
     data::{
-        Entry, EntryKind, FileData, IterData, StreamerData,
+        Channel, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData,
         erased::{ErasedData, Held},
     },
 };
 use farlens_proto::{About, Kind, Purpose, Reach};
-use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
+use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer, Operation, Position, schema::SchemaDoc};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -20,16 +21,29 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 ///
 /// The mode is judged when the streamer is published, against itself and against the data. Clones
 /// are the same publication: where its mode has a lock, there is one writer for all of them.
+///
+/// A streamer can be *attenuated*: [`Streamer::read_only`], [`Streamer::slice`], [`Streamer::rate`],
+/// [`Streamer::expires`] and [`Streamer::revocable`] make of it another one that gives less. What
+/// is set on that one can take away yet more, and nothing that is set on it gives anything back.
 #[derive(Clone)]
 pub struct Streamer {
-    recipe: Arc<dyn Recipe>,
+    origin: Origin,
     flags: Option<Flags>,
     writable: bool,
     append_only: bool,
     reach: Reach,
     sync_on_close: bool,
-    /// The right to be the only writer.
-    lock: Arc<Semaphore>,
+}
+
+/// Where the data of a streamer comes from.
+#[derive(Clone)]
+enum Origin {
+    Data {
+        recipe: Arc<dyn Recipe>,
+        /// The right to be the only writer.
+        lock: Arc<Semaphore>,
+    },
+    Attenuated(Arc<Attenuated>),
 }
 
 /// Flags that a streamer has unless it is told otherwise, where its data can honour them: what
@@ -50,7 +64,7 @@ const WRITE_FLAGS: Flags = Flags::from_bits(
 );
 
 /// Flags that let one stream at a time write.
-const LOCKS: Flags =
+pub(super) const LOCKS: Flags =
     Flags::from_bits(Flags::DATA_LOCK.bits() | Flags::START_LOCK.bits() | Flags::END_LOCK.bits());
 
 impl std::fmt::Debug for Streamer {
@@ -68,13 +82,25 @@ impl Streamer {
 
     pub(super) fn from_recipe(recipe: impl Recipe + 'static) -> Self {
         Self {
-            recipe: Arc::new(recipe),
+            origin: Origin::Data { recipe: Arc::new(recipe), lock: Arc::new(Semaphore::new(1)) },
             flags: None,
             writable: false,
             append_only: false,
             reach: Reach::default(),
             sync_on_close: true,
-            lock: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// A lens on what another streamer gives, with all of it.
+    pub(super) fn from_attenuated(attenuated: Attenuated) -> Self {
+        let sync_on_close = attenuated.source().sync_on_close;
+        Self {
+            origin: Origin::Attenuated(Arc::new(attenuated)),
+            flags: None,
+            writable: false,
+            append_only: false,
+            reach: Reach { end: Position::MAX, gap: u64::MAX },
+            sync_on_close,
         }
     }
 
@@ -102,15 +128,6 @@ impl Streamer {
         self
     }
 
-    /// The same for peers that only read, whatever the data can do.
-    #[must_use]
-    pub fn read_only(mut self) -> Self {
-        let flags = self.mode().ok().and_then(|mode| mode.limited_to(Flags::READABLE));
-        self.flags = flags.map(Mode::flags).or(self.flags);
-        self.writable = false;
-        self
-    }
-
     /// How long peers may make the data. Default: that of [`Reach`].
     #[must_use]
     pub const fn reach(mut self, reach: Reach) -> Self {
@@ -129,18 +146,53 @@ impl Streamer {
     /// The mode that streams of this lens have, for a peer with every right.
     ///
     /// # Errors
-    /// `USAGE` when the flags contradict themselves or the data.
+    /// `USAGE` when the flags contradict themselves or the data, or where it was attenuated in a way
+    /// that makes no sense.
     pub fn mode(&self) -> Result<Mode> {
-        let offer = self.recipe.offers();
-        match self.flags {
-            Some(flags) => judge(offer, flags),
-            None => default_mode(offer, self.writable),
+        let offer = self.offers()?;
+        match (self.flags, &self.origin) {
+            (Some(flags), _) => judge(offer, flags),
+            (None, Origin::Data { .. }) => default_mode(offer, self.writable),
+            (None, Origin::Attenuated(_)) => judge(offer, offer.required | offer.possible),
+        }
+    }
+
+    /// What a mode must and may contain, before flags are chosen.
+    fn offers(&self) -> Result<ModeOffer> {
+        match &self.origin {
+            Origin::Data { recipe, .. } => Ok(recipe.offers()),
+            Origin::Attenuated(attenuated) => attenuated.offers(),
+        }
+    }
+
+    /// What a mode must and may contain that has no more than this one.
+    pub(super) fn offers_at_most(&self) -> Result<ModeOffer> {
+        let (required, flags) = (self.offers()?.required, self.mode()?.flags());
+        Ok(ModeOffer { required, possible: flags.without(required) })
+    }
+
+    /// Whether its data can be read at any place, whatever its mode says.
+    pub(super) fn can_seek(&self) -> bool {
+        match &self.origin {
+            Origin::Data { recipe, .. } => {
+                let ModeOffer { required, possible } = recipe.offers();
+                (required | possible).has(Flags::SEEK)
+            }
+            Origin::Attenuated(attenuated) => attenuated.source().can_seek(),
+        }
+    }
+
+    /// What its elements are, and their type.
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        match &self.origin {
+            Origin::Data { recipe, .. } => recipe.form(),
+            Origin::Attenuated(attenuated) => attenuated.source().form(),
         }
     }
 
     /// What peers are told of it before they open it.
     pub(crate) fn about(&self) -> Result<About> {
-        let (kind, schema) = self.recipe.form();
+        let (kind, schema) = self.form();
         Ok(About::Stream {
             kind,
             mode: self.mode()?.flags().bits(),
@@ -151,42 +203,34 @@ impl Streamer {
 
     /// Whether what is published is there now. May block.
     pub(super) fn check(&self) -> Result<()> {
-        self.recipe.check()
+        match &self.origin {
+            Origin::Data { recipe, .. } => recipe.check(),
+            Origin::Attenuated(attenuated) => attenuated.source().check(),
+        }
     }
 
     /// Opens the data for one stream of a peer that may have these of `READABLE` and `WRITABLE`.
     /// May block.
     pub(crate) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
         let mode = limited(self.mode()?, wanted)?;
-        if matches!(purpose, Purpose::Replace { .. }) {
+        let replaces = matches!(purpose, Purpose::Replace { .. });
+        if replaces {
             self.check_replace(mode)?;
         }
-        let permit = if mode.flags().has_any(LOCKS) {
-            let permit = Arc::clone(&self.lock).try_acquire_owned();
-            Some(permit.map_err(|_| Error::new(Code::BUSY, "another stream writes there"))?)
-        } else {
-            None
+        let found = match &self.origin {
+            Origin::Data { recipe, lock } => {
+                let data = open_recipe(&**recipe, mode, purpose, lock)?;
+                Found { reach: self.reach, ..Found::new(data, mode) }
+            }
+            Origin::Attenuated(attenuated) => attenuated.open(wanted, purpose)?,
         };
-        let data = self.open_data(mode.has(Flags::WRITABLE), purpose, permit)?;
-        let Self { append_only, reach, .. } = *self;
-        let sync_on_close = self.sync_on_close || matches!(purpose, Purpose::Replace { .. });
-        Ok(Found { append_only, reach, sync_on_close, ..Found::new(data, mode) })
-    }
-
-    /// Opens the data; a permit is given back when that is dropped.
-    fn open_data(
-        &self,
-        write: bool,
-        purpose: Purpose,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<Arc<dyn ErasedData>> {
-        if let Some(file) = self.recipe.writable_file() {
-            return Ok(Arc::new(file.open_live(write, purpose)?.holding(permit)));
-        }
-        let data = self.recipe.open()?;
-        Ok(match permit {
-            Some(permit) => Arc::new(Held::new(data, permit)),
-            None => data,
+        let Reach { end, gap } = found.reach;
+        Ok(Found {
+            mode,
+            append_only: self.append_only || found.append_only,
+            reach: Reach { end: end.min(self.reach.end), gap: gap.min(self.reach.gap) },
+            sync_on_close: self.sync_on_close || replaces,
+            ..found
         })
     }
 
@@ -196,7 +240,7 @@ impl Streamer {
         if !mode.has(Flags::WRITABLE) {
             return Err(not_writable());
         }
-        if self.recipe.writable_file().is_none() {
+        if !self.is_whole_file() {
             let text = "what is published here is no file and cannot be replaced: truncate it \
                         and write instead";
             return forbidden(text);
@@ -210,16 +254,49 @@ impl Streamer {
         Ok(())
     }
 
+    /// Whether it is a file that streams may change, and all of it.
+    pub(super) fn is_whole_file(&self) -> bool {
+        match &self.origin {
+            Origin::Data { recipe, .. } => recipe.writable_file().is_some(),
+            Origin::Attenuated(attenuated) => attenuated.is_whole_file(),
+        }
+    }
+
+    /// The type and the bounds, where opening would take what only a reader may have.
+    pub(super) fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
+        match &self.origin {
+            Origin::Data { recipe, .. } => recipe.glance(),
+            Origin::Attenuated(attenuated) => attenuated.glance(),
+        }
+    }
+
+    /// The data, to look at and not to write. May block.
+    pub(super) fn look(&self) -> Result<Arc<dyn ErasedData>> {
+        match &self.origin {
+            Origin::Data { recipe, .. } => open_data(&**recipe, false, Purpose::Use, None),
+            Origin::Attenuated(attenuated) => attenuated.look(),
+        }
+    }
+
+    /// Whether it can be had at all by now.
+    pub(super) fn check_lease(&self) -> Result<()> {
+        match &self.origin {
+            Origin::Data { .. } => Ok(()),
+            Origin::Attenuated(attenuated) => attenuated.check_lease(),
+        }
+    }
+
     /// What it is, without taking what only one stream can have. May block.
     pub(super) async fn stat(&self, name: &str) -> Result<Stat> {
+        self.check_lease()?;
         let flags = self.mode()?.flags();
-        if let Some((schema, bounds)) = self.recipe.glance() {
+        if let Some((schema, bounds)) = self.glance() {
             let schema = schema.map(|schema| schema.to_string());
             let entry = Entry::new(name, EntryKind::Items, bounds.len());
             return Ok(Stat { entry, flags: flags.bits(), bounds, schema });
         }
         let streamer = self.clone();
-        let data = super::blocking(move || streamer.open_data(false, Purpose::Use, None)).await?;
+        let data = super::blocking(move || streamer.look()).await?;
         let bounds = data.state().await?.bounds;
         let kind = match data.kind() {
             Kind::Bytes => EntryKind::Bytes,
@@ -229,6 +306,39 @@ impl Streamer {
         let entry = Entry::new(name, kind, bounds.len());
         Ok(Stat { entry, flags: flags.bits(), bounds, schema })
     }
+}
+
+/// Opens data for a stream with this mode, which may have to be the only one that writes.
+fn open_recipe(
+    recipe: &dyn Recipe,
+    mode: Mode,
+    purpose: Purpose,
+    lock: &Arc<Semaphore>,
+) -> Result<Arc<dyn ErasedData>> {
+    let permit = if mode.flags().has_any(LOCKS) {
+        let permit = Arc::clone(lock).try_acquire_owned();
+        Some(permit.map_err(|_| Error::new(Code::BUSY, "another stream writes there"))?)
+    } else {
+        None
+    };
+    open_data(recipe, mode.has(Flags::WRITABLE), purpose, permit)
+}
+
+/// Opens data; a permit is given back when that is dropped.
+fn open_data(
+    recipe: &dyn Recipe,
+    write: bool,
+    purpose: Purpose,
+    permit: Option<OwnedSemaphorePermit>,
+) -> Result<Arc<dyn ErasedData>> {
+    if let Some(file) = recipe.writable_file() {
+        return Ok(Arc::new(file.open_live(write, purpose)?.holding(permit)));
+    }
+    let data = recipe.open()?;
+    Ok(match permit {
+        Some(permit) => Arc::new(Held::new(data, permit)),
+        None => data,
+    })
 }
 
 impl From<FileData> for Streamer {
@@ -242,6 +352,24 @@ impl From<FileData> for Streamer {
 impl From<IterData> for Streamer {
     fn from(iter: IterData) -> Self {
         Self::from_recipe(iter)
+    }
+}
+
+impl From<LogFile> for Streamer {
+    fn from(log: LogFile) -> Self {
+        Self::from_recipe(log)
+    }
+}
+
+impl From<LogLines> for Streamer {
+    fn from(lines: LogLines) -> Self {
+        Self::from_recipe(lines)
+    }
+}
+
+impl<T> From<Channel<T>> for Streamer {
+    fn from(channel: Channel<T>) -> Self {
+        Self::from_recipe(channel.outlet)
     }
 }
 

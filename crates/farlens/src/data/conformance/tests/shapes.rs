@@ -146,7 +146,7 @@ async fn sound_data_of_every_shape_conforms() {
 }
 
 /// Bytes that go on for ever.
-struct Endless;
+pub(super) struct Endless;
 
 impl StreamerData for Endless {
     fn kind(&self) -> Kind {
@@ -169,7 +169,7 @@ impl StreamerData for Endless {
     }
 }
 
-struct EndlessMaker;
+pub(super) struct EndlessMaker;
 
 impl Subject for EndlessMaker {
     type Data = Endless;

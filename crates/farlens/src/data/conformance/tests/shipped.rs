@@ -1,5 +1,6 @@
 //! The data types of this crate keep the rules that they set.
 
+mod attenuated;
 mod channel;
 mod directory;
 mod file;

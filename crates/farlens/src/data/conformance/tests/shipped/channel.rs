@@ -4,9 +4,9 @@ use super::*;
 use crate::data::{ChannelReader, Publisher, ReadBudget, StreamerData, channel};
 
 /// A reader of a channel from which another has read before.
-struct Attached {
+pub(super) struct Attached {
     /// Whether its publisher has left.
-    ended: bool,
+    pub(super) ended: bool,
 }
 
 /// Elements that were sent and read before.

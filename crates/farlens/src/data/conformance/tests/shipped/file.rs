@@ -6,8 +6,8 @@ use std::io::Write;
 use tempfile::NamedTempFile;
 
 /// A file, followed or not.
-struct OnDisk {
-    follow: bool,
+pub(super) struct OnDisk {
+    pub(super) follow: bool,
 }
 
 impl Subject for OnDisk {

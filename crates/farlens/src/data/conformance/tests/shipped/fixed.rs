@@ -4,7 +4,7 @@ use super::*;
 use crate::data::FixedData;
 use farlens_proto::BatchBuilder;
 
-struct Fixed(Kind);
+pub(super) struct Fixed(pub(super) Kind);
 
 impl Subject for Fixed {
     type Data = FixedData;

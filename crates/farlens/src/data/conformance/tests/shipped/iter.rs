@@ -4,7 +4,7 @@ use super::*;
 use crate::data::{IterData, OpenIter};
 use futures::channel::mpsc;
 
-struct Iterated;
+pub(super) struct Iterated;
 
 impl Subject for Iterated {
     type Data = OpenIter;

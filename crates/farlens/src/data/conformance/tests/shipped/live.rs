@@ -8,7 +8,7 @@ use std::{fs, io::Write};
 use tempfile::TempDir;
 
 /// Files as they are published and opened for one stream.
-enum Live {
+pub(super) enum Live {
     InPlace,
     /// Whether a stream may write inside is up to the rules of each change.
     AppendOnly,

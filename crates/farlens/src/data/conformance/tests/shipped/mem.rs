@@ -6,8 +6,8 @@ use farlens_proto::Rules;
 use farlens_wire::{Edge, Pos};
 
 /// Memory whose start went up by so many bytes before.
-struct Memory {
-    before: u64,
+pub(super) struct Memory {
+    pub(super) before: u64,
 }
 
 impl Subject for Memory {

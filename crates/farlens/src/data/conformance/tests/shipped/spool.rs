@@ -4,7 +4,7 @@ use super::*;
 use crate::data::{Spool, SpoolData, SpoolWriter};
 
 /// A spool with so many bytes in memory.
-struct Spooled(Kind, usize);
+pub(super) struct Spooled(pub(super) Kind, pub(super) usize);
 
 impl Subject for Spooled {
     type Data = SpoolData;

@@ -5,17 +5,17 @@ use crate::data::{Keep, Topic};
 use std::time::Duration;
 
 /// Which bound is met by the next element that comes.
-enum Bound {
+pub(super) enum Bound {
     Count,
     Bytes,
     Age,
 }
 
 /// A topic that is full, or whose older half is old already.
-struct Kept {
-    bound: Bound,
+pub(super) struct Kept {
+    pub(super) bound: Bound,
     /// Whether peers send to it, rather than its owner.
-    by_peers: bool,
+    pub(super) by_peers: bool,
 }
 
 /// Long for what checks wait for, and short beside their watchdog.
