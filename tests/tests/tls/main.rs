@@ -5,6 +5,7 @@
 
 mod attenuation;
 mod cuts;
+mod destructors;
 mod handshake;
 mod hostile_client;
 mod hostile_server;
@@ -16,6 +17,7 @@ mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod versions;
 mod writing;
 
 use farlens::{
