@@ -114,7 +114,8 @@ impl Streamer {
     }
 
     /// The same with everything that writing can use besides, unless [`Streamer::flags`] says which
-    /// flags there are. Who may then write is up to the grants.
+    /// flags there are. Who may then write is up to the grants. An attenuated streamer can be written
+    /// if the one that it was made of can, and this changes nothing about it.
     #[must_use]
     pub const fn writable(mut self) -> Self {
         self.writable = true;
@@ -122,6 +123,7 @@ impl Streamer {
     }
 
     /// Whether elements that exist must stay: who may write adds at the end and does nothing else.
+    /// What was so before it was attenuated stays so.
     #[must_use]
     pub const fn append_only(mut self, append_only: bool) -> Self {
         self.append_only = append_only;
