@@ -1,6 +1,7 @@
 //! What a server publishes: streams and directories at paths.
 
 mod attenuated;
+mod origin;
 mod recipe;
 mod streamer;
 
@@ -38,7 +39,7 @@ impl Publication {
     /// Whether what is published is there now. May block.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
-            Self::Stream(streamer) => streamer.check(),
+            Self::Stream(streamer) => streamer.origin().check(),
             Self::Directory(_) => Ok(()),
         }
     }

@@ -210,7 +210,10 @@ async fn what_is_taken_back_or_has_expired_is_neither_opened_nor_looked_at() {
         assert_eq!(open(streamer, READ).err(), Some(Code::REVOKED));
         let stat = streamer.stat("x").await;
         assert_eq!(stat.map(drop).map_err(|error| error.code()), Err(Code::REVOKED));
-        assert!(streamer.mode().is_ok() && streamer.check().is_ok(), "it can still be published");
+        assert!(
+            streamer.mode().is_ok() && streamer.origin().check().is_ok(),
+            "it can still be published"
+        );
     }
 }
 
