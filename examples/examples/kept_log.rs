@@ -3,7 +3,7 @@
 //!
 //! - *late* comes when some have been dropped, begins at the first that is kept and goes live;
 //! - *slow* wants every value but stands still for a while: what it missed comes as a gap;
-//! - *latest* takes one value in 10 ms and wants the newest each time.
+//! - *latest* sleeps for 10 ms after each value and wants the newest each time.
 //!
 //! Every reader accounts for every value: what it got and what it was told it missed add up. Prints
 //! how old the values of *latest* were. Exits with 1 if something does not add up, or, with
@@ -18,12 +18,12 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::time::{interval, sleep};
+use tokio::time::sleep;
 
 const RATE: u64 = 10_000;
 const KEPT: u64 = 10_000;
 const VALUES: u64 = 4 * RATE;
-const PERIOD: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A value, and when it was made: microseconds since the program began.
 #[derive(Serialize, Deserialize, farlens::Schema)]
@@ -57,11 +57,12 @@ impl Account {
                 let age = began.elapsed().saturating_sub(Duration::from_micros(value.made_us));
                 self.oldest = self.oldest.max(age);
             }
-            // What is dropped between the open and the first value that is read comes as a gap, too:
-            // the account begins with that value.
-            StreamEvent::Gap { skipped } if self.first.is_some() => {
-                self.next += skipped;
-                self.skipped += skipped;
+            StreamEvent::Gap { skipped } => {
+                // Where it began is known once the first value has come.
+                if self.first.is_some() {
+                    self.next += skipped;
+                    self.skipped += skipped;
+                }
                 self.gaps += 1;
             }
             StreamEvent::End(at) => {
@@ -130,7 +131,6 @@ async fn latest(link: Link, began: Instant) -> Result<Account> {
     let mut account = Account::default();
     let options = OpenOptions::new().delivery(Delivery::Latest).window(64 << 10, 4);
     let mut events = open(&link, options).await?;
-    let mut period = interval(PERIOD);
     while let Some(event) = events.next().await {
         let event = event?;
         let is_item = matches!(event, StreamEvent::Item(_));
@@ -138,7 +138,7 @@ async fn latest(link: Link, began: Instant) -> Result<Account> {
             break;
         }
         if is_item {
-            period.tick().await;
+            sleep(PAUSE).await;
         }
     }
     Ok(account)

@@ -3,6 +3,7 @@
 //! * [`pattern`]: test data as a function of its position.
 //! * [`source`]: data that lives in memory and answers like a shell would.
 //! * [`store`]: the same that can be changed.
+//! * [`refs`]: the references of a link without a shell.
 //! * [`pair`]: two links and a perfect wire.
 //! * [`script`]: one link and a hand-made peer.
 //! * [`model`] and [`ops`]: what a reader must see, and what can be done to it.
@@ -18,6 +19,7 @@ pub mod model;
 pub mod ops;
 pub mod pair;
 pub mod pattern;
+pub mod refs;
 pub mod rng;
 pub mod script;
 pub mod sim;

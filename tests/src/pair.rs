@@ -1,13 +1,14 @@
 //! Two links and a perfect wire between them: what one sends is what the other gets, at once.
 
+use crate::refs::Holdings;
 use crate::{
     source::{Source, position},
     store::Store,
 };
 use bytes::BytesMut;
 use farlens_proto::{
-    Ask, Chunk, Config, Event, Guard, Link, LinkStats, OpenRequest, PeerIdentity, RangeStatus,
-    ReadOutcome, SeekStatus, StepStatus, Time, WriteTo,
+    Ask, CallOn, CallRequest, CallTicket, Chunk, Config, Event, Guard, Link, LinkStats,
+    OpenRequest, PeerIdentity, RangeStatus, ReadOutcome, SeekStatus, StepStatus, Time, WriteTo,
 };
 use farlens_wire::{
     AtEnd, Code, Edge, Flags, Kind, Limits, Pos, Side, Step, StreamId, frame::Fault,
@@ -53,7 +54,7 @@ const LIVELOCK: usize = 100_000;
 #[must_use]
 pub fn request(path: &str) -> OpenRequest {
     OpenRequest {
-        path: path.into(),
+        on: String::from(path).into(),
         flags: Flags::READABLE,
         kind: None,
         start: Pos::START,
@@ -72,10 +73,18 @@ pub fn config(limits: Limits) -> Config {
 }
 
 impl End {
+    /// Calls the method `m` of the root object.
+    ///
+    /// # Errors
+    /// Those of the link.
+    pub fn call(&mut self, args: Vec<u8>) -> Result<CallTicket, Fault> {
+        self.link.call(CallRequest::new(CallOn::Root, "m", args), Time::ZERO)
+    }
+
     fn new(side: Side, config: Config) -> Self {
         let peer = PeerIdentity::new([side.first_id() as u8; 32]);
         Self {
-            link: Link::new(side, peer, config, Time::ZERO),
+            link: Link::new(side, peer, config, Holdings::boxed(), Time::ZERO),
             events: Vec::new(),
             serving: BTreeMap::new(),
             sources: Vec::new(),
@@ -106,7 +115,7 @@ impl End {
     fn take_event(&mut self, serves: bool) -> bool {
         let Some(event) = self.link.poll_event() else { return false };
         match &event {
-            Event::OpenRequested { stream, open } if serves => {
+            Event::OpenRequested { stream, open, .. } if serves => {
                 let farlens_wire::frame::stream::Target::Path(path) = &open.target else {
                     return true;
                 };
@@ -233,7 +242,7 @@ impl Pair {
             moved |= from.take_event(self.serves);
             moved |= self.serves && from.serve();
             let mut out = BytesMut::new();
-            from.link.poll_transmit(&mut out);
+            from.link.poll_transmit(&mut out, Time::ZERO);
             if !out.is_empty() && to.link.is_reading() {
                 to.link.handle_input(out.freeze(), self.now);
                 moved = true;

@@ -1,8 +1,11 @@
 //! One link and a peer made by hand: these bytes go in, those frames come out.
 
 use crate::pair::config;
+use crate::refs::Holdings;
 use bytes::{Bytes, BytesMut};
-use farlens_proto::{Config, Event, Link, PeerIdentity, Time};
+use farlens_proto::{
+    CallOn, CallRequest, CallTicket, Config, Event, Fault, Link, PeerIdentity, Time,
+};
 use farlens_wire::{
     AtEnd, Code, Epoch, Flags, FrameDecoder, Limits, Pos, Side,
     frame::{
@@ -39,7 +42,13 @@ impl Script {
         let mut decoder = FrameDecoder::new(1 << 20);
         decoder.set_max_payload(1 << 20);
         Self {
-            link: Link::new(side, PeerIdentity::new([7; 32]), config, Time::ZERO),
+            link: Link::new(
+                side,
+                PeerIdentity::new([7; 32]),
+                config,
+                Holdings::boxed(),
+                Time::ZERO,
+            ),
             now: Time::ZERO,
             events: Vec::new(),
             decoder,
@@ -69,6 +78,14 @@ impl Script {
         self.events.clear();
     }
 
+    /// Calls the method `m` of the root object.
+    ///
+    /// # Errors
+    /// Those of the link.
+    pub fn call(&mut self, args: Vec<u8>) -> Result<CallTicket, Fault> {
+        self.link.call(CallRequest::new(CallOn::Root, "m", args), self.now)
+    }
+
     /// Hands bytes in.
     pub fn send(&mut self, bytes: &[u8]) {
         if self.link.is_reading() {
@@ -87,7 +104,7 @@ impl Script {
         let mut frames = Vec::new();
         loop {
             let mut out = BytesMut::new();
-            self.link.poll_transmit(&mut out);
+            self.link.poll_transmit(&mut out, self.now);
             if out.is_empty() {
                 break;
             }

@@ -32,7 +32,7 @@ use crate::{
     wire::{Cut, Wire},
 };
 use clock::Task;
-use farlens_proto::{Link, OpenRequest, RangeTicket};
+use farlens_proto::{CallTicket, Link, OpenRequest, RangeTicket};
 use farlens_wire::{CallId, Code, Flags, Limits, StreamId, frame::stream::Open};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Store;
@@ -84,7 +84,7 @@ struct Node {
     wanted: BTreeSet<StreamId>,
     asked: BTreeMap<StreamId, Open>,
     serving: BTreeMap<StreamId, usize>,
-    calls: BTreeMap<CallId, Vec<u8>>,
+    calls: BTreeMap<CallTicket, Vec<u8>>,
     handling: BTreeSet<CallId>,
     drained: bool,
     /// What it has sent.

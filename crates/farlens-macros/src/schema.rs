@@ -1,6 +1,7 @@
 //! The expansion of `#[derive(Schema)]`.
 
-use crate::serde_attributes;
+use crate::case::Case;
+use crate::serde_attributes::{self, Attributes};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
@@ -12,25 +13,26 @@ use syn::{Attribute, Data, DeriveInput, Error, Fields, LitStr, Path, Result, par
 /// For unions, lifetime parameters and serde attributes that a schema cannot express.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let schema = module(&input.attrs)?;
-    let transparent = serde_attributes::check(&input.attrs)?;
+    let attributes = serde_attributes::read(&input.attrs)?;
     if let Some(lifetime) = input.generics.lifetimes().next() {
         return Err(Error::new_spanned(lifetime, "a schema describes types without lifetimes"));
     }
     let body = match &input.data {
-        Data::Struct(data) if transparent => inner(&schema, &data.fields)?,
+        Data::Struct(data) if attributes.transparent => inner(&schema, &data.fields)?,
         Data::Struct(data) => {
-            let fields = fields(&schema, &data.fields)?;
-            define(&schema, input, &quote!(#schema::Shape::Struct(#fields)))
+            let rules = Rules {
+                case: attributes.rename_all,
+                default: attributes.default,
+                closed: attributes.closed,
+            };
+            let fields = fields(&schema, &data.fields, &rules)?;
+            define(&schema, input, &attributes, &quote!(#schema::Shape::Struct(#fields)))
         }
         Data::Enum(data) => {
-            let variants = data.variants.iter().map(|variant| {
-                serde_attributes::check(&variant.attrs)?;
-                let name = variant.ident.unraw().to_string();
-                let fields = fields(&schema, &variant.fields)?;
-                Ok(quote!((::std::string::String::from(#name), #fields)))
-            });
+            let variants = data.variants.iter().map(|each| variant(&schema, each, &attributes));
             let variants = variants.collect::<Result<Vec<_>>>()?;
-            define(&schema, input, &quote!(#schema::Shape::Enum(::std::vec![#(#variants),*])))
+            let shape = quote!(#schema::Shape::Enum(::std::vec![#(#variants),*]));
+            define(&schema, input, &attributes, &shape)
         }
         Data::Union(data) => {
             return Err(Error::new_spanned(data.union_token, "a union has no schema"));
@@ -71,8 +73,13 @@ fn module(attributes: &[Attribute]) -> Result<Path> {
     Ok(path)
 }
 
-fn define(schema: &Path, input: &DeriveInput, shape: &TokenStream) -> TokenStream {
-    let name = input.ident.unraw().to_string();
+fn define(
+    schema: &Path,
+    input: &DeriveInput,
+    attributes: &Attributes,
+    shape: &TokenStream,
+) -> TokenStream {
+    let name = attributes.rename.clone().unwrap_or_else(|| input.ident.unraw().to_string());
     quote! {
         #schema::SchemaBuilder::define::<Self>(builder, #name, |builder| {
             let _ = &builder;
@@ -81,12 +88,27 @@ fn define(schema: &Path, input: &DeriveInput, shape: &TokenStream) -> TokenStrea
     }
 }
 
+fn variant(schema: &Path, variant: &syn::Variant, of: &Attributes) -> Result<TokenStream> {
+    let attributes = serde_attributes::read(&variant.attrs)?;
+    let ident = variant.ident.unraw().to_string();
+    let spelled = of.rename_all.map_or_else(|| ident.clone(), |case| case.of_variant(&ident));
+    let name = attributes.rename.unwrap_or(spelled);
+    let rules = Rules {
+        case: attributes.rename_all.or(of.rename_all_fields),
+        default: false,
+        closed: of.closed,
+    };
+    let fields = fields(schema, &variant.fields, &rules)?;
+    let built = quote!(#schema::Variant::new(#name, #fields));
+    Ok(with_aliases(schema, &quote!(Variant), &attributes.aliases, built))
+}
+
 /// The type that a transparent structure stands for.
 fn inner(schema: &Path, fields: &Fields) -> Result<TokenStream> {
     let mut all = fields.iter();
     match (all.next(), all.next()) {
         (Some(only), None) => {
-            serde_attributes::check(&only.attrs)?;
+            serde_attributes::read(&only.attrs)?;
             let ty = &only.ty;
             Ok(quote!(<#ty as #schema::Schema>::build(builder)))
         }
@@ -94,25 +116,59 @@ fn inner(schema: &Path, fields: &Fields) -> Result<TokenStream> {
     }
 }
 
-fn fields(schema: &Path, fields: &Fields) -> Result<TokenStream> {
-    let parts = fields.iter().map(|field| {
-        serde_attributes::check(&field.attrs)?;
-        let ty = &field.ty;
-        let built = quote!(<#ty as #schema::Schema>::build(builder));
-        Ok(match &field.ident {
-            Some(ident) => {
-                let name = ident.unraw().to_string();
-                quote!((::std::string::String::from(#name), #built))
-            }
-            None => built,
-        })
-    });
+/// What a type or variant says of all its fields.
+struct Rules {
+    case: Option<Case>,
+    default: bool,
+    closed: bool,
+}
+
+fn fields(schema: &Path, fields: &Fields, rules: &Rules) -> Result<TokenStream> {
+    let parts = fields.iter().map(|field| part(schema, field, rules));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     Ok(match fields {
-        Fields::Named(_) => quote!(#schema::Fields::Named(::std::vec![#(#parts),*])),
+        Fields::Named(_) if rules.closed => {
+            quote!(#schema::Fields::Named { fields: ::std::vec![#(#parts),*], closed: true })
+        }
+        Fields::Named(_) => quote!(#schema::Fields::named(::std::vec![#(#parts),*])),
         Fields::Unnamed(_) => quote!(#schema::Fields::Tuple(::std::vec![#(#parts),*])),
         Fields::Unit => quote!(#schema::Fields::Unit),
     })
+}
+
+/// A field with a name, or the type of one without.
+fn part(schema: &Path, field: &syn::Field, rules: &Rules) -> Result<TokenStream> {
+    let attributes = serde_attributes::read(&field.attrs)?;
+    let ty = &field.ty;
+    let built = quote!(<#ty as #schema::Schema>::build(builder));
+    let Some(ident) = &field.ident else { return Ok(built) };
+    let ident = ident.unraw().to_string();
+    let spelled = rules.case.map_or_else(|| ident.clone(), |case| case.of_field(&ident));
+    let name = attributes.rename.unwrap_or(spelled);
+    let built = quote!(#schema::Field::new(#name, #built));
+    let built = with_aliases(schema, &quote!(Field), &attributes.aliases, built);
+    Ok(if rules.default || attributes.default {
+        quote!(#schema::Field { default: true, ..#built })
+    } else {
+        built
+    })
+}
+
+fn with_aliases(
+    schema: &Path,
+    kind: &TokenStream,
+    aliases: &[String],
+    built: TokenStream,
+) -> TokenStream {
+    if aliases.is_empty() {
+        return built;
+    }
+    quote! {
+        #schema::#kind {
+            aliases: ::std::vec![#(::std::string::String::from(#aliases)),*],
+            ..#built
+        }
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +191,7 @@ mod tests {
             ("with = \"m\"", "with"),
             ("serialize_with = \"f\"", "serialize_with"),
             ("deserialize_with = \"f\"", "deserialize_with"),
-            ("default, rename = \"b\"", "rename"),
+            ("default, getter = \"b\"", "getter"),
         ] {
             let text = refusal(&format!("struct S {{ #[serde({attribute})] a: u8 }}"));
             assert!(text.starts_with(&format!("`#[serde({name})]` cannot")), "{text}");
@@ -144,7 +200,6 @@ mod tests {
             ("untagged", "untagged"),
             ("tag = \"t\"", "tag"),
             ("tag = \"t\", content = \"c\"", "tag"),
-            ("rename_all = \"lowercase\"", "rename_all"),
             ("into = \"u8\"", "into"),
         ] {
             let text = refusal(&format!("#[serde({attribute})] enum E {{ A }}"));
@@ -152,6 +207,19 @@ mod tests {
         }
         assert!(refusal("enum E { #[serde(other)] A }").contains("`#[serde(other)]`"));
         assert!(refusal("enum E { A { #[serde(skip)] a: u8 } }").contains("`#[serde(skip)]`"));
+    }
+
+    #[test]
+    fn reading_and_writing_have_the_same_names() {
+        for attribute in [
+            "rename(serialize = \"a\", deserialize = \"b\")",
+            "rename_all(serialize = \"lowercase\")",
+        ] {
+            let text = refusal(&format!("#[serde({attribute})] struct S {{ a: u8 }}"));
+            assert!(text.contains("one name for reading and writing"), "{text}");
+        }
+        let text = refusal("#[serde(rename_all = \"Title Case\")] struct S { a: u8 }");
+        assert!(text.contains("no such spelling"), "{text}");
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! What a link tells its shell, and what it asks of it.
 
-use crate::{buffer::chunk::Chunk, change::Rules, stream::range_reader::RangeTicket};
+use crate::{
+    buffer::chunk::Chunk,
+    change::Rules,
+    link::{Answer, CallTicket, Called},
+    stream::range_reader::RangeTicket,
+};
 use farlens_wire::{
-    CallId, Edge, ObjectId, Pos, Position, StreamId,
+    CallId, Edge, Pos, Position, Reference, StreamId,
     frame::{Fault, stream},
 };
 
@@ -26,6 +31,8 @@ pub enum Event {
         stream: StreamId,
         /// What is wanted.
         open: stream::Open,
+        /// What it is opened on, where that is no path.
+        on: Option<Reference>,
     },
     /// A stream that the peer had opened is over; its data may be released. It follows each
     /// [`Event::OpenRequested`] once.
@@ -46,29 +53,35 @@ pub enum Event {
         ticket: RangeTicket,
     },
     /// The peer calls: answer with [`crate::Link::answer`].
-    Called {
-        /// The call.
-        call: CallId,
-        /// The object, as this side exports it.
-        object: ObjectId,
-        /// The method.
-        method: String,
-        /// Milliseconds that remain, if the caller set a deadline.
-        deadline_ms: Option<u64>,
-        /// The encoded arguments.
-        args: Vec<u8>,
-    },
+    Called(Box<Called>),
     /// The peer gave up a call; an answer to it is dropped.
     Cancelled {
         /// The call.
         call: CallId,
     },
+    /// A call that others may be made upon has been sent.
+    Sent {
+        /// The call.
+        call: CallTicket,
+    },
     /// A call of this side has ended.
     Answered {
         /// The call.
-        call: CallId,
-        /// The encoded result, or why there is none.
-        outcome: Result<Vec<u8>, Fault>,
+        call: CallTicket,
+        /// The result, or why there is none.
+        outcome: Result<Answer, Fault>,
+    },
+    /// The peer holds an object of this side no longer. To be dropped outside of any lock.
+    Released {
+        /// The object.
+        reference: Reference,
+    },
+    /// The peer's calls may name an interface from now on.
+    Interface {
+        /// Its name in [`Called::interface`].
+        fingerprint: [u8; 16],
+        /// The encoded schema.
+        schema: Vec<u8>,
     },
     /// The peer is about to leave and takes no new work.
     GoingAway {

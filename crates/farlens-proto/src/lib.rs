@@ -31,13 +31,17 @@ pub use farlens_wire::{
     Flags, Kind,
     frame::{
         Fault,
+        call::About,
         stream::{Credit, Guard, Purpose, Range, State, WriteTo},
     },
 };
 pub use identity::PeerIdentity;
-pub use link::{Admission, BATCH_BYTES, Config, Link, LinkStats, TimeoutReason};
+pub use link::{
+    Admission, Answer, BATCH_BYTES, CallOn, CallRequest, CallTicket, Called, Config, Link,
+    LinkStats, References, TimeoutReason,
+};
 pub use stream::{
-    peer::{Ahead, OpenRequest, ReadOutcome, StreamInfo},
+    peer::{Ahead, OpenOn, OpenRequest, ReadOutcome, StreamInfo},
     range_reader::{RangeStatus, RangeTicket},
     seek::SeekStatus,
     streamer::Accepted,

@@ -12,6 +12,7 @@
 mod calls;
 mod consuming;
 mod handshake;
+mod refs;
 mod schedule;
 mod serving;
 mod shutdown;
@@ -26,17 +27,20 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use calls::Calls;
+pub use calls::{Answer, CallOn, CallRequest, CallTicket, Called};
 use farlens_wire::{
-    CallId, Code, FrameDecoder, Limits, ObjectId, Side, StreamId,
+    CallId, Code, FrameDecoder, Limits, Side, StreamId,
     frame::{
-        Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
-        call::Call,
-        link::Hello,
+        CallFrame, Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
+        call::{Call, Release},
+        link::{Hello, Interface},
         stream::{Open, StreamControl},
     },
 };
 use handshake::Handshake;
 pub use handshake::{Admission, Config};
+pub use refs::References;
+use refs::Refs;
 use schedule::Schedule;
 use shutdown::Shutdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -50,6 +54,8 @@ const RESET_BURST: u64 = 1_000;
 
 /// Calls that a peer may take back unanswered at once; a hundred a second follow.
 const CANCEL_BURST: u64 = 1_000;
+/// Interfaces that a peer may announce on one link.
+const MAX_INTERFACES: usize = 256;
 
 /// Both halves of the conversation with one peer.
 #[derive(Debug)]
@@ -62,6 +68,11 @@ pub struct Link {
     timers: Timers,
     shutdown: Shutdown,
     calls: Calls,
+    refs: Refs,
+    /// Interfaces that were announced, and those that are to be.
+    known_interfaces: BTreeSet<[u8; 16]>,
+    announced: BTreeSet<[u8; 16]>,
+    announce: VecDeque<Interface>,
     schedule: Schedule,
     budget: ReceiveBudget,
     /// Streams that the peer opened.
@@ -92,6 +103,10 @@ pub struct LinkStats {
     pub calls_in: usize,
     /// Calls of this side that have no answer.
     pub calls_out: usize,
+    /// Objects of this side that the peer holds.
+    pub exports: usize,
+    /// Objects of the peer that this side holds.
+    pub imports: usize,
     /// Encoded bytes that wait to be sent.
     pub queued_bytes: usize,
     /// Credit granted and not consumed, in encoded bytes.
@@ -101,7 +116,13 @@ pub struct LinkStats {
 impl Link {
     /// A link with a peer that has proved who it is.
     #[must_use]
-    pub fn new(side: Side, peer: PeerIdentity, config: Config, now: Time) -> Self {
+    pub fn new(
+        side: Side,
+        peer: PeerIdentity,
+        config: Config,
+        references: Box<dyn References>,
+        now: Time,
+    ) -> Self {
         let limits = config.limits.clone();
         Self {
             side,
@@ -111,6 +132,10 @@ impl Link {
             timers: Timers::new(&limits, now),
             shutdown: Shutdown::default(),
             calls: Calls::new(side),
+            refs: Refs::new(references, limits.references),
+            known_interfaces: BTreeSet::new(),
+            announced: BTreeSet::new(),
+            announce: VecDeque::new(),
             schedule: Schedule::new(limits.send_queue_bytes),
             budget: ReceiveBudget::new(limits.receive_budget_bytes),
             streamers: BTreeMap::new(),
@@ -175,7 +200,10 @@ impl Link {
     pub fn has_output(&self) -> bool {
         let greets = self.handshake.has_output();
         let speaks = greets || self.handshake.may_send();
-        let waits = self.timers.has_output() || self.calls.has_output() || self.schedule.has_work();
+        let waits = self.timers.has_output()
+            || self.calls.has_output(self.handshake.peer_limits(), &self.limits)
+            || self.refs.has_output()
+            || self.schedule.has_work();
         greets || self.shutdown.has_output(speaks) || speaks && (waits || self.can_drain())
     }
 
@@ -187,6 +215,8 @@ impl Link {
             consuming: self.peers.len(),
             calls_in: self.calls.running(),
             calls_out: self.calls.waiting(),
+            exports: self.refs.exports(),
+            imports: self.refs.imports(),
             queued_bytes: self.schedule.queued(),
             granted_bytes: self.budget.outstanding(),
         }
@@ -227,13 +257,13 @@ impl Link {
         }
         match frame {
             Frame::Link(frame) => self.handle_link_frame(frame, now),
-            Frame::Call(id, frame) => {
-                let refuse = self.shutdown.refuses_work();
-                let running = self.calls.running();
-                self.calls.handle(id, frame, &self.limits, refuse, &mut self.events)?;
-                if self.calls.running() < running && !self.cancels.take(now) {
-                    let text = "too many calls were taken back unanswered";
-                    return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
+            Frame::Call(id, frame) => self.handle_call_frame(id, frame, now),
+            Frame::CallPart(id, part) => {
+                self.calls.handle_part(id, &part, &mut self.refs, now, &mut self.events)
+            }
+            Frame::Release(object, Release { count }) => {
+                if let Some(reference) = self.refs.handle_release(object, count)? {
+                    self.events.push_back(Event::Released { reference });
                 }
                 Ok(())
             }
@@ -247,6 +277,35 @@ impl Link {
             }
             _ => Err(Violation::protocol("a frame of an unknown family")),
         }
+    }
+
+    fn handle_call_frame(
+        &mut self,
+        id: CallId,
+        frame: CallFrame,
+        now: Time,
+    ) -> Result<(), Violation> {
+        let terms = (&self.limits, self.shutdown.refuses_work());
+        let (refs, events) = (&mut self.refs, &mut self.events);
+        let taken_back = self.calls.handle(id, frame, terms, refs, now, events)?;
+        if taken_back && !self.cancels.take(now) {
+            let text = "too many calls were taken back unanswered";
+            return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
+        }
+        self.open_resolved();
+        Ok(())
+    }
+
+    fn handle_interface(&mut self, frame: Interface) -> Result<(), Violation> {
+        let Interface { fingerprint, schema } = frame;
+        if self.known_interfaces.len() >= MAX_INTERFACES {
+            return Err(Violation::new(Code::EXCESSIVE_LOAD, "too many interfaces"));
+        }
+        if !self.known_interfaces.insert(fingerprint) {
+            return Err(Violation::protocol("an interface was announced twice"));
+        }
+        self.events.push_back(Event::Interface { fingerprint, schema });
+        Ok(())
     }
 
     /// Only a hello may come first, or the farewell of a peer that turns this side away.
@@ -278,6 +337,8 @@ impl Link {
                 self.end(frame.fault, false);
                 Ok(())
             }
+            LinkFrame::Interface(frame) => self.handle_interface(frame),
+            LinkFrame::OneWayLimit(limit) => self.calls.handle_one_way_limit(limit),
             _ => Err(Violation::protocol("a link frame of an unknown kind")),
         }
     }
@@ -322,6 +383,8 @@ impl Link {
         if let Err(Violation(fault)) = self.timers.handle_timeout(now) {
             self.close(fault);
         }
+        self.calls.handle_timeout(now, &mut self.events);
+        self.open_resolved();
     }
 
     /// The connection below is gone.
@@ -344,24 +407,47 @@ impl Link {
         self.close(fault);
     }
 
-    /// Calls a method of an object that the peer exports. [`Event::Answered`] brings the outcome.
+    /// Calls a method. It waits until the peer has room for it; [`Event::Answered`] brings the
+    /// outcome.
     ///
     /// # Errors
-    /// The link is over or the peer is leaving; the arguments are too large; the peer's limit on
-    /// calls is reached. The call has not been made then.
-    pub fn call(&mut self, object: ObjectId, method: &str, args: Vec<u8>) -> Result<CallId, Fault> {
+    /// The link is over or the peer is leaving; the arguments or their references are too many; the
+    /// call is nested too deeply; what it is made on is gone. The call has not been made then.
+    pub fn call(&mut self, request: CallRequest, now: Time) -> Result<CallTicket, Fault> {
         self.shutdown.check_new_work()?;
-        self.calls.call(object, method, args, self.handshake.peer_limits())
+        let peer = self.handshake.peer_limits();
+        self.calls.call(request, (peer, &self.refs), now)
     }
 
     /// Gives a call up.
-    pub fn cancel(&mut self, call: CallId) {
+    pub fn cancel(&mut self, call: CallTicket) {
         self.calls.cancel(call);
     }
 
     /// Answers a call of the peer.
-    pub fn answer(&mut self, call: CallId, outcome: Result<Vec<u8>, Fault>) {
-        self.calls.answer(call, outcome, self.handshake.peer_limits());
+    pub fn answer(&mut self, call: CallId, outcome: Result<Answer, Fault>) {
+        let peer = self.handshake.peer_limits();
+        self.calls.answer(call, outcome, (peer, &self.refs), &mut self.events);
+        self.open_resolved();
+    }
+
+    /// Tells the peer of an interface, once, before calls that name it.
+    ///
+    /// # Errors
+    /// The schema does not fit into a frame of the peer, or too many were announced.
+    pub fn announce(&mut self, fingerprint: [u8; 16], schema: &[u8]) -> Result<(), Fault> {
+        if self.announced.contains(&fingerprint) {
+            return Ok(());
+        }
+        if schema.len().saturating_add(64) > self.handshake.peer_frame_bytes()
+            || self.announced.len() >= MAX_INTERFACES
+        {
+            let text = format!("an interface of {} bytes cannot be announced", schema.len());
+            return Err(Fault::new(Code::TOO_LARGE, text));
+        }
+        self.announced.insert(fingerprint);
+        self.announce.push_back(Interface { fingerprint, schema: schema.to_vec() });
+        Ok(())
     }
 
     /// Stops taking new work, lets what moves finish, and ends the link then. Streams that only
@@ -384,6 +470,10 @@ impl Link {
         }
         let outcome = Fault::new(fault.code, fault.text.clone());
         self.calls.end(&outcome, &mut self.events);
+        self.announce.clear();
+        for reference in self.refs.end() {
+            self.events.push_back(Event::Released { reference });
+        }
         self.handshake.end();
         self.timers.end();
         self.schedule.clear();
@@ -416,17 +506,27 @@ impl Link {
     }
 
     /// Appends frames to `out` until it has [`BATCH_BYTES`] or nothing more may go.
-    pub fn poll_transmit(&mut self, out: &mut BytesMut) {
+    pub fn poll_transmit(&mut self, out: &mut BytesMut, now: Time) {
         self.handshake.put(out);
         if self.handshake.may_send() {
             self.timers.put(out);
             self.shutdown.put_notice(out);
-            self.calls.put(out, BATCH_BYTES);
+            self.put_calls(out, now);
             self.put_stream_control(out);
             self.put_data(out);
+            // Behind whatever still names what is given back.
+            self.refs.put(out, BATCH_BYTES);
             self.go_on_draining(out);
         }
         self.shutdown.put_last(out);
+    }
+
+    fn put_calls(&mut self, out: &mut BytesMut, now: Time) {
+        for frame in self.announce.drain(..) {
+            LinkFrame::Interface(frame).put(out);
+        }
+        let terms = (self.handshake.peer_limits(), &self.limits);
+        self.calls.put(out, BATCH_BYTES, terms, &mut self.refs, now, &mut self.events);
     }
 
     fn put_stream_control(&mut self, out: &mut BytesMut) {
@@ -461,7 +561,7 @@ impl Link {
         self.shutdown.is_draining()
             && self.streamers.is_empty()
             && self.calls.running() == 0
-            && !self.calls.has_output()
+            && !self.calls.has_output(self.handshake.peer_limits(), &self.limits)
     }
 
     /// Whether a drain can go on: with its end, or with that of a stream.
@@ -473,6 +573,7 @@ impl Link {
     /// When [`Link::handle_timeout`] wants to be called, and why.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Time, TimeoutReason)> {
-        self.timers.next()
+        let call = self.calls.next_deadline().map(|due| (due, TimeoutReason::Call));
+        self.timers.next().into_iter().chain(call).min_by_key(|(time, _)| *time)
     }
 }

@@ -126,6 +126,8 @@ pub enum DecodeError {
     Elements,
     /// More memory than [`Limits::cost_bytes`].
     Cost,
+    /// An index beyond the table of references beside the value.
+    NoSuchReference,
     /// The reader asked the bytes for their type, which typed bytes do not tell.
     NotSelfDescribing,
     /// The reader's type refused a value that was well encoded.
@@ -160,6 +162,7 @@ impl fmt::Display for DecodeError {
             Self::Depth => "nesting exceeds Limits::depth",
             Self::Elements => "the elements exceed Limits::elements",
             Self::Cost => "the decoded size exceeds Limits::cost_bytes",
+            Self::NoSuchReference => "a reference points beyond its table",
             Self::NotSelfDescribing => "the bytes do not tell their type",
             Self::Refused(reason) => reason,
         })
@@ -190,6 +193,10 @@ pub enum EncodeError {
     /// A sequence, map, tuple or structure with more or fewer parts than it announced, as made by
     /// `skip_serializing_if`.
     LengthWrong,
+    /// More references in one message than [`Limits::REFERENCES`].
+    References,
+    /// A reference where no table of references goes with the value.
+    ReferenceMisplaced,
     /// The value's own `Serialize` failed.
     Refused(Box<str>),
 }
@@ -212,6 +219,8 @@ impl fmt::Display for EncodeError {
             Self::DuplicateKey => "a key occurs twice",
             Self::BadKey => "a key is NaN, a reference or a compound value",
             Self::LengthUnknown => "a sequence or map does not tell its length beforehand",
+            Self::References => "a message carries more than 128 references",
+            Self::ReferenceMisplaced => "references cannot be carried here",
             Self::LengthWrong => "a value has more or fewer parts than it announced",
             Self::Refused(reason) => reason,
         })

@@ -61,6 +61,9 @@ codes! {
     604 GOING_AWAY "going_away" "The other side is shutting down.";
     605 STALLED "stalled" "The other side takes no bytes.";
     606 LINK_CLOSED "link_closed" "The link was closed.";
+    607 NOT_RUN "not_run" "The call was not run: it may be made again.";
+    608 UNKNOWN "unknown_outcome" "The link was lost before the answer: the call may have run.";
+    609 DEADLINE_EXCEEDED "deadline_exceeded" "The deadline of the call has passed.";
     701 OUT_OF_RANGE "out_of_range" "The position lies outside the data.";
     702 BUSY "busy" "The source serves one stream at a time and has one.";
     703 DATA_CHANGED "data_changed" "The data changed under a stream that relied on it.";
@@ -88,8 +91,11 @@ codes! {
     1004 OVERLOADED "overloaded" "The limit on links or files is reached.";
     1005 EXCESSIVE_LOAD "excessive_load" "The other side sends more of something cheap than allowed.";
     1006 TOO_LONG "too_long" "The data would become longer than its publisher allows.";
+    1007 TOO_MANY_REFERENCES "too_many_references" "The limit on references is reached.";
+    1008 TOO_DEEP "too_deep" "Calls are nested more deeply than allowed.";
     1101 INTERNAL "internal" "A handler or source failed inside.";
     1102 CANCELLED "cancelled" "The caller gave up.";
+    1103 APPLICATION "application" "The object reported a failure of its own.";
 }
 
 impl Code {
@@ -120,6 +126,7 @@ impl Code {
                 | Self::LINK_LOST
                 | Self::TIMEOUT
                 | Self::GOING_AWAY
+                | Self::NOT_RUN
                 | Self::STALLED
                 | Self::BUSY
                 | Self::TOO_MANY_STREAMS

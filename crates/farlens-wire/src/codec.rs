@@ -144,7 +144,9 @@ impl FrameDecoder {
     fn check_length(&self, kind: u8, length: u64) -> Result<usize, FrameError> {
         let limit = match kind {
             0x01 => Limits::HELLO_BYTES,
-            0x10 | 0x11 | 0x21..=0x24 | 0x37 | frame::FIRST_IGNORABLE.. => self.max_payload,
+            0x06 | 0x10 | 0x11 | 0x14 | 0x21..=0x24 | 0x37 | frame::FIRST_IGNORABLE.. => {
+                self.max_payload
+            }
             _ => self.max_control,
         };
         usize::try_from(length).ok().filter(|&length| length <= limit).ok_or(FrameError::TooLarge {

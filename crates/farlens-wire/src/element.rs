@@ -1,7 +1,7 @@
 //! What a sequence of values is made of.
 
-use crate::schema::{Schema, SchemaDoc};
-use crate::{DecodeError, EncodeError, Entity, Limits, typed};
+use crate::schema::{Resolution, Schema, SchemaDoc};
+use crate::{DecodeError, EncodeError, Entity, Limits, Reference, typed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -18,17 +18,52 @@ pub trait Element: Sized + Send {
     /// first time.
     fn schema() -> Option<Arc<SchemaDoc>>;
 
-    /// Appends the encoding.
+    /// Appends the encoding, and what its references point at to `table`.
     ///
     /// # Errors
     /// What [`EncodeError`] lists; `out` is unchanged then.
-    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode_with(&self, out: &mut Vec<u8>, table: &mut Vec<Reference>)
+    -> Result<(), EncodeError>;
 
-    /// Decodes one element that takes up all of `bytes`.
+    /// Decodes one element that takes up all of `bytes`; `table` is what its references point at.
     ///
     /// # Errors
     /// What [`DecodeError`] lists.
-    fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError>;
+    fn decode_with(bytes: &[u8], table: &[Reference], limits: &Limits)
+    -> Result<Self, DecodeError>;
+
+    /// Decodes one element of a type that is another one, as `resolution` says.
+    ///
+    /// # Errors
+    /// What [`DecodeError`] lists.
+    fn decode_resolved(
+        resolution: &Resolution,
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Result<Self, DecodeError>;
+
+    /// Appends the encoding of an element without references.
+    ///
+    /// # Errors
+    /// What [`EncodeError`] lists; `out` is unchanged then.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let (start, mut table) = (out.len(), Vec::new());
+        self.encode_with(out, &mut table)?;
+        if table.is_empty() {
+            return Ok(());
+        }
+        out.truncate(start);
+        Err(EncodeError::ReferenceMisplaced)
+    }
+
+    /// Decodes one element without references that takes up all of `bytes`.
+    ///
+    /// # Errors
+    /// What [`DecodeError`] lists.
+    fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        Self::decode_with(bytes, &[], limits)
+    }
 
     /// The element made from a value of another type, which only an [`Entity`] can be.
     fn from_untyped(entity: Entity) -> Option<Self>;
@@ -40,16 +75,35 @@ impl<T: Schema + Serialize + DeserializeOwned + Send> Element for T {
     }
 
     #[inline]
-    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn encode_with(
+        &self,
+        out: &mut Vec<u8>,
+        table: &mut Vec<Reference>,
+    ) -> Result<(), EncodeError> {
         match self.as_untyped() {
-            Some(entity) => Entity::encode(entity, out),
-            None => typed::encode(self, out),
+            Some(entity) => entity.encode_with(out, table),
+            None => typed::encode_with(self, out, table),
         }
     }
 
     #[inline]
-    fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        T::decode_untyped(bytes, limits).unwrap_or_else(|| typed::decode(bytes, limits))
+    fn decode_with(
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        T::decode_untyped(bytes, table, limits)
+            .unwrap_or_else(|| typed::decode_with(bytes, table, limits))
+    }
+
+    #[inline]
+    fn decode_resolved(
+        resolution: &Resolution,
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        resolution.decode(bytes, table, limits)
     }
 
     fn from_untyped(entity: Entity) -> Option<Self> {

@@ -14,7 +14,7 @@
 //! | 0a | record | length and name, count, then so many fields: length, name, value |
 //! | 0b | tagged | length and tag, value |
 //! | 0c | time | nanoseconds since 1970-01-01T00:00:00Z, zigzag, as a varint of up to 64 bits |
-//! | 0d | reference | index into the table of the value that holds it, a varint of up to 32 bits |
+//! | 0d | reference | index into the table beside the value, a varint |
 //!
 //! Lengths and counts are varints of up to 64 bits. Every varint is as short as it can be, so a
 //! value has one encoding. `docs/entity-format.md` says the same in sentences to cite, with
@@ -35,11 +35,11 @@ mod walk;
 pub(crate) use self::serde::{ENTITY_NAME, Handshake, charge};
 pub use convert::WrongKind;
 pub(crate) use decode::decode_one;
-pub(crate) use encode::encode_nested;
+pub(crate) use encode::{Output, encode_nested};
 pub(crate) use keys::{has_duplicate, has_duplicate_name, is_key, repeats};
 pub use text::{Base64, Rfc3339};
 
-use crate::{DecodeError, EncodeError, Limits};
+use crate::{DecodeError, EncodeError, Limits, Reference};
 use bytes::Bytes;
 
 /// One value of any kind.
@@ -93,9 +93,8 @@ pub enum Entity {
     },
     /// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
     Time(i64),
-    /// An index into the table of references of the value that holds it. It means nothing
-    /// elsewhere.
-    Reference(u32),
+    /// Something that is passed by reference, such as an object or a streamer.
+    Reference(Reference),
 }
 
 impl Entity {
@@ -110,19 +109,52 @@ impl Entity {
     /// Appends the canonical encoding unless the value is nested more than `depth` levels.
     ///
     /// # Errors
-    /// [`EncodeError::Depth`], [`EncodeError::DuplicateKey`] or [`EncodeError::BadKey`]; `out` is
-    /// unchanged then.
+    /// [`EncodeError::Depth`], [`EncodeError::DuplicateKey`], [`EncodeError::BadKey`] or
+    /// [`EncodeError::ReferenceMisplaced`]; `out` is unchanged then.
     pub fn encode_within(&self, depth: u32, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let start = out.len();
-        encode_nested(self, depth, out).inspect_err(|_| out.truncate(start))
+        let (start, mut table) = (out.len(), Vec::new());
+        let mut output = Output { bytes: out, references: &mut table };
+        let mut outcome = encode_nested(self, depth, &mut output);
+        if outcome.is_ok() && !table.is_empty() {
+            outcome = Err(EncodeError::ReferenceMisplaced);
+        }
+        outcome.inspect_err(|_| out.truncate(start))
     }
 
-    /// Decodes one value that takes up all of `bytes`.
+    /// Appends the canonical encoding, and what its references point at to `table`.
+    ///
+    /// # Errors
+    /// As [`Entity::encode`], and [`EncodeError::References`] where the table gets too long; `out`
+    /// is unchanged then.
+    pub fn encode_with(
+        &self,
+        out: &mut Vec<u8>,
+        table: &mut Vec<Reference>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        let mut output = Output { bytes: out, references: table };
+        let outcome = encode_nested(self, crate::typed::ENCODE_DEPTH, &mut output);
+        outcome.inspect_err(|_| out.truncate(start))
+    }
+
+    /// Decodes one value without references that takes up all of `bytes`.
     ///
     /// # Errors
     /// What [`DecodeError`] lists; trailing bytes are refused.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        decode::decode_all(bytes, &mut crate::Budget::new(limits))
+        Self::decode_with(bytes, &[], limits)
+    }
+
+    /// Decodes one value that takes up all of `bytes`; `table` is what its references point at.
+    ///
+    /// # Errors
+    /// What [`DecodeError`] lists; trailing bytes are refused.
+    pub fn decode_with(
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        decode::decode_all(bytes, table, &mut crate::Budget::new(limits))
     }
 
     /// The name of the kind, as in "int".

@@ -11,10 +11,15 @@
 //!  0x03  Pong         0       8 bytes                                             both
 //!  0x04  GoAway       0       {code, text}                                        both
 //!  0x05  Bye          0       {code, text}                                        both, last
-//!  0x10  Call         call    {object, method, deadline_ms?, args}                caller
-//!  0x11  Return       call    {value}                                             callee
+//!  0x06  Interface    0       {fingerprint, schema}                               both
+//!  0x07  OneWayLimit  0       {calls, bytes}                                      both
+//!  0x10  Call         call    {target, method, deadline_ms?, depth, one_way,      caller
+//!                              pipelined, interface?, table, length, args}
+//!  0x11  Return       call    {table, length, value}                              callee
 //!  0x12  CallFailed   call    {code, text}                                        callee
 //!  0x13  Cancel       call    {}                                                  caller
+//!  0x14  CallPart     call    bytes                                               both
+//!  0x15  Release      object  {count}                                             both
 //!  0x20  Open         stream  {target, flags, kind?, start, at_end, delivery,     opener
 //!                              purpose, limit, ranges, type?}
 //!  0x21  Opened       stream  {kind, mode, append_only, write limit, state, at,   streamer
@@ -45,6 +50,7 @@
 //!  0x37  RangeData    stream  range varint, at varint, bytes                      streamer
 //!  0x38  RangeEnd     stream  {range, (code, text)?}                              streamer
 //!  0x39  Gap          stream  {epoch, at, to, evicted}                            streamer
+//!  0x3a  Table        stream  {epoch or step, at, table}                          both
 //! ```
 //!
 //! A payload in braces is a postcard struct followed by TLVs that later versions may add. Kinds
@@ -72,6 +78,10 @@ pub enum Frame {
     Link(LinkFrame),
     /// About one call.
     Call(crate::CallId, CallFrame),
+    /// More of the arguments or of the result of one call.
+    CallPart(crate::CallId, Bytes),
+    /// About one exported object.
+    Release(crate::ObjectId, call::Release),
     /// About one stream.
     Stream(crate::StreamId, StreamFrame),
     /// A kind from 0x80 on that this version does not know.
@@ -178,6 +188,35 @@ fn take_control<C: Control>(id: u64, payload: &[u8]) -> Result<C, FrameError> {
     Ok(control)
 }
 
+/// A long run of bytes as one field: written at once, not byte by byte.
+pub(crate) mod bulk {
+    use serde::de::{Deserializer, Error, Visitor};
+    use serde::ser::Serializer;
+    use std::fmt;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+
+        input.deserialize_bytes(Bytes)
+    }
+}
+
 /// Defines the enum of one family of frames, with its kinds and its decoder.
 macro_rules! frames {
     (
@@ -240,6 +279,12 @@ impl Frame {
         }
         if id == 0 && kind < FIRST_IGNORABLE {
             return Err(wrong_id);
+        }
+        if kind == call::CALL_PART {
+            return Ok(Self::CallPart(crate::CallId(id), payload.clone()));
+        }
+        if kind == call::Release::KIND {
+            return Ok(Self::Release(crate::ObjectId(id), take_control(id, payload)?));
         }
         if let Some(frame) = CallFrame::decode(kind, id, payload)? {
             return Ok(Self::Call(crate::CallId(id), frame));

@@ -18,6 +18,7 @@ mod limits;
 mod mode;
 mod pos;
 mod read;
+mod reference;
 
 pub use budget::{Budget, DecodeError, EncodeError};
 pub use code::Code;
@@ -28,3 +29,4 @@ pub use id::{CallId, Epoch, Kind, ObjectId, Side, Step, StreamId};
 pub use limits::{Limits, LimitsError};
 pub use mode::{Flags, Forbidden, Mode, ModeError, ModeOffer, OfferError, Operation};
 pub use pos::{AtEnd, Bounds, Delivery, Edge, OutOfRange, Pos, Position, PositionTooLarge};
+pub use reference::{Reference, WeakReference};

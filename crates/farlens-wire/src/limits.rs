@@ -12,13 +12,23 @@ pub struct Limits {
     /// Bytes of one frame's payload that this side accepts. *Announced.* Default 64 KiB, from 4 KiB
     /// to 1 MiB. It bounds how long a small frame waits behind a large one.
     pub frame_bytes: usize,
-    /// Bytes of one entity. *Announced.* Default 1 MiB, from 16 KiB to 64 MiB. Bigger things are
-    /// streams. The arguments and the result of a call fit into one frame.
+    /// Bytes of one message: an entity, or the arguments or the result of a call. *Announced.*
+    /// Default 1 MiB, from 16 KiB to 64 MiB. Bigger things are streams.
     pub message_bytes: usize,
     /// Streams that the peer may have open on this link. *Announced.* Default 256.
     pub streams: u32,
-    /// Calls that the peer may have running on this link. *Announced.* Default 128.
+    /// Calls that the peer may have running on this link, on each level of nesting. *Announced.*
+    /// Default 128.
     pub calls: u32,
+    /// Levels of calls: a call that a handler makes is one level below the one that it serves.
+    /// *Announced.* Default 16, up to 64.
+    pub call_depth: u32,
+    /// Bytes of the arguments of calls that run, on each level of nesting; a single call may have
+    /// more. *Announced.* Default 4 MiB.
+    pub argument_bytes: usize,
+    /// Different references that are held on this link, in each direction. *Announced.* Default
+    /// 65,536, at least 128. Each costs about 64 bytes.
+    pub references: u32,
     /// Credit that a stream starts with, in encoded bytes. Default 256 KiB.
     pub stream_window_bytes: u64,
     /// Credit that a stream may grow to, in encoded bytes. Default 16 MiB. It grows
@@ -55,6 +65,9 @@ impl Default for Limits {
             message_bytes: 1 << 20,
             streams: 256,
             calls: 128,
+            call_depth: 16,
+            argument_bytes: 4 << 20,
+            references: 65_536,
             stream_window_bytes: 256 << 10,
             stream_window_max_bytes: 16 << 20,
             stream_window_items: 65_536,
@@ -104,6 +117,8 @@ impl Limits {
     pub const PATH_COMPONENTS: usize = 64;
     /// The longest error text that crosses the link, in bytes.
     pub const TEXT_BYTES: usize = 1 << 10;
+    /// The most references that one message carries.
+    pub const REFERENCES: usize = 128;
     /// Unknown ignorable frames that a link tolerates.
     pub const IGNORED_FRAMES: u32 = 100;
 
@@ -115,6 +130,9 @@ impl Limits {
             message_bytes: 16 << 10,
             streams: 1,
             calls: 1,
+            call_depth: 1,
+            argument_bytes: 16 << 10,
+            references: 128,
             ..Self::default()
         }
     }
@@ -133,6 +151,13 @@ impl Limits {
             ),
             ("streams", (1..=65_536).contains(&self.streams), "1 to 65,536"),
             ("calls", (1..=65_536).contains(&self.calls), "1 to 65,536"),
+            ("call_depth", (1..=64).contains(&self.call_depth), "1 to 64"),
+            (
+                "argument_bytes",
+                (16 << 10..=256 << 20).contains(&self.argument_bytes),
+                "16 KiB to 256 MiB",
+            ),
+            ("references", (128..=1 << 20).contains(&self.references), "128 to 1,048,576"),
             (
                 "stream_window_bytes",
                 self.stream_window_bytes >= Self::MIN_WINDOW_BYTES,

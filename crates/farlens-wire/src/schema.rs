@@ -6,13 +6,22 @@
 //! values by one.
 
 mod build;
+mod difference;
 mod fingerprint;
 mod read;
 mod render;
+mod resolve;
+mod view;
+mod write;
 
 pub use build::{Schema, SchemaBuilder};
+pub use difference::Difference;
 pub use fingerprint::Fingerprint;
 pub use read::decode_with;
+pub(crate) use read::{SOME, decode_type, is_marked};
+pub use resolve::Resolution;
+pub(crate) use view::View;
+pub use write::{encode_args, encode_with};
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -61,6 +70,13 @@ pub enum Type {
     Bytes,
     /// An [`Entity`](crate::Entity) of any kind: a length and its encoding.
     Any,
+    /// An object of any interface. References, also those to streams and to objects of an interface
+    /// that is defined, are a varint of 32 bits: the index into the table beside the value.
+    Reference,
+    /// A stream of bytes, by reference.
+    ByteStream,
+    /// A stream of entities of this type, or of untyped ones, by reference.
+    EntityStream(Option<Box<Type>>),
     /// Zero, or one and a value.
     Option(Box<Type>),
     /// A count and so many values.
@@ -84,7 +100,89 @@ pub enum Fields {
     /// By position. A single one stands for itself.
     Tuple(Vec<Type>),
     /// By name.
-    Named(Vec<(String, Type)>),
+    Named {
+        /// The fields in the order of the encoding.
+        fields: Vec<Field>,
+        /// Whether a reader of this type refuses fields that it does not know. Not encoded.
+        closed: bool,
+    },
+}
+
+impl Fields {
+    /// Named fields, of which a reader may meet more.
+    #[must_use]
+    pub const fn named(fields: Vec<Field>) -> Self {
+        Self::Named { fields, closed: false }
+    }
+}
+
+/// A field with a name. What only concerns its reader is neither encoded nor in the fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "who describes a type by hand makes some")]
+pub struct Field {
+    /// The name in the encoded document.
+    pub name: String,
+    /// The type of its values.
+    pub ty: Type,
+    /// Whether a reader has a value for it where the writer has none. One that is an option always
+    /// does, whatever this says.
+    pub default: bool,
+    /// Further names under which a reader takes it.
+    pub aliases: Vec<String>,
+}
+
+impl Field {
+    /// A field that every writer must have, under this name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, ty: Type) -> Self {
+        Self { name: name.into(), ty, default: false, aliases: Vec::new() }
+    }
+}
+
+/// One of the forms of an enum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "who describes a type by hand makes some")]
+pub struct Variant {
+    /// The name in the encoded document.
+    pub name: String,
+    /// What it holds.
+    pub fields: Fields,
+    /// Further names under which a reader takes it. Not encoded.
+    pub aliases: Vec<String>,
+}
+
+impl Variant {
+    /// A variant that is read under this name only.
+    #[must_use]
+    pub fn new(name: impl Into<String>, fields: Fields) -> Self {
+        Self { name: name.into(), fields, aliases: Vec::new() }
+    }
+}
+
+/// What can be called of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an interface is its methods")]
+pub struct Interface {
+    /// What it is for, in words. Encoded, but not in the fingerprint.
+    pub doc: String,
+    /// The methods, whose names differ.
+    pub methods: Vec<Method>,
+}
+
+/// One thing that can be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a change of these is a new version of the wire")]
+pub struct Method {
+    /// What it is called by.
+    pub name: String,
+    /// What it does, in words. Encoded, but not in the fingerprint.
+    pub doc: String,
+    /// Names, which differ, and types of what it takes.
+    pub params: Vec<(String, Type)>,
+    /// What it answers with.
+    pub result: Type,
+    /// Whether nobody waits for an answer.
+    pub one_way: bool,
 }
 
 /// What a definition defines.
@@ -94,7 +192,9 @@ pub enum Shape {
     /// A structure.
     Struct(Fields),
     /// An enum: the index of a variant as a varint, then its fields.
-    Enum(Vec<(String, Fields)>),
+    Enum(Vec<Variant>),
+    /// An object, which is passed by reference.
+    Interface(Interface),
 }
 
 /// A named type.
@@ -110,7 +210,7 @@ pub struct Definition {
 /// A type with all definitions that it needs.
 ///
 /// Two documents are equal when their fingerprints are. Names are part of them: renaming a field
-/// makes another type.
+/// makes another type. Documentation and what only concerns readers are not.
 #[derive(Clone, Debug)]
 pub struct SchemaDoc {
     root: Type,
@@ -147,7 +247,7 @@ impl SchemaDoc {
         &self.definitions
     }
 
-    /// The hash of the canonical encoding.
+    /// The hash of the canonical encoding without documentation.
     #[must_use]
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint

@@ -7,13 +7,14 @@ use farlens_wire::{
     AtEnd, Bounds, CallId, Code, Delivery, Edge, Epoch, Flags, FrameDecoder, Kind, Limits, Mode,
     ObjectId, Pos, Position, Step, StreamId,
     frame::{
-        CallFrame, Fault, Frame, LinkFrame, StreamFrame,
-        call::{Call, CallFailed, Cancel, Return},
-        link::{Bye, GoAway, Hello},
+        CallFrame, Control, Fault, Frame, LinkFrame, StreamFrame,
+        call::{About, CALL_PART, Call, CallFailed, CallTarget, Cancel, Entry, Release, Return},
+        link::{Bye, GoAway, Hello, Interface, OneWayLimit},
+        put_control, put_header,
         stream::{
             self, Broken, Close, Closed, Credit, Data, End, Failed, Gap, Guard, Limit, Open,
             Opened, Purpose, Range, RangeEnd, RangeId, Ranges, Seek, SeekFailed, Sought, State,
-            StreamControl, Sync, Target, Truncate, UpToDate, Write, WriteFailed, WriteLimit,
+            StreamControl, Sync, Table, Target, Truncate, UpToDate, Write, WriteFailed, WriteLimit,
             WriteTo, Written,
         },
     },
@@ -54,6 +55,40 @@ fn control(id: u64, frame: impl Into<StreamControl>) -> Frame {
     Frame::Stream(StreamId(id), StreamFrame::Control(frame.into()))
 }
 
+const FINGERPRINT: &[u8; 16] = b"0123456789abcdef";
+
+/// A call with everything that a call can have.
+fn busy_call() -> Call {
+    let object = About::Object { interface: Some(*FINGERPRINT) };
+    Call {
+        target: CallTarget::Object(ObjectId(5)),
+        method: "watch".into(),
+        deadline_ms: None,
+        depth: 1,
+        one_way: false,
+        pipelined: true,
+        interface: Some(*FINGERPRINT),
+        table: vec![Entry::Mine(ObjectId(1), object), Entry::Yours(ObjectId(4))],
+        length: 6,
+        args: vec![0, 1],
+    }
+}
+
+fn open_of(target: Target) -> Open {
+    Open {
+        target,
+        flags: Flags::READABLE.bits(),
+        kind: None,
+        start: Pos::START,
+        at_end: AtEnd::Stop,
+        delivery: Delivery::Lossless,
+        purpose: Purpose::Use,
+        credit: credit(16_384, 16_384),
+        ranges: Vec::new(),
+        fingerprint: None,
+    }
+}
+
 /// What each example of the document means.
 fn examples() -> Vec<(&'static str, Frame)> {
     let hello = Hello::new(&Limits::default(), "example/1");
@@ -78,6 +113,42 @@ fn examples() -> Vec<(&'static str, Frame)> {
             call(1, CallFailed::new(Fault::new(Code::NO_SUCH_METHOD, "no method")))
         }),
         ("cancel", call(1, Cancel::default())),
+        ("call-with-references", call(3, busy_call())),
+        ("call-one-way", {
+            let mut noticed = Call::new(ObjectId(5), "log", b"\x02hi".to_vec());
+            noticed.one_way = true;
+            call(5, noticed)
+        }),
+        ("call-on-an-answer", {
+            let mut next = Call::new(ObjectId::ROOT, "next", Vec::new());
+            next.target = CallTarget::Answer(CallId(3));
+            call(7, next)
+        }),
+        ("call-part", Frame::CallPart(CallId(3), Bytes::from_static(b"more"))),
+        ("return-with-a-streamer", {
+            let stream = About::Stream {
+                kind: Kind::Bytes,
+                mode: Mode::READ_FILE.flags().bits(),
+                append_only: false,
+                schema: None,
+            };
+            let table = vec![Entry::Mine(ObjectId(2), stream)];
+            call(3, Return { table, length: 1, value: vec![0] })
+        }),
+        ("release", Frame::Release(ObjectId(2), Release { count: 3 })),
+        ("interface", {
+            let schema = b"schema".to_vec();
+            Frame::Link(LinkFrame::Interface(Interface { fingerprint: *FINGERPRINT, schema }))
+        }),
+        ("one-way-limit", {
+            Frame::Link(LinkFrame::OneWayLimit(OneWayLimit { calls: 192, bytes: 4_194_307 }))
+        }),
+        ("open-on-an-object", control(9, open_of(Target::Object(ObjectId(2))))),
+        ("open-on-an-answer", control(11, open_of(Target::Answer(CallId(3))))),
+        ("table", {
+            let table = vec![Entry::Yours(ObjectId(4))];
+            control(3, Table { epoch: Epoch::FIRST, at: position(13), table })
+        }),
         ("open", {
             control(
                 1,
@@ -294,6 +365,11 @@ fn encode(frame: &Frame) -> Vec<u8> {
         Frame::Stream(id, StreamFrame::Control(control)) => control.put(&mut out, id.0),
         Frame::Link(link) => link.put(&mut out),
         Frame::Call(id, call) => call.put(&mut out, id.0),
+        Frame::CallPart(id, part) => {
+            put_header(&mut out, CALL_PART, id.0, part.len());
+            out.extend_from_slice(part);
+        }
+        Frame::Release(object, release) => put_control(&mut out, object.0, release),
         other => panic!("nobody sends {other:?}"),
     }
     out
@@ -393,8 +469,10 @@ fn values_and_schemas_are_laid_out_as_shown() {
 
 #[test]
 fn every_kind_has_a_row_and_an_example() {
-    let kinds = [LinkFrame::KINDS, CallFrame::KINDS, StreamControl::KINDS, StreamFrame::BULK_KINDS]
-        .concat();
+    let families =
+        [LinkFrame::KINDS, CallFrame::KINDS, StreamControl::KINDS, StreamFrame::BULK_KINDS];
+    let others = [(CALL_PART, "CallPart"), (Release::KIND, "Release")];
+    let kinds = [families.concat(), others.to_vec()].concat();
     let shown: BTreeSet<u8> = documented().values().map(|bytes| bytes[0]).collect();
     for &(kind, name) in &kinds {
         let row = format!("| 0x{kind:02x} | {name} |");

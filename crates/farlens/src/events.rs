@@ -151,7 +151,7 @@ impl Events {
             return Err(Error::new(Code::MODE_FORBIDS, text).with_hint("read it instead"));
         }
         let request = OpenRequest {
-            path: path.as_str().to_owned(),
+            on: path.into(),
             flags: Flags::READABLE,
             kind: None,
             start: if stat.bounds.end.is_some() { Pos::END } else { Pos::START },
@@ -270,7 +270,7 @@ impl Watched {
 
     fn decode(&self, body: &[u8], limits: &Limits) -> Option<Entity> {
         match &self.schema {
-            Some(schema) => decode_with(schema, body, &mut Budget::new(limits)).ok(),
+            Some(schema) => decode_with(schema, body, &[], &mut Budget::new(limits)).ok(),
             None => Entity::decode(body, limits).ok(),
         }
     }

@@ -4,17 +4,19 @@ use crate::{
     Error, RemotePath, Result, Verb,
     access::Access,
     link::{driver::to_wire, source::Source},
-    publish::{Found, Publications, nothing_at},
+    object::{CallContext, Incoming, LocalObject, LocalStreamer, imported::DESCRIBE},
+    publish::{Found, Publications, blocking, nothing_at},
     tls::KeyId,
 };
-use farlens_proto::{Accepted, Purpose};
+use farlens_proto::{Accepted, Answer, Called, Purpose};
 use farlens_wire::{
-    Code, Flags, Limits, Mode, ObjectId,
+    Code, Flags, Limits, Mode, Reference,
     frame::stream::{Open, Target},
     schema::SchemaDoc,
     typed,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// The publications of one side and the rights to them. A client has an empty one.
 #[derive(Default)]
@@ -27,14 +29,19 @@ pub(crate) struct Host {
 pub(crate) struct Guest {
     host: Arc<Host>,
     key: KeyId,
+    /// Levels of nested calls that its handlers may be on.
+    call_depth: u32,
 }
+
+/// What a peer reaches without having got a reference to it.
+pub(crate) struct Root;
 
 /// Where a listing begins.
 pub(crate) type ListArgs = (String, Option<String>);
 
 impl Guest {
-    pub(crate) const fn new(host: Arc<Host>, key: KeyId) -> Self {
-        Self { host, key }
+    pub(crate) const fn new(host: Arc<Host>, key: KeyId, call_depth: u32) -> Self {
+        Self { host, key, call_depth }
     }
 
     /// Decides whether the peer may come in, and enrols it if its invite is good.
@@ -42,12 +49,18 @@ impl Guest {
         self.host.access.admit(self.key, invite).await
     }
 
-    /// Opens what an open frame asks for.
-    pub(crate) async fn open(&self, open: &Open) -> Result<(Source, Accepted)> {
-        let found = self.find(open).await?;
+    /// Opens what an open frame asks for; `on` is given where that is no path.
+    pub(crate) async fn open(
+        &self,
+        open: &Open,
+        on: Option<&Reference>,
+    ) -> Result<(Source, Accepted)> {
+        let found = match on {
+            Some(reference) => open_reference(reference, open).await?,
+            None => self.find(open).await?,
+        };
         let state = to_wire(found.data.state().await?);
         let schema = found.data.schema();
-        check_type(open.fingerprint, schema.as_deref())?;
         let accepted = Accepted {
             kind: found.data.kind(),
             mode: found.mode,
@@ -105,18 +118,71 @@ impl Guest {
     /// Runs a method of an object that this side exports.
     pub(crate) async fn call(
         &self,
-        object: ObjectId,
-        method: &str,
-        args: &[u8],
-    ) -> Result<Vec<u8>> {
-        if object != ObjectId::ROOT {
-            return Err(Error::new(Code::NO_SUCH_OBJECT, "only the root object is exported"));
+        called: Called,
+        interface: Option<Arc<SchemaDoc>>,
+    ) -> Result<Answer> {
+        if called.on.get::<Root>().is_some() {
+            return self.call_root(&called).await;
         }
-        match method {
-            "list" => self.list(decode(args)?).await,
-            "stat" => self.stat(decode(args)?).await,
+        if called.interface.is_some() != interface.is_some() {
+            let text = "the call names an interface that was not announced, or cannot be read";
+            return Err(Error::new(Code::SCHEMA_MISMATCH, text));
+        }
+        let deadline = called.timeout_ms.map(Duration::from_millis);
+        let deadline = deadline.and_then(|left| Instant::now().checked_add(left));
+        let depth = called.depth.saturating_add(1);
+        let context = CallContext::of_peer(self.key, deadline, depth, self.call_depth);
+        if let Some(object) = called.on.get::<LocalObject>() {
+            if called.method == DESCRIBE {
+                let mut schema = Vec::new();
+                object.interface().encode(&mut schema);
+                return Ok(schema.into());
+            }
+            let incoming = Incoming {
+                method: called.method,
+                args: called.args,
+                table: called.table,
+                writer: interface,
+            };
+            let outcome = object.serve(context, incoming)?.await?;
+            return Ok(Answer { value: outcome.value.into(), table: outcome.table });
+        }
+        Err(Error::new(Code::NO_SUCH_OBJECT, "this is nothing that can be called"))
+    }
+
+    async fn call_root(&self, called: &Called) -> Result<Answer> {
+        let args = &called.args;
+        match called.method.as_str() {
+            "list" => self.list(decode(args)?).await.map(Answer::from),
+            "stat" => self.stat(decode(args)?).await.map(Answer::from),
+            "object" => self.object(decode(args)?),
+            "streamer" => self.streamer(decode(args)?),
             _ => Err(Error::new(Code::NO_SUCH_METHOD, "the root object has no such method")),
         }
+    }
+
+    /// The object at a path, as a reference.
+    fn object(&self, path: String) -> Result<Answer> {
+        let path = RemotePath::new(&path)?;
+        if !self.host.access.rights(&self.key).allow(Verb::Call, &path) {
+            return Err(nothing_at(&path));
+        }
+        one_reference(self.host.publications.object(&path)?)
+    }
+
+    /// The stream at a path, as a reference with what the peer may do with it.
+    fn streamer(&self, path: String) -> Result<Answer> {
+        let path = RemotePath::new(&path)?;
+        let rights = self.host.access.rights(&self.key);
+        if !rights.allow(Verb::Read, &path) {
+            return Err(nothing_at(&path));
+        }
+        let mut streamer = self.host.publications.streamer(&path)?;
+        if !rights.allow(Verb::Write, &path) {
+            let appends = rights.allow(Verb::Append, &path);
+            streamer = if appends { streamer.append_only(true) } else { streamer.read_only() };
+        }
+        one_reference(Reference::new(LocalStreamer::new(streamer)?))
     }
 
     async fn list(&self, (path, after): ListArgs) -> Result<Vec<u8>> {
@@ -164,18 +230,23 @@ fn read_only() -> Error {
         .with_hint("ask the server's owner for a grant to write, or for a ticket that has one")
 }
 
-/// Whether a reader that decodes one type can read what is published.
-fn check_type(wanted: Option<[u8; 16]>, published: Option<&SchemaDoc>) -> Result<()> {
-    match (wanted, published) {
-        (None, _) => Ok(()),
-        (Some(wanted), Some(published)) if published.fingerprint().0 == wanted => Ok(()),
-        (Some(_), Some(published)) => {
-            Err(Error::new(Code::SCHEMA_MISMATCH, format!("what is published is {published}")))
-        }
-        (Some(_), None) => {
-            Err(Error::new(Code::SCHEMA_MISMATCH, "what is published has no type of its own"))
-        }
-    }
+/// An answer that is one reference.
+fn one_reference(reference: Reference) -> Result<Answer> {
+    let mut answer = Vec::new();
+    let mut table = Vec::new();
+    typed::encode_with(&reference, &mut answer, &mut table)
+        .map_err(|error| Error::new(error.code(), error.to_string()))?;
+    Ok(Answer { value: answer.into(), table })
+}
+
+/// Opens a streamer that the peer got as a reference: who has it may use it.
+async fn open_reference(reference: &Reference, open: &Open) -> Result<Found> {
+    let Some(local) = reference.get::<LocalStreamer>() else {
+        return Err(Error::new(Code::WRONG_KIND, "this reference is no stream"));
+    };
+    let streamer = local.streamer()?.clone();
+    let (wanted, purpose) = (Flags::from_bits(open.flags), open.purpose);
+    blocking(move || streamer.open(wanted, purpose)).await
 }
 
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {

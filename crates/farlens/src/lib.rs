@@ -23,6 +23,8 @@ mod host;
 mod invite;
 mod link;
 mod net;
+#[doc(hidden)]
+pub mod object;
 mod observe;
 mod path;
 mod percent;
@@ -45,17 +47,18 @@ pub use data::{
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};
 
-pub use farlens_macros::Schema;
+pub use farlens_macros::{Schema, remote};
 pub use farlens_proto::{
     BatchBuilder, Chunk, Guard, ItemBatch, Kind, LinkStats, Reach, Room, Rules,
 };
 pub use farlens_wire::{
     AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer,
-    Operation, OutOfRange, Pos, Position, schema, schema::Schema,
+    Operation, OutOfRange, Pos, Position, Reference, schema, schema::Schema,
 };
 pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};
 pub use link::Link;
+pub use object::{CallContext, Dispatch, Incoming, Outcome, Remote, RemoteStreamer};
 pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
 pub use publish::{Expiry, Publication, Revoker, Stat, Streamer};

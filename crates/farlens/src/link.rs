@@ -1,25 +1,31 @@
 //! A link with one peer: the handle, and the tasks and the lock behind it.
 
+pub(crate) mod calling;
 pub(crate) mod dispatcher;
 pub(crate) mod driver;
 pub(crate) mod fault;
+pub(crate) mod imported;
 pub(crate) mod shared;
 pub(crate) mod source;
+pub(crate) mod trash;
 pub(crate) mod watcher;
 
 use crate::{
-    Entry, Error, RemotePath, Result,
+    Entry, Error, RemotePath, RemoteStreamer, Result,
     events::Events,
-    host::{Guest, Host, ListArgs, decode, encode},
+    host::{Guest, Host, ListArgs, Root, decode, encode},
     publish::{Listing, Stat},
     stream::{ByteStream, EntityStream, OpenOptions, raw::RawStream},
     tls::KeyId,
 };
 use bytes::Bytes;
-use farlens_proto::{self as proto, Config, Fault, LinkStats, PeerIdentity};
-use farlens_wire::{Code, Element, Limits, ObjectId, Side};
+use calling::Calling;
+use farlens_proto::{self as proto, CallOn, CallRequest, Config, Fault, LinkStats, PeerIdentity};
+use farlens_wire::{Code, Element, Limits, Reference, Side, typed};
 use fault::to_error;
 use futures::FutureExt;
+use imported::{Holdings, Home};
+use serde::de::DeserializeOwned;
 use shared::Shared;
 use std::{ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
@@ -74,7 +80,12 @@ impl Link {
     {
         let limits = config.limits.clone();
         let identity = PeerIdentity::new(*peer.as_bytes());
-        let shared = Shared::new(|now| proto::Link::new(side, identity, config, now));
+        let home = Home::new();
+        let root = Reference::new(Root);
+        let holdings = Box::new(Holdings::new(Arc::clone(&home), root));
+        let shared = Shared::new(home, limits.clone(), |now| {
+            proto::Link::new(side, identity, config, holdings, now)
+        });
         let stall = Duration::from_millis(limits.stall_ms);
         let (running, driven) = watch::channel(());
         let driver = driver::Driver::new(io, Arc::clone(&shared), stall);
@@ -82,8 +93,14 @@ impl Link {
             driver.await;
             drop(running);
         });
-        tokio::spawn(dispatcher::run(Arc::clone(&shared), Guest::new(host, peer)));
-        Self(Arc::new(Inner { shared, peer, limits, runtime: Handle::current(), driven }))
+        tokio::spawn(dispatcher::run(
+            Arc::clone(&shared),
+            Guest::new(host, peer, limits.call_depth),
+        ));
+        let runtime = Handle::current();
+        let link = Self(Arc::new(Inner { shared, peer, limits, runtime, driven }));
+        link.shared().home.settle(&link);
+        link
     }
 
     /// Waits until both sides have greeted each other.
@@ -140,7 +157,7 @@ impl Link {
     /// As [`Link::open`]; `OUT_OF_RANGE` when the start lies outside the data; `MODE_FORBIDS` when
     /// the stream cannot seek to it.
     pub async fn open_with(&self, path: &str, options: OpenOptions) -> Result<ByteStream> {
-        ByteStream::open(self, &RemotePath::new(path)?, options).await
+        ByteStream::open(self, (&RemotePath::new(path)?).into(), options).await
     }
 
     /// Reads a place of bytes that nothing else is wanted of: the part of it that exists, which is
@@ -184,7 +201,7 @@ impl Link {
         path: &str,
         options: OpenOptions,
     ) -> Result<EntityStream<T>> {
-        EntityStream::open(self, &RemotePath::new(path)?, options).await
+        EntityStream::open(self, (&RemotePath::new(path)?).into(), options).await
     }
 
     /// Opens one stream, of whatever kind it is.
@@ -228,14 +245,44 @@ impl Link {
         self.call_root("stat", &RemotePath::new(path)?.as_str().to_owned()).await
     }
 
+    /// The object that is published at a path. Costs a round trip.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, also for what this client may not call; `WRONG_KIND` for streams;
+    /// `SCHEMA_MISMATCH` when `T` is another interface; any failure of the link.
+    pub async fn object<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.look_up("object", path).await
+    }
+
+    /// The stream that is published at a path, as a value that can be passed on. Costs a round trip.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, also for what this client may not read; `WRONG_KIND` for objects; any failure of
+    /// the link.
+    pub async fn streamer(&self, path: &str) -> Result<RemoteStreamer> {
+        self.look_up("streamer", path).await
+    }
+
+    async fn look_up<T: DeserializeOwned>(&self, method: &str, path: &str) -> Result<T> {
+        let args = encode(&RemotePath::new(path)?.as_str().to_owned())?;
+        let request = CallRequest::new(CallOn::Root, method, args);
+        let call = Calling::start(&self.0.shared, request).map_err(|fault| to_error(&fault))?;
+        let answer = call.await.map_err(|fault| to_error(&fault))?;
+        let decoded = typed::decode_with(&answer.value, &answer.table, &self.0.limits);
+        decoded.map_err(|error| {
+            Error::new(error.code(), format!("what lies at {path} is something else: {error}"))
+        })
+    }
+
     async fn call_root<A, R>(&self, method: &str, args: &A) -> Result<R>
     where
         A: serde::Serialize,
         R: serde::de::DeserializeOwned,
     {
         let args = encode(args)?;
-        let answer = self.0.shared.call(ObjectId::ROOT, method, args).await;
-        decode(&answer.map_err(|fault| to_error(&fault))?)
+        let request = CallRequest::new(CallOn::Root, method, args);
+        let answer = Calling::start(&self.0.shared, request).map_err(|fault| to_error(&fault))?;
+        decode(&answer.await.map_err(|fault| to_error(&fault))?.value)
     }
 
     /// Watches several streams with one task: their growth, new entities, ends and failures.

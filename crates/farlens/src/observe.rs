@@ -5,10 +5,7 @@ mod told;
 
 use crate::{
     Error,
-    link::{
-        fault::to_error,
-        shared::{Shared, discard},
-    },
+    link::{fault::to_error, shared::Shared, trash::discard},
     stream::raw::RawStream,
 };
 use callers::{CALLERS, Job};

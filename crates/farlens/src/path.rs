@@ -145,6 +145,12 @@ impl AsRef<str> for RemotePath {
     }
 }
 
+impl From<&RemotePath> for farlens_proto::OpenOn {
+    fn from(path: &RemotePath) -> Self {
+        Self::Path(path.as_str().to_owned())
+    }
+}
+
 impl fmt::Display for RemotePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -9,7 +9,7 @@ pub use crate::data::lease::{Expiry, Revoker};
 pub use streamer::Streamer;
 
 use crate::{
-    Error, RemotePath, Result,
+    Error, Remote, RemotePath, Result,
     data::{
         Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines,
         MemData, SpoolData, Topic,
@@ -19,7 +19,7 @@ use crate::{
 };
 use bytes::Bytes;
 use farlens_proto::{Purpose, Reach};
-use farlens_wire::{Bounds, Code, Element, Flags, Mode};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode, Reference};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use streamer::{default_mode, limited};
@@ -33,6 +33,8 @@ pub enum Publication {
     Stream(Streamer),
     /// A directory, with all that lies beneath.
     Directory(Arc<Directory>),
+    /// An object that can be called.
+    Object(Remote),
 }
 
 impl Publication {
@@ -40,7 +42,7 @@ impl Publication {
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Stream(streamer) => streamer.origin().check(),
-            Self::Directory(_) => Ok(()),
+            Self::Directory(_) | Self::Object(_) => Ok(()),
         }
     }
 }
@@ -48,6 +50,12 @@ impl Publication {
 impl From<Streamer> for Publication {
     fn from(streamer: Streamer) -> Self {
         Self::Stream(streamer)
+    }
+}
+
+impl From<Remote> for Publication {
+    fn from(object: Remote) -> Self {
+        Self::Object(object)
     }
 }
 
@@ -221,6 +229,7 @@ pub(crate) struct Publications(BTreeMap<RemotePath, Publication>);
 /// What stands at a path, or above it.
 enum Place<'a> {
     Stream(&'a Streamer),
+    Object(&'a Remote),
     Directory(&'a Arc<Directory>, RemotePath),
     /// Nothing but the way to publications beneath.
     Way,
@@ -247,14 +256,16 @@ impl Publications {
     }
 
     fn find(&self, path: &RemotePath) -> Result<Place<'_>> {
-        if let Some(Publication::Stream(streamer)) = self.0.get(path) {
-            return Ok(Place::Stream(streamer));
+        match self.0.get(path) {
+            Some(Publication::Stream(streamer)) => return Ok(Place::Stream(streamer)),
+            Some(Publication::Object(object)) => return Ok(Place::Object(object)),
+            _ => {}
         }
         let above = self.0.iter().rev().find_map(|(at, publication)| match publication {
             Publication::Directory(directory) => {
                 Some(Place::Directory(directory, path.strip_prefix(at)?))
             }
-            Publication::Stream(_) => None,
+            Publication::Stream(_) | Publication::Object(_) => None,
         });
         match above {
             Some(place) => Ok(place),
@@ -278,15 +289,34 @@ impl Publications {
         let found = match self.find(path)? {
             Place::Stream(streamer) => {
                 let streamer = streamer.clone();
-                blocking(move || streamer.open(wanted, purpose).map(Found::throttled)).await
+                blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Directory(directory, rest) => {
                 let directory = Arc::clone(directory);
                 blocking(move || open_file(&directory, &rest, wanted, purpose)).await
             }
+            Place::Object(_) => Err(no_stream(path)),
             Place::Way => Err(nothing_at(path)),
         };
         found.map_err(|error| name_path(error, path))
+    }
+
+    /// The object at a path.
+    pub(crate) fn object(&self, path: &RemotePath) -> Result<Reference> {
+        match self.find(path)? {
+            Place::Object(object) => Ok(object.reference().clone()),
+            Place::Stream(_) | Place::Directory(..) => Err(no_object(path)),
+            Place::Way => Err(nothing_at(path)),
+        }
+    }
+
+    /// The stream at a path.
+    pub(crate) fn streamer(&self, path: &RemotePath) -> Result<Streamer> {
+        match self.find(path)? {
+            Place::Stream(streamer) => Ok(streamer.clone()),
+            Place::Object(_) | Place::Directory(..) => Err(no_stream(path)),
+            Place::Way => Err(nothing_at(path)),
+        }
     }
 
     pub(crate) async fn stat(&self, path: &RemotePath) -> Result<Stat> {
@@ -294,6 +324,7 @@ impl Publications {
         let way = || file_stat(Entry::new(name, EntryKind::Directory, None), None);
         let found = match self.find(path)? {
             Place::Stream(streamer) => streamer.stat(name).await,
+            Place::Object(object) => Ok(object_stat(name, object)),
             Place::Directory(directory, rest) => {
                 let mode = default_mode(directory.offers(), directory.is_writable()).ok();
                 let directory = Arc::clone(directory);
@@ -321,7 +352,9 @@ impl Publications {
         visible: impl Fn(&RemotePath) -> bool,
     ) -> Result<Listing> {
         let mut found = match self.find(path)? {
-            Place::Stream(_) => return self.stat(path).await.map(|stat| single(stat.entry)),
+            Place::Stream(_) | Place::Object(_) => {
+                return self.stat(path).await.map(|stat| single(stat.entry));
+            }
             Place::Directory(directory, rest) => {
                 let (directory, after) = (Arc::clone(directory), after.clone());
                 let page = blocking(move || {
@@ -422,6 +455,23 @@ fn file_stat(entry: Entry, mode: Option<Mode>) -> Stat {
     let end = entry.len.and_then(farlens_wire::Position::new);
     let bounds = end.map_or(Bounds::default(), Bounds::up_to);
     Stat { entry, flags: flags.bits(), bounds, schema: None }
+}
+
+/// What is known of an object.
+fn object_stat(name: &str, object: &Remote) -> Stat {
+    let entry = Entry::new(name, EntryKind::Object, None);
+    let schema = object.interface_name();
+    Stat { entry, flags: Flags::NONE.bits(), bounds: Bounds::default(), schema }
+}
+
+fn no_stream(path: &RemotePath) -> Error {
+    Error::new(Code::WRONG_KIND, format!("what is published at {path} is no stream"))
+        .with_hint("look it up as an object and call its methods")
+}
+
+fn no_object(path: &RemotePath) -> Error {
+    Error::new(Code::WRONG_KIND, format!("what is published at {path} is no object"))
+        .with_hint("open it as a stream")
 }
 
 pub(crate) fn nothing_at(path: &RemotePath) -> Error {

@@ -1,6 +1,7 @@
 //! What a user holds of a stream that a peer publishes.
 
 mod bytes;
+mod conversion;
 mod cursor;
 mod entities;
 mod entity_writer;

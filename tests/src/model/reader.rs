@@ -35,6 +35,8 @@ pub struct Reader {
     pub delivery: Delivery,
     /// Whether its stream is for reading at all.
     pub reads: bool,
+    /// Whether it asked for the first element there is and has not been told anything yet.
+    fresh: bool,
     /// Elements taken since the last seek, which can be given back.
     pub taken: u64,
     /// What came last.
@@ -58,6 +60,7 @@ impl Reader {
             at_end: request.at_end,
             delivery: request.delivery,
             reads: request.flags.has(Flags::READABLE),
+            fresh: matches!(request.start, Pos::FromStart(0)),
             taken: 0,
             last: None,
             since,
@@ -78,6 +81,17 @@ impl Reader {
         self.at = Some(at);
     }
 
+    /// Whether the stream may have gone on to this place by itself: to a start that has moved
+    /// before anything came. It is the reader's place then.
+    pub fn may_begin(&mut self, source: &Published, place: u64) -> bool {
+        let later = self.fresh && self.at.is_some_and(|at| at < place);
+        let right = later && source.ever(self.since, |edit| edit.start == place);
+        if right {
+            self.at = Some(place);
+        }
+        right
+    }
+
     /// Judges what a read of up to `max` elements gave.
     ///
     /// # Errors
@@ -88,6 +102,7 @@ impl Reader {
         max: u64,
         outcome: &ReadOutcome,
     ) -> Result<(), String> {
+        self.fresh &= *outcome == ReadOutcome::Pending;
         match outcome {
             ReadOutcome::Some(chunk) => self.elements(source, max, chunk),
             ReadOutcome::Pending if self.last.is_some() => {
@@ -200,6 +215,7 @@ impl Reader {
         let from = self.at.map(|at| at - held);
         match outcome {
             Ok(()) => {
+                self.fresh = false;
                 self.wanted.push(Wanted { to, at_end, since: source.now() });
                 Ok(())
             }

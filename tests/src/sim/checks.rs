@@ -49,8 +49,13 @@ impl World {
         }
         slot.reader.sought(&self.published[slot.source], &status, false)?;
         let position = link.stream_position(stream).map(Position::get);
-        if let Some(at) = slot.reader.at.filter(|_| !slot.reader.is_seeking()) {
-            ensure!(position == Some(at), "the link says {position:?}, the model {at}");
+        if slot.reader.at.is_some() && !slot.reader.is_seeking() {
+            let source = &self.published[slot.source];
+            if position.is_some_and(|place| slot.reader.may_begin(source, place)) {
+                self.trace.count(Seen::LateStarts);
+            }
+            let at = slot.reader.at;
+            ensure!(position == at, "the link says {position:?}, the model {at:?}");
         }
         self.look_at_steps(index)
     }

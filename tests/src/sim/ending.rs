@@ -3,7 +3,7 @@
 use super::{Key, Node, Slot, World, clock::Task, ensure};
 use crate::{model::Last, source::position, wire::Wire};
 use bytes::BytesMut;
-use farlens_proto::{Ask, LinkStats, OpenRequest};
+use farlens_proto::{Ask, LinkStats, OpenRequest, Time};
 use farlens_wire::{AtEnd, Flags, Pos, Side};
 
 impl World {
@@ -67,7 +67,7 @@ impl World {
         }
         for (index, node) in self.nodes.iter_mut().enumerate() {
             // A full socket may have held the farewell back.
-            node.link.poll_transmit(&mut BytesMut::new());
+            node.link.poll_transmit(&mut BytesMut::new(), Time::from_micros(self.now));
             ensure!(!node.link.has_output(), "a link that is over wants to speak");
             ensure!(node.link.stats() == LinkStats::default(), "{:?}", node.link.stats());
             ensure!(node.calls.is_empty(), "calls of node {index} have no answer");

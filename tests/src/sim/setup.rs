@@ -82,7 +82,13 @@ impl Node {
     pub(super) fn new(side: Side, limits: Limits, now: u64) -> Self {
         let peer = PeerIdentity::new([side.first_id() as u8; 32]);
         Self {
-            link: Link::new(side, peer, config(limits), Time::from_micros(now)),
+            link: Link::new(
+                side,
+                peer,
+                config(limits),
+                crate::refs::Holdings::boxed(),
+                Time::from_micros(now),
+            ),
             told_over: false,
             wanted: BTreeSet::new(),
             asked: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use super::{Key, Seen, World, clock::Task, ensure};
 use bytes::BytesMut;
-use farlens_proto::Event;
+use farlens_proto::{Answer, CallTicket, Called, Event, Time};
 use farlens_wire::{
     CallId, Code, Flags, Kind, Operation, StreamId,
     frame::{
@@ -42,7 +42,7 @@ impl World {
             let mut out = BytesMut::new();
             let link = &mut self.nodes[node].link;
             let had = link.has_output();
-            link.poll_transmit(&mut out);
+            link.poll_transmit(&mut out, Time::from_micros(self.now));
             if out.is_empty() {
                 break;
             }
@@ -75,7 +75,7 @@ impl World {
         ensure!(!self.nodes[node].told_over, "{event:?} after the end of the link");
         self.trace.say(|| format!("node {node}: {event:?}").chars().take(160).collect());
         match event {
-            Event::OpenRequested { stream, open } => {
+            Event::OpenRequested { stream, open, .. } => {
                 ensure!(self.nodes[node].wanted.insert(stream), "{stream} is wanted twice");
                 self.nodes[node].asked.insert(stream, open);
                 self.later(Task::Decide { node, stream });
@@ -96,9 +96,10 @@ impl World {
                     self.range_done(index, ticket).map_err(|text| self.blame(index, &text))?;
                 }
             }
-            Event::Called { call, args, .. } => {
+            Event::Called(called) => {
+                let Called { call, args, .. } = *called;
                 self.nodes[node].handling.insert(call);
-                self.later(Task::Answer { node, call, args });
+                self.later(Task::Answer { node, call, args: args.to_vec() });
             }
             Event::Cancelled { call } => drop(self.nodes[node].handling.remove(&call)),
             Event::Answered { call, outcome } => self.answered(node, call, &outcome)?,
@@ -172,10 +173,10 @@ impl World {
         if self.nodes[node].handling.remove(&call) {
             self.trace.note(self.now, "answer", &[node as u64, call.0]);
             args.reverse();
-            let outcome = if call.0.is_multiple_of(7) {
+            let outcome = if args.len().is_multiple_of(7) {
                 Err(Fault::new(Code::NO_SUCH_METHOD, "seven"))
             } else {
-                Ok(args)
+                Ok(args.into())
             };
             self.nodes[node].link.answer(call, outcome);
         }
@@ -184,24 +185,24 @@ impl World {
     fn answered(
         &mut self,
         node: usize,
-        call: CallId,
-        outcome: &Result<Vec<u8>, Fault>,
+        call: CallTicket,
+        outcome: &Result<Answer, Fault>,
     ) -> Result<(), String> {
         let Some(mut args) = self.nodes[node].calls.remove(&call) else {
-            return Err(format!("{call} was answered twice, or never made"));
+            return Err(format!("{call:?} was answered twice, or never made"));
         };
         args.reverse();
         let over = self.nodes[node].link.over().map(|fault| fault.code);
-        let sevenfold = call.0.is_multiple_of(7);
+        let sevenfold = args.len().is_multiple_of(7);
         let right = match outcome {
-            Ok(value) => !sevenfold && *value == args,
-            Err(fault) => {
-                fault.code == Code::NO_SUCH_METHOD && sevenfold
-                    || Some(fault.code) == over
-                    || fault.code == Code::GOING_AWAY && self.nodes[1 - node].drained
-            }
+            Ok(answer) => !sevenfold && answer.value == args,
+            Err(fault) => match fault.code {
+                Code::NO_SUCH_METHOD => sevenfold,
+                Code::NOT_RUN => over.is_some() || self.nodes[1 - node].drained,
+                code => code == Code::UNKNOWN && over.is_some(),
+            },
         };
-        ensure!(right, "{call} was answered with {outcome:?}");
+        ensure!(right, "{call:?} was answered with {outcome:?}");
         Ok(())
     }
 

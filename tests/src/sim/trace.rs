@@ -22,6 +22,7 @@ seen! {
     Reads "reads with elements"
     Gaps "gaps"
     Skips "elements left out for who wants the latest"
+    LateStarts "starts that moved before anything was read"
     Writes "runs stored whole or in part"
     Shorts "runs stored in part"
     Truncations "ends moved"

@@ -7,8 +7,8 @@ use crate::{
     pattern,
     source::position,
 };
-use farlens_proto::{Ahead, OpenRequest, Purpose, ReadOutcome};
-use farlens_wire::{AtEnd, Code, Edge, Flags, ObjectId, Pos, frame::Fault};
+use farlens_proto::{Ahead, CallOn, CallRequest, OpenRequest, Purpose, ReadOutcome, Time};
+use farlens_wire::{AtEnd, Code, Edge, Flags, Pos, frame::Fault};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
@@ -20,7 +20,7 @@ impl World {
                 let ahead = if elements { Ahead::Auto } else { Ahead::Nothing };
                 let (purpose, fingerprint) = (Purpose::Use, None);
                 let request = OpenRequest {
-                    path,
+                    on: path.into(),
                     flags,
                     kind,
                     start,
@@ -40,7 +40,7 @@ impl World {
             Op::Call { node, length } => self.call(node, length),
             Op::Cancel { node } => {
                 if let Some((call, _)) = self.nodes[node].calls.pop_last() {
-                    self.trace.note(self.now, "cancel", &[node as u64, call.0]);
+                    self.trace.note(self.now, "cancel", &[node as u64, call.number()]);
                     self.nodes[node].link.cancel(call);
                 }
                 Ok(())
@@ -301,20 +301,16 @@ impl World {
 
     fn call(&mut self, node: usize, length: usize) -> Result<(), String> {
         let args = pattern::bytes(self.rng.draw(), 0, length).to_vec();
-        let waiting = self.nodes[node].link.stats().calls_out as u32;
-        let established = self.nodes[node].link.is_established();
-        let allowed = if established { self.limits[1 - node].calls } else { 1 };
-        match self.nodes[node].link.call(ObjectId::ROOT, "turn", args.clone()) {
+        let request = CallRequest::new(CallOn::Root, "turn", args.clone());
+        match self.nodes[node].link.call(request, Time::from_micros(self.now)) {
             Ok(call) => {
-                ensure!(waiting < allowed, "a call beyond the other side's {allowed}");
-                self.trace.note(self.now, "call", &[node as u64, call.0, length as u64]);
+                self.trace.note(self.now, "call", &[node as u64, call.number(), length as u64]);
                 self.nodes[node].calls.insert(call, args);
                 Ok(())
             }
             Err(fault) => {
                 let right = match fault.code {
-                    Code::TOO_MANY_CALLS => waiting >= allowed,
-                    Code::TOO_LARGE => length > 3_000,
+                    Code::TOO_LARGE => length > 16 << 10,
                     Code::GOING_AWAY => self.nodes.iter().any(|node| node.drained),
                     code => {
                         let over = self.nodes[node].link.over();

@@ -141,7 +141,7 @@ fn b17_i7_a_failing_streamer_wakes_the_reader_with_its_text() {
 fn i8_link_loss_ends_everything_and_is_never_an_end_of_stream() {
     let mut pair = Pair::serving(vec![Source::fixed_bytes(1, 100)]);
     let stream = pair.open_source(0);
-    let call = pair.client.link.call(ObjectId::ROOT, "wait", Vec::new()).unwrap();
+    let call = pair.client.call(Vec::new()).unwrap();
     pair.drive();
     pair.client.events.clear();
     let mut fresh = pair.client.link.open(request("0")).unwrap();
@@ -153,7 +153,7 @@ fn i8_link_loss_ends_everything_and_is_never_an_end_of_stream() {
     // What had come, the end included, is still there.
     let source = pair.server.sources[0].clone();
     assert_eq!(pair.read_all(stream, &source), (100, ReadOutcome::End(position(100))));
-    let answered = |event: &Event| matches!(event, Event::Answered { call: c, outcome: Err(f) } if *c == call && f.code == Code::LINK_LOST);
+    let answered = |event: &Event| matches!(event, Event::Answered { call: c, outcome: Err(f) } if *c == call && f.code == Code::UNKNOWN);
     assert_eq!(pair.client.count(answered), 1);
     assert!(matches!(pair.client.events.last(), Some(Event::Over { .. })));
     assert_eq!(pair.server.count(is_gone), 1);
@@ -294,13 +294,13 @@ fn a_drained_link_delivers_every_answer_that_it_owes() {
     let mut pair = Pair::serving(Vec::new());
     let calls = 8;
     for _ in 0..calls {
-        pair.client.link.call(ObjectId::ROOT, "large", Vec::new()).unwrap();
+        pair.client.call(Vec::new()).unwrap();
     }
     pair.drive();
     pair.server.link.drain(&going());
     let asked: Vec<_> = pair.server.events.iter().filter_map(called).collect();
     for call in asked {
-        pair.server.link.answer(call, Ok(vec![1; 60_000]));
+        pair.server.link.answer(call, Ok(vec![1; 60_000].into()));
     }
     pair.drive();
     let good = |event: &Event| matches!(event, Event::Answered { outcome: Ok(_), .. });
@@ -310,7 +310,7 @@ fn a_drained_link_delivers_every_answer_that_it_owes() {
 
 fn called(event: &Event) -> Option<farlens_wire::CallId> {
     match event {
-        Event::Called { call, .. } => Some(*call),
+        Event::Called(called) => Some(called.call),
         _ => None,
     }
 }
@@ -340,7 +340,7 @@ fn a_leaving_peer_gets_no_new_work_and_finishes_the_old() {
     pair.drive();
     assert_eq!(pair.client.count(|event| matches!(event, Event::GoingAway { .. })), 1);
     assert_eq!(pair.client.link.open(request("0")).unwrap_err().code, Code::GOING_AWAY);
-    let call = pair.client.link.call(ObjectId::ROOT, "m", Vec::new());
+    let call = pair.client.call(Vec::new());
     assert_eq!(call.unwrap_err().code, Code::GOING_AWAY);
     assert_eq!(pair.read_all(stream, &source).0, 1 << 20);
     assert_eq!(pair.client.over(), Some(Code::GOING_AWAY));
@@ -366,7 +366,7 @@ fn work_that_crosses_the_notice_is_refused() {
         Frame::Stream(id, StreamFrame::Control(StreamControl::Failed(f))) => {
             id.0 == 3 && f.fault.code == Code::GOING_AWAY
         }
-        Frame::Call(id, CallFrame::CallFailed(f)) => id.0 == 3 && f.fault.code == Code::GOING_AWAY,
+        Frame::Call(id, CallFrame::CallFailed(f)) => id.0 == 3 && f.fault.code == Code::NOT_RUN,
         _ => false,
     };
     assert_eq!(frames.iter().filter(|frame| refused(frame)).count(), 2, "{frames:?}");

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use farlens_proto::{Event, Link, PeerIdentity, ReadOutcome, Time};
 use farlens_tests::{
     pair::{Pair, config, request},
+    refs::Holdings,
     rng::Rng,
     script::{self, Script, bulk, control, data, items, raw},
     source::{Source, position},
@@ -752,10 +753,11 @@ fn noise(rng: &mut Rng) -> Vec<u8> {
 
 /// A link with an open stream in each direction, and the id of the one that it reads.
 fn busy(side: Side, source: &Source) -> (Link, StreamId) {
-    let mut link = Link::new(side, PeerIdentity::new([1; 32]), config(small()), Time::ZERO);
+    let mut link =
+        Link::new(side, PeerIdentity::new([1; 32]), config(small()), Holdings::boxed(), Time::ZERO);
     link.handle_input(script::hello(&Limits::default()).into(), Time::ZERO);
     let stream = link.open(request("0")).expect("the link asks");
-    link.poll_transmit(&mut BytesMut::new());
+    link.poll_transmit(&mut BytesMut::new(), Time::ZERO);
     let theirs = StreamId(side.other().first_id());
     link.handle_input(control(stream.0, &opened(source, 0)).into(), Time::ZERO);
     link.handle_input(control(theirs.0, &script::open("x")).into(), Time::ZERO);
@@ -784,7 +786,7 @@ fn f16_random_frames_never_panic_and_leave_nothing() {
             while let Some(request) = link.poll_request() {
                 link.handle_reply(request.stream, request.serial, source.answer(request.ask));
             }
-            link.poll_transmit(&mut BytesMut::new());
+            link.poll_transmit(&mut BytesMut::new(), Time::ZERO);
             if link.over().is_some() {
                 break;
             }

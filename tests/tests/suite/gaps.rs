@@ -113,6 +113,66 @@ fn e3_bytes_that_were_dropped_are_told_of_in_their_place() {
     assert_eq!((read + gaps.iter().sum::<u64>(), gaps.len()), (1_000, 1));
 }
 
+/// A stream of ten entities that is open, while the first read of them has no answer yet.
+fn open_and_wait(start: Pos, delivery: Delivery) -> (Pair, StreamId) {
+    let mut pair = Pair::serving(Vec::new());
+    pair.server.stores.push(pushed(10));
+    pair.serves = false;
+    let at_end = AtEnd::Follow;
+    let stream = pair.open(OpenRequest { start, delivery, at_end, ..request("s0") });
+    pair.server.storing.insert(stream, 0);
+    pair.server.link.accept(stream, pair.server.stores[0].accepted());
+    pair.drive();
+    (pair, stream)
+}
+
+/// Drops what lies before `start`, and answers what has waited.
+fn drop_before(pair: &mut Pair, start: u64) {
+    pair.server.stores[0].drop_before(start);
+    pair.server.notify_store(0);
+    pair.serves = true;
+    pair.drive();
+}
+
+#[test]
+fn e3_who_asked_for_the_first_element_misses_nothing_of_what_was_dropped_before_it_came() {
+    let (mut pair, stream) = open_and_wait(Pos::START, Delivery::Lossless);
+    assert_eq!(pair.client.link.stream_position(stream), Some(position(0)));
+    drop_before(&mut pair, 8);
+    assert_eq!(pair.client.link.stream_position(stream), Some(position(8)));
+    assert_eq!(all(&mut pair, stream), [Seen::Element(8), Seen::Element(9)]);
+}
+
+#[test]
+fn e3_who_asked_for_a_certain_element_is_told_that_it_was_dropped() {
+    for start in [Pos::Abs(position(0)), Pos::FromStart(1), Pos::FromEnd(-10)] {
+        let (mut pair, stream) = open_and_wait(start, Delivery::Lossless);
+        let at = pair.client.link.stream_position(stream).unwrap().get();
+        drop_before(&mut pair, 8);
+        let expected = [Seen::Evicted(8 - at), Seen::Element(8), Seen::Element(9)];
+        assert_eq!(all(&mut pair, stream), expected, "{start}");
+    }
+}
+
+#[test]
+fn who_wants_the_latest_is_told_what_is_skipped_from_the_first_element_that_there_is() {
+    let (mut pair, stream) = open_and_wait(Pos::START, Delivery::Latest);
+    drop_before(&mut pair, 4);
+    assert_eq!(all(&mut pair, stream), [Seen::Skipped(5), Seen::Element(9)]);
+}
+
+#[test]
+fn who_has_been_told_that_nothing_is_there_yet_is_told_of_what_it_misses_then() {
+    let (mut pair, stream) = open(pushed(0), Delivery::Lossless, 2);
+    assert!(pair.client.link.is_up_to_date(stream));
+    pair.server.stores[0].push(entities(0..10));
+    pair.server.stores[0].drop_before(8);
+    pair.server.notify_store(0);
+    pair.drive();
+    let expected = [Seen::Evicted(8), Seen::Element(8), Seen::Element(9)];
+    assert_eq!(all(&mut pair, stream), expected);
+}
+
 #[test]
 fn e7_a_reader_knows_both_ends_as_they_move() {
     let (mut pair, stream) = open(pushed(3), Delivery::Lossless, 2);
@@ -144,6 +204,16 @@ fn who_wants_the_latest_gets_it_and_the_number_of_what_was_left_out() {
     assert_eq!(seen, expected);
     push(&mut pair, 100..101);
     assert_eq!(all(&mut pair, stream), [Seen::Element(100)], "who keeps up misses nothing");
+}
+
+#[test]
+fn who_wants_the_latest_gets_it_even_before_there_is_news_of_it() {
+    let (mut pair, stream) = open(pushed(1), Delivery::Latest, 1);
+    assert_eq!(next(&mut pair, stream), Some(Seen::Element(0)));
+    push(&mut pair, 1..50);
+    pair.server.stores[0].push(entities(50..100));
+    assert_eq!(next(&mut pair, stream), None, "its credit is used by the element in its hands");
+    assert_eq!(all(&mut pair, stream), [Seen::Skipped(98), Seen::Element(99)]);
 }
 
 #[test]
@@ -196,7 +266,9 @@ fn a_topic_that_forgets_skips_for_who_wants_the_latest() {
     pair.server.stores[0].drop_before(20);
     pair.server.notify_store(0);
     push(&mut pair, 20..22);
-    let seen = all(&mut pair, stream);
+    let mut seen = all(&mut pair, stream);
+    // What was read last made room when nothing more was found.
+    seen.extend(all(&mut pair, stream));
     assert!(matches!(seen.last(), Some(Seen::Element(21))), "{seen:?}");
     assert_eq!(pair.client.link.stream_position(stream), Some(position(22)));
 }

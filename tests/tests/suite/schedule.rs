@@ -35,7 +35,7 @@ fn busy(streams: u64) -> (Script, Source) {
 /// The frames of one batch.
 fn batch(script: &mut Script) -> Vec<Frame> {
     let mut out = BytesMut::new();
-    script.link.poll_transmit(&mut out);
+    script.link.poll_transmit(&mut out, script.now);
     let mut decoder = FrameDecoder::new(1 << 20);
     decoder.push(out.freeze());
     let mut frames = Vec::new();
@@ -86,7 +86,7 @@ fn control_goes_before_data() {
     serve(&mut script, &source);
     script.send(&script::link(&LinkFrame::Ping(7)));
     script.send(&script::control(1, &Call::new(ObjectId::ROOT, "m", Vec::new())));
-    script.link.answer(CallId(1), Ok(vec![1]));
+    script.link.answer(CallId(1), Ok(vec![1].into()));
     let mut state = source.state();
     state.version = vec![1];
     script.link.handle_state(StreamId(5), state);

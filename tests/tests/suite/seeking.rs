@@ -163,7 +163,7 @@ fn c11_one_direction_only() {
     let mut middle = request("0");
     middle.start = at(300_000);
     let back = pair.open(middle.clone());
-    middle.path = "1".into();
+    middle.on = String::from("1").into();
     let forth = pair.open(middle);
     for (stream, allowed, forbidden) in
         [(back, 299_000, Pos::FromEnd(0)), (forth, 350_000, Pos::FromStart(5))]

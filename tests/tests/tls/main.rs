@@ -9,6 +9,7 @@ mod handshake;
 mod hostile_client;
 mod hostile_server;
 mod hostile_writer;
+mod objects;
 mod observers;
 mod owners;
 mod shutdown;
@@ -73,7 +74,12 @@ impl House {
 
     /// The same with the right to write.
     async fn link_to_write(&self) -> Link {
-        let ticket = self.server.invite_to("/", &[Verb::Read, Verb::Write]).unwrap().to_string();
+        self.link_to(&[Verb::Read, Verb::Write]).await
+    }
+
+    /// The same with these rights.
+    async fn link_to(&self, verbs: &[Verb]) -> Link {
+        let ticket = self.server.invite_to("/", verbs).unwrap().to_string();
         let client = Client::builder().identity(Identity::generate().unwrap());
         client.connect(&ticket).await.unwrap()
     }

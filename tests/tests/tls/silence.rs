@@ -47,7 +47,7 @@ async fn n4_a_server_that_falls_silent_ends_whatever_waits() {
     let (read, called, opened) =
         guarded(async { tokio::join!(stream.next_chunk(), link.list("/"), link.open("/y")) }).await;
     assert_eq!(code(read), Code::LINK_LOST);
-    assert_eq!(code(called), Code::LINK_LOST);
+    assert_eq!(code(called), Code::UNKNOWN);
     assert_eq!(code(opened), Code::LINK_LOST);
     assert_eq!(guarded(serve).await.unwrap().code(), Some(Code::LINK_LOST));
 }
@@ -120,7 +120,8 @@ async fn n10_a_server_that_reads_nothing_is_stalled() {
     let outcomes: Vec<_> = guarded(calls.collect()).await;
     assert_eq!(outcomes.len(), 4_000);
     for outcome in outcomes {
-        assert_eq!(code(outcome), Code::STALLED);
+        // What was sent may have run; the rest waited for room.
+        assert!([Code::UNKNOWN, Code::NOT_RUN].contains(&code(outcome)));
     }
     assert_eq!(guarded(link.closed()).await.code(), Code::STALLED);
     stalled.send(()).unwrap();

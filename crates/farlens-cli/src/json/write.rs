@@ -37,7 +37,7 @@ impl<W: Write> Writer<'_, W> {
             Entity::Text(text) => self.string(text),
             Entity::Bytes(bytes) => write!(self.out, "\"{}\"", Base64(bytes)),
             Entity::Time(ns) => write!(self.out, "\"{}\"", Rfc3339(*ns)),
-            Entity::Reference(index) => write!(self.out, "{{\"reference\":{index}}}"),
+            Entity::Reference(_) => self.out.write_str("{\"reference\":true}"),
             Entity::List(items) => self.list(items, depth),
             Entity::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| (Key::Entity(key), value));

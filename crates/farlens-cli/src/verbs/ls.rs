@@ -55,6 +55,7 @@ pub(crate) fn kind(kind: EntryKind) -> &'static str {
         EntryKind::Bytes => "bytes",
         EntryKind::Items => "items",
         EntryKind::Directory => "directory",
+        EntryKind::Object => "object",
         _ => "unknown",
     }
 }

@@ -1,144 +1,280 @@
 //! Calls: each runs at most once and is answered at most once. Ids are never reused.
+//!
+//! Limits hold level by level: a call that a handler makes while it serves another is one level
+//! deeper and waits for no call of the level above. So calls that call back cannot deadlock, however
+//! small the limits are.
 
-use crate::{error::Violation, event::Event};
-use bytes::BytesMut;
+mod callee;
+mod caller;
+mod parts;
+
+use super::refs::Refs;
+use crate::{error::Violation, event::Event, time::Time};
+use bytes::{Bytes, BytesMut};
+pub(super) use callee::Resolved;
+use callee::{Callee, Cancelled};
+use caller::Caller;
 use farlens_wire::{
-    CallId, Code, Limits, ObjectId, Side,
+    CallId, Code, Limits, Reference, Side, StreamId,
     frame::{
         CallFrame, Fault,
-        call::{Call, CallFailed, Cancel, Return},
-        link::Announced,
+        link::{Announced, OneWayLimit},
     },
 };
-use std::collections::{BTreeSet, VecDeque};
+use parts::{Inbox, Outbox};
+use std::collections::VecDeque;
 
-/// What a call frame needs besides its arguments or its result, in bytes, at most.
-const OVERHEAD_BYTES: usize = 1 << 10;
+/// Names a call of this side to its shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallTicket(u64);
+
+impl CallTicket {
+    /// Rises with every call of a link.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a call is made on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell builds it")]
+pub enum CallOn {
+    /// What the peer offers to everybody whom it lets in.
+    Root,
+    /// An object of the peer.
+    Object(Reference),
+    /// The first reference in the answer to a call that was made as pipelined.
+    Answer(CallTicket),
+}
+
+/// A call that is to be made.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the shell builds it")]
+pub struct CallRequest {
+    /// What it is made on.
+    pub on: CallOn,
+    /// The method.
+    pub method: String,
+    /// The encoded arguments.
+    pub args: Bytes,
+    /// What their references point at.
+    pub table: Vec<Reference>,
+    /// Milliseconds after which the caller wants no answer any more.
+    pub timeout_ms: Option<u64>,
+    /// How many calls it is nested in.
+    pub depth: u32,
+    /// No answer is wanted; [`Event::Answered`] tells that it was sent.
+    pub one_way: bool,
+    /// Other calls may be made on its answer before that is there.
+    pub pipelined: bool,
+    /// The caller's interface, announced before, where the object has another.
+    pub interface: Option<[u8; 16]>,
+}
+
+impl CallRequest {
+    /// A plain call without references.
+    pub fn new(on: CallOn, method: impl Into<String>, args: impl Into<Bytes>) -> Self {
+        Self {
+            on,
+            method: method.into(),
+            args: args.into(),
+            table: Vec::new(),
+            timeout_ms: None,
+            depth: 0,
+            one_way: false,
+            pipelined: false,
+            interface: None,
+        }
+    }
+}
+
+/// A call of the peer that is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Called {
+    /// Names it in the answer.
+    pub call: CallId,
+    /// What it is made on.
+    pub on: Reference,
+    /// The method.
+    pub method: String,
+    /// Milliseconds that remain, if the caller set a deadline.
+    pub timeout_ms: Option<u64>,
+    /// How many calls it is nested in.
+    pub depth: u32,
+    /// Its answer goes nowhere, but must be given.
+    pub one_way: bool,
+    /// The caller's interface where it differs: [`Event::Interface`] has brought it.
+    pub interface: Option<[u8; 16]>,
+    /// The encoded arguments.
+    pub args: Bytes,
+    /// What their references point at.
+    pub table: Vec<Reference>,
+}
+
+/// The result of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the shell builds it")]
+pub struct Answer {
+    /// The encoded value.
+    pub value: Bytes,
+    /// What its references point at.
+    pub table: Vec<Reference>,
+}
+
+impl<V: Into<Bytes>> From<V> for Answer {
+    fn from(value: V) -> Self {
+        Self { value: value.into(), table: Vec::new() }
+    }
+}
 
 /// The calls of one link, in both directions.
 #[derive(Debug)]
 pub(super) struct Calls {
+    caller: Caller,
+    callee: Callee,
     side: Side,
-    next: u64,
-    /// Calls of this side that have no answer.
-    outgoing: BTreeSet<CallId>,
-    last_incoming: u64,
-    /// Calls of the peer that have no answer.
-    incoming: BTreeSet<CallId>,
-    queue: VecDeque<(CallId, CallFrame)>,
-    /// Answers in the queue. Their calls still count as running: the peer counts them, too.
-    owed: usize,
+    /// Arguments that go out in parts; ids of calls tell them from results.
+    args: Outbox,
+    results: Outbox,
 }
 
 impl Calls {
     pub(super) fn new(side: Side) -> Self {
         Self {
+            caller: Caller::new(side),
+            callee: Callee::new(side),
             side,
-            next: side.first_id(),
-            outgoing: BTreeSet::new(),
-            last_incoming: 0,
-            incoming: BTreeSet::new(),
-            queue: VecDeque::new(),
-            owed: 0,
+            args: Outbox::default(),
+            results: Outbox::default(),
         }
     }
 
-    pub(super) fn running(&self) -> usize {
-        self.incoming.len()
+    pub(super) const fn running(&self) -> usize {
+        self.callee.running()
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.outgoing.len()
+        self.caller.waiting()
     }
 
-    pub(super) fn has_output(&self) -> bool {
-        !self.queue.is_empty()
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        let (a, b) = (self.caller.next_deadline(), self.callee.next_deadline());
+        a.into_iter().chain(b).min()
     }
+
+    pub(super) fn take_resolved(&mut self) -> Option<Resolved> {
+        self.callee.take_resolved()
+    }
+
+    // --- commands ----------------------------------------------------------------------------
 
     pub(super) fn call(
         &mut self,
-        object: ObjectId,
-        method: &str,
-        args: Vec<u8>,
-        peer: Announced,
-    ) -> Result<CallId, Fault> {
-        if self.outgoing.len() as u64 >= peer.calls {
-            let text = format!("the other side runs {} calls at a time", peer.calls);
-            return Err(Fault::new(Code::TOO_MANY_CALLS, text));
+        request: CallRequest,
+        (peer, refs): (Announced, &Refs),
+        now: Time,
+    ) -> Result<CallTicket, Fault> {
+        if u64::from(request.depth) >= peer.call_depth {
+            let text = format!("calls are nested more than {} levels deep", peer.call_depth);
+            return Err(Fault::new(Code::TOO_DEEP, text));
         }
-        check_size("arguments", args.len().saturating_add(method.len()), peer)?;
-        let id = CallId(self.next);
-        self.next = self.next.saturating_add(2);
-        self.outgoing.insert(id);
-        self.queue.push_back((id, Call::new(object, method, args).into()));
-        Ok(id)
-    }
-
-    pub(super) fn cancel(&mut self, id: CallId) {
-        if self.outgoing.remove(&id) {
-            let unsent = self.queue.iter().position(|(queued, _)| *queued == id);
-            match unsent {
-                Some(index) => drop(self.queue.remove(index)),
-                None => self.queue.push_back((id, Cancel::default().into())),
+        if request.method.len() > Limits::NAME_BYTES {
+            return Err(Fault::new(Code::NO_SUCH_METHOD, "no method has so long a name"));
+        }
+        check_size("arguments", request.args.len(), peer)?;
+        refs.check(&request.table, peer.references)?;
+        match &request.on {
+            CallOn::Object(reference) if refs.origin(reference).is_none() => {
+                let text = "the object was given back, or lies behind another link";
+                return Err(Fault::new(Code::NO_SUCH_OBJECT, text));
             }
+            CallOn::Answer(parent) if !self.caller.is_pipelined(*parent) => {
+                let text = "the call that this one waits for has ended";
+                return Err(Fault::new(Code::NO_SUCH_OBJECT, text));
+            }
+            _ => {}
         }
+        Ok(self.caller.call(request, now))
     }
 
-    pub(super) fn answer(&mut self, id: CallId, outcome: Result<Vec<u8>, Fault>, peer: Announced) {
-        if !self.incoming.remove(&id) {
-            return;
-        }
-        let outcome = outcome.and_then(|value| {
-            check_size("result", value.len(), peer)?;
-            Ok(value)
+    /// The id of a call whose answer may be built upon.
+    pub(super) fn id(&self, ticket: CallTicket) -> Option<CallId> {
+        self.caller.id(ticket)
+    }
+
+    pub(super) fn cancel(&mut self, ticket: CallTicket) {
+        self.caller.cancel(ticket, &mut self.args);
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        id: CallId,
+        outcome: Result<Answer, Fault>,
+        (peer, refs): (Announced, &Refs),
+        events: &mut VecDeque<Event>,
+    ) {
+        let outcome = outcome.and_then(|answer| {
+            check_size("result", answer.value.len(), peer)?;
+            refs.check(&answer.table, peer.references)?;
+            Ok(answer)
         });
-        let frame = match outcome {
-            Ok(value) => Return::new(value).into(),
-            Err(fault) => CallFailed::new(fault).into(),
-        };
-        self.owe(id, frame);
+        self.callee.answer(id, outcome, events);
     }
 
-    fn owe(&mut self, id: CallId, answer: CallFrame) {
-        self.owed = self.owed.saturating_add(1);
-        self.queue.push_back((id, answer));
-    }
+    // --- inputs ------------------------------------------------------------------------------
 
+    /// Handles a frame; says whether the peer took back a call that had no answer.
     pub(super) fn handle(
         &mut self,
         id: CallId,
         frame: CallFrame,
-        limits: &Limits,
-        refuse: bool,
+        (limits, refuse): (&Limits, bool),
+        refs: &mut Refs,
+        now: Time,
         events: &mut VecDeque<Event>,
-    ) -> Result<(), Violation> {
+    ) -> Result<bool, Violation> {
         match frame {
             CallFrame::Call(call) => {
-                self.check_new(id, limits)?;
-                if refuse {
-                    self.fail(id, Fault::new(Code::GOING_AWAY, "this side is shutting down"));
-                } else {
-                    self.incoming.insert(id);
-                    let Call { object, method, deadline_ms, args, .. } = call;
-                    events.push_back(Event::Called { call: id, object, method, deadline_ms, args });
-                }
-                Ok(())
+                self.callee.handle_call(id, call, limits, refuse, refs, now, events)?;
             }
             CallFrame::Cancel(_) => {
-                self.check_known(id, self.side.other(), self.last_incoming)?;
-                if self.incoming.remove(&id) {
-                    events.push_back(Event::Cancelled { call: id });
-                } else if let Some(unsent) = self.queue.iter().position(|(queued, _)| *queued == id)
-                {
-                    self.queue.remove(unsent);
-                    self.owed = self.owed.saturating_sub(1);
-                }
-                Ok(())
+                let met = self.callee.handle_cancel(id, &mut self.results, events)?;
+                return Ok(met == Cancelled::Running);
             }
-            CallFrame::Return(frame) => self.take_answer(id, Ok(frame.value), events),
-            CallFrame::CallFailed(frame) => self.take_answer(id, Err(frame.fault), events),
-            _ => Err(Violation::protocol("a call frame of an unknown kind")),
+            CallFrame::Return(frame) => {
+                self.caller.check_known(id)?;
+                let table = refs.receive(&frame.table)?;
+                let inbox = Inbox::new(frame.length, frame.value, table, limits.message_bytes)?;
+                self.caller.handle_return(id, inbox, events)?;
+            }
+            CallFrame::CallFailed(frame) => {
+                self.caller.check_known(id)?;
+                self.caller.handle_failed(id, frame.fault, &mut self.args, events)?;
+            }
+            _ => return Err(Violation::protocol("a call frame of an unknown kind")),
         }
+        Ok(false)
+    }
+
+    pub(super) fn handle_part(
+        &mut self,
+        id: CallId,
+        part: &Bytes,
+        refs: &mut Refs,
+        now: Time,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Violation> {
+        if self.side.owns(id.0) {
+            self.caller.handle_part(id, part, events)
+        } else {
+            self.callee.handle_part(id, part, refs, now, events)
+        }
+    }
+
+    pub(super) fn handle_one_way_limit(&mut self, limit: OneWayLimit) -> Result<(), Violation> {
+        self.caller.handle_one_way_limit(limit)
     }
 
     /// A call whose frame could not be read whole is refused by its id.
@@ -148,77 +284,78 @@ impl Calls {
         fault: Fault,
         limits: &Limits,
     ) -> Result<(), Violation> {
-        self.check_new(id, limits)?;
-        self.fail(id, fault);
-        Ok(())
+        self.callee.refuse_unread(id, fault, limits)
     }
 
-    fn fail(&mut self, id: CallId, fault: Fault) {
-        self.owe(id, CallFailed::new(fault).into());
-    }
-
-    fn check_new(&mut self, id: CallId, limits: &Limits) -> Result<(), Violation> {
-        if self.side.owns(id.0) || id.0 <= self.last_incoming {
-            return Err(Violation::protocol("a call id was used twice or is of the wrong side"));
-        }
-        if self.incoming.len().saturating_add(self.owed) >= limits.calls as usize {
-            let text = format!("more than {} calls at a time", limits.calls);
-            return Err(Violation::new(Code::TOO_MANY_CALLS, text));
-        }
-        self.last_incoming = id.0;
-        Ok(())
-    }
-
-    fn check_known(&self, id: CallId, owner: Side, last: u64) -> Result<(), Violation> {
-        if owner.owns(id.0) && id.0 <= last {
-            return Ok(());
-        }
-        Err(Violation::protocol("a frame for a call that was never made"))
-    }
-
-    fn take_answer(
+    /// What a stream is opened on that names an answer.
+    pub(super) fn open_on(
         &mut self,
-        call: CallId,
-        outcome: Result<Vec<u8>, Fault>,
-        events: &mut VecDeque<Event>,
-    ) -> Result<(), Violation> {
-        self.check_known(call, self.side, self.next.saturating_sub(2))?;
-        if self.outgoing.remove(&call) {
-            events.push_back(Event::Answered { call, outcome });
-        }
-        Ok(())
+        stream: StreamId,
+        parent: CallId,
+    ) -> Result<Option<Result<Reference, Fault>>, Violation> {
+        self.callee.open_on(stream, parent)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Time, events: &mut VecDeque<Event>) {
+        self.caller.handle_timeout(now, &mut self.args, events);
+        self.callee.handle_timeout(now, events);
     }
 
     /// The link is over: what has no answer gets none.
     pub(super) fn end(&mut self, fault: &Fault, events: &mut VecDeque<Event>) {
-        self.queue.clear();
-        self.owed = 0;
-        for call in std::mem::take(&mut self.outgoing) {
-            events.push_back(Event::Answered { call, outcome: Err(fault.clone()) });
-        }
-        for call in std::mem::take(&mut self.incoming) {
-            events.push_back(Event::Cancelled { call });
-        }
+        self.args.clear();
+        self.results.clear();
+        self.caller.end(fault, events);
+        self.callee.end(events);
+    }
+
+    // --- outputs -----------------------------------------------------------------------------
+
+    pub(super) fn has_output(&self, peer: Announced, limits: &Limits) -> bool {
+        self.has_parts()
+            || self.callee.has_output(limits)
+            || self.caller.has_output(peer, &self.args)
     }
 
     /// Appends frames until `out` has `limit` bytes.
-    pub(super) fn put(&mut self, out: &mut BytesMut, limit: usize) {
-        while out.len() < limit {
-            let Some((id, frame)) = self.queue.pop_front() else { return };
-            if matches!(frame, CallFrame::Return(_) | CallFrame::CallFailed(_)) {
-                self.owed = self.owed.saturating_sub(1);
-            }
-            frame.put(out, id.0);
+    pub(super) fn put(
+        &mut self,
+        out: &mut BytesMut,
+        limit: usize,
+        (peer, limits): (Announced, &Limits),
+        refs: &mut Refs,
+        now: Time,
+        events: &mut VecDeque<Event>,
+    ) {
+        self.callee.put(out, limit, (peer, limits), (refs, &mut self.results));
+        self.caller.put(out, limit, peer, (refs, &mut self.args), now, events);
+    }
+
+    pub(super) fn has_parts(&self) -> bool {
+        !self.args.is_empty() || !self.results.is_empty()
+    }
+
+    /// Appends one part of what is longer than a frame.
+    pub(super) fn put_part(
+        &mut self,
+        out: &mut BytesMut,
+        room: usize,
+        events: &mut VecDeque<Event>,
+    ) {
+        self.results.put(out, room);
+        if let Some(whole) = self.args.put(out, room) {
+            self.caller.finish_one_way(whole, events);
         }
     }
 }
 
 fn check_size(what: &str, length: usize, peer: Announced) -> Result<(), Fault> {
-    let allowed = usize::try_from(peer.frame_bytes).unwrap_or(usize::MAX);
-    let allowed = allowed.saturating_sub(OVERHEAD_BYTES);
-    if length <= allowed {
+    if length as u64 <= peer.message_bytes {
         return Ok(());
     }
-    let text = format!("the {what} of {length} bytes exceed the other side's {allowed}");
+    let allowed = peer.message_bytes;
+    let text = format!(
+        "the {what} of {length} bytes exceed Limits::message_bytes of the other side, {allowed}"
+    );
     Err(Fault::new(Code::TOO_LARGE, text))
 }

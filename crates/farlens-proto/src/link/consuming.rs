@@ -6,7 +6,7 @@ use crate::{
     error::Violation,
     event::Event,
     stream::{
-        peer::{OpenRequest, ReadOutcome, StreamInfo, StreamPeer},
+        peer::{OpenOn, OpenRequest, ReadOutcome, StreamInfo, StreamPeer},
         range_reader::{RangeStatus, RangeTicket},
         recv::Window,
         seek::SeekStatus,
@@ -17,7 +17,7 @@ use farlens_wire::{
     AtEnd, Code, Edge, Epoch, Limits, Pos, Position, Step, StreamId,
     frame::{
         Fault, StreamFrame,
-        stream::{self, Failed, Guard, State, StreamControl, WriteTo},
+        stream::{self, Failed, Guard, State, StreamControl, Target, WriteTo},
     },
 };
 
@@ -177,15 +177,12 @@ impl Link {
     /// Asks the peer for a stream. [`crate::Event::Changed`] tells when it is open, or why not.
     ///
     /// # Errors
-    /// The link is over or the peer is leaving; the path is too long; the peer's limit on streams
+    /// The link is over or the peer is leaving; the path is too long; the streamer lies behind
+    /// another link; the call has not been sent (`BUSY`) or has ended; the peer's limit on streams
     /// is reached.
     pub fn open(&mut self, request: OpenRequest) -> Result<StreamId, Fault> {
         self.shutdown.check_new_work()?;
-        let fits = self.handshake.peer_frame_bytes().saturating_sub(OPEN_OVERHEAD_BYTES);
-        if request.path.len() > Limits::PATH_BYTES.min(fits) {
-            let text = format!("a path has at most {} bytes here", Limits::PATH_BYTES.min(fits));
-            return Err(Fault::new(Code::BAD_ADDRESS, text));
-        }
+        let target = self.target_of(&request.on)?;
         let allowed = self.handshake.peer_limits().streams;
         if self.peers.len() as u64 >= allowed {
             let text = format!("the other side allows {allowed} streams on a link");
@@ -194,9 +191,33 @@ impl Link {
         let id = StreamId(self.next_stream);
         self.next_stream = self.next_stream.saturating_add(2);
         let window = Window::from_limits(&self.limits);
-        self.peers.insert(id, StreamPeer::open(request, window, &mut self.budget));
+        self.peers.insert(id, StreamPeer::open(request, target, window, &mut self.budget));
         self.refresh_peer(id);
         Ok(id)
+    }
+
+    fn target_of(&self, on: &OpenOn) -> Result<Target, Fault> {
+        match on {
+            OpenOn::Path(path) => {
+                let fits = self.handshake.peer_frame_bytes().saturating_sub(OPEN_OVERHEAD_BYTES);
+                let allowed = Limits::PATH_BYTES.min(fits);
+                if path.len() > allowed {
+                    let text = format!("a path has at most {allowed} bytes here");
+                    return Err(Fault::new(Code::BAD_ADDRESS, text));
+                }
+                Ok(Target::Path(path.clone()))
+            }
+            OpenOn::Streamer(reference) => {
+                self.refs.origin(reference).map(Target::Object).ok_or_else(|| {
+                    Fault::new(Code::NO_SUCH_OBJECT, "the streamer lies behind another link")
+                })
+            }
+            OpenOn::Answer(call) => {
+                self.calls.id(*call).map(Target::Answer).ok_or_else(|| {
+                    Fault::new(Code::BUSY, "the call has not been sent, or has ended")
+                })
+            }
+        }
     }
 
     /// Takes up to `max` elements of a stream. They count as consumed when the consumer comes for

@@ -1,6 +1,6 @@
 //! The streams of a link that its peer opened: this side has the data.
 
-use super::{BATCH_BYTES, Link, schedule::Needs};
+use super::{BATCH_BYTES, Link, calls::Resolved, schedule::Needs};
 use crate::{
     error::Violation,
     event::{DataRequest, Event, Reply},
@@ -13,15 +13,17 @@ use crate::{
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    Code, Step, StreamId,
+    Code, Reference, Step, StreamId,
     frame::{
         Fault, StreamFrame,
-        stream::{self, Open, Ranges, State, StreamControl},
+        stream::{self, Open, Ranges, State, StreamControl, Target},
     },
 };
 
 /// What an opened frame needs besides its schema, in bytes, at most.
 const OPENED_OVERHEAD_BYTES: usize = 256;
+/// A part of a call is not begun with less room than this in a batch.
+const PART_WORTHWHILE: usize = 1 << 10;
 
 impl Link {
     pub(super) fn handle_open(&mut self, id: StreamId, open: Open) -> Result<(), Violation> {
@@ -41,10 +43,53 @@ impl Link {
             let text = format!("at most {allowed} streams may be open on a link");
             streamer.fail(Fault::new(Code::TOO_MANY_STREAMS, text), &mut self.budget);
         } else {
-            streamer.tell();
-            self.events.push_back(Event::OpenRequested { stream: id, open });
+            let on = self.open_target(id, &open.target)?;
+            match on {
+                Some(Ok(on)) => {
+                    streamer.tell();
+                    self.events.push_back(Event::OpenRequested { stream: id, open, on });
+                }
+                Some(Err(fault)) => streamer.fail(fault, &mut self.budget),
+                None => {}
+            }
         }
         self.add_streamer(id, streamer)
+    }
+
+    /// What a stream is opened on, if that is no path; why it is not to be had; or nothing, while
+    /// it is still to come.
+    fn open_target(
+        &mut self,
+        id: StreamId,
+        target: &Target,
+    ) -> Result<Option<Result<Option<Reference>, Fault>>, Violation> {
+        match target {
+            Target::Path(_) => Ok(Some(Ok(None))),
+            Target::Object(object) => Ok(Some(match self.refs.target(*object)? {
+                Some(reference) => Ok(Some(reference)),
+                None => Err(Fault::new(Code::NO_SUCH_OBJECT, "the streamer was given back")),
+            })),
+            Target::Answer(call) => Ok(self.calls.open_on(id, *call)?.map(|found| found.map(Some))),
+            _ => Err(Violation::protocol("a stream on a target of an unknown kind")),
+        }
+    }
+
+    /// Goes on with streams whose target was the answer of a call that has come.
+    pub(super) fn open_resolved(&mut self) {
+        while let Some(Resolved { stream, outcome }) = self.calls.take_resolved() {
+            let Some(streamer) = self.streamers.get_mut(&stream) else { continue };
+            match outcome {
+                Ok(on) => {
+                    if let Some(open) = streamer.asked_for().cloned() {
+                        streamer.tell();
+                        let on = Some(on);
+                        self.events.push_back(Event::OpenRequested { stream, open, on });
+                    }
+                }
+                Err(fault) => streamer.fail(fault, &mut self.budget),
+            }
+            self.refresh_streamer(stream);
+        }
     }
 
     /// Keeps a stream of the peer, if only until its refusal is sent. A peer that does not take
@@ -194,8 +239,19 @@ impl Link {
     }
 
     pub(super) fn put_data(&mut self, out: &mut BytesMut) {
-        while let Some((id, room)) = self.schedule.next_data(BATCH_BYTES.saturating_sub(out.len()))
-        {
+        loop {
+            let room = BATCH_BYTES.saturating_sub(out.len());
+            if room > PART_WORTHWHILE && self.calls.has_parts() {
+                let room = room.min(self.handshake.peer_frame_bytes());
+                self.calls.put_part(out, room, &mut self.events);
+            }
+            let room = BATCH_BYTES.saturating_sub(out.len());
+            let Some((id, room)) = self.schedule.next_data(room) else {
+                if room > PART_WORTHWHILE && self.calls.has_parts() {
+                    continue;
+                }
+                return;
+            };
             let room = room.min(self.handshake.peer_frame_bytes());
             let sent = if let Some(streamer) = self.streamers.get_mut(&id) {
                 let sent = streamer.put_data(out, id, room);

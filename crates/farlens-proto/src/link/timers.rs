@@ -12,6 +12,8 @@ pub enum TimeoutReason {
     Hello,
     /// Nothing was heard for a while: a ping is due.
     Ping,
+    /// The deadline of a call passes.
+    Call,
     /// Nothing was heard for too long: the link is dead then.
     Dead,
 }

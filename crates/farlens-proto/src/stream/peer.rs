@@ -17,10 +17,13 @@ use super::{
     streamer::wish_allowed,
     writer::Writer,
 };
-use crate::buffer::{StreamBuffer, chunk::Chunk};
+use crate::{
+    buffer::{StreamBuffer, chunk::Chunk},
+    link::CallTicket,
+};
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Operation, Pos, Position, StreamId,
+    AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Operation, Pos, Position, Reference, StreamId,
     frame::{
         Fault,
         stream::{Close, Credit, Gap, Limit, Open, Purpose, Seek, State, StreamControl, Target},
@@ -28,12 +31,30 @@ use farlens_wire::{
 };
 use std::collections::VecDeque;
 
+/// What a stream is opened on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the shell builds it")]
+pub enum OpenOn {
+    /// A published path.
+    Path(String),
+    /// A streamer of the peer, which is to be held until the stream is open.
+    Streamer(Reference),
+    /// The first reference in the answer to a call that was made as pipelined and has been sent.
+    Answer(CallTicket),
+}
+
+impl From<String> for OpenOn {
+    fn from(path: String) -> Self {
+        Self::Path(path)
+    }
+}
+
 /// What a stream is opened with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the shell builds it")]
 pub struct OpenRequest {
-    /// The published path.
-    pub path: String,
+    /// What it is opened on.
+    pub on: OpenOn,
     /// The flags that the stream must offer.
     pub flags: Flags,
     /// What it must carry, if that matters.
@@ -109,6 +130,7 @@ pub enum ReadOutcome {
 #[derive(Debug)]
 pub(crate) struct StreamPeer {
     request: OpenRequest,
+    target: Target,
     phase: Phase,
     info: Option<StreamInfo>,
     state: State,
@@ -116,6 +138,9 @@ pub(crate) struct StreamPeer {
     at_end: AtEnd,
     /// The next element that the consumer gets.
     position: Position,
+    /// Opened at the first element that there is; since then nothing but gaps has come, and no
+    /// other place was asked for.
+    unbegun: bool,
     runs: Runs,
     window: Window,
     intake: Intake,
@@ -162,7 +187,12 @@ struct Slots {
 const ROOMY_PATH_BYTES: usize = 2 << 10;
 
 impl StreamPeer {
-    pub(crate) fn open(request: OpenRequest, window: Window, budget: &mut ReceiveBudget) -> Self {
+    pub(crate) fn open(
+        request: OpenRequest,
+        target: Target,
+        window: Window,
+        budget: &mut ReceiveBudget,
+    ) -> Self {
         let window = match request.ahead {
             Ahead::Auto => window,
             Ahead::AtMost(most) => Window::fixed(most),
@@ -175,6 +205,7 @@ impl StreamPeer {
             epoch: Epoch::FIRST,
             at_end: request.at_end,
             position: Position::ZERO,
+            unbegun: request.start == Pos::START,
             runs: Runs::default(),
             window,
             intake: Intake::new(Receive::start(window, budget)),
@@ -186,6 +217,7 @@ impl StreamPeer {
             slots: Slots { open: true, ..Slots::default() },
             ranges: RangeReader::default(),
             writer: Writer::default(),
+            target,
             request,
         }
     }
@@ -273,8 +305,7 @@ impl StreamPeer {
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
             self.taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
-            // One who is expected to leave soon may do so in the middle of this chunk.
-            if !self.window.is_narrow() {
+            if !self.holds_credit() {
                 self.count_taken(budget);
             }
             return ReadOutcome::Some(chunk);
@@ -291,6 +322,13 @@ impl StreamPeer {
             }
             _ => ReadOutcome::Pending,
         }
+    }
+
+    /// Whether what was handed out uses credit until the consumer comes for more. One who is
+    /// expected to leave soon may do so in the middle of it; for one who wants the latest what is
+    /// fetched now would only grow old behind it.
+    fn holds_credit(&self) -> bool {
+        self.window.is_narrow() || self.request.delivery == Delivery::Latest
     }
 
     /// What was handed out is consumed, and makes room for more.
@@ -324,6 +362,7 @@ impl StreamPeer {
             wish_allowed(info.mode, from, to)?;
         }
         let wish = Wish { to, at_end };
+        self.unbegun = false;
         self.seeks.outcome = None;
         if self.phase == Phase::Opening || self.seeks.under_way {
             self.seeks.waiting = Some(wish);
@@ -487,9 +526,14 @@ impl StreamPeer {
         Credit { bytes, elements: elements.max(least) }
     }
 
+    /// Whether the first ranges fit beside the target.
+    fn is_roomy(&self) -> bool {
+        !matches!(&self.request.on, OpenOn::Path(path) if path.len() > ROOMY_PATH_BYTES)
+    }
+
     fn open_frame(&mut self, credit: Credit) -> Open {
         Open {
-            target: Target::Path(self.request.path.clone()),
+            target: std::mem::replace(&mut self.target, Target::Path(String::new())),
             flags: self.request.flags.bits(),
             kind: self.request.kind,
             start: self.request.start,
@@ -497,11 +541,7 @@ impl StreamPeer {
             delivery: self.request.delivery,
             purpose: self.request.purpose,
             credit,
-            ranges: if self.request.path.len() <= ROOMY_PATH_BYTES {
-                self.ranges.take_ranges_for_open()
-            } else {
-                Vec::new()
-            },
+            ranges: if self.is_roomy() { self.ranges.take_ranges_for_open() } else { Vec::new() },
             fingerprint: self.request.fingerprint,
         }
     }

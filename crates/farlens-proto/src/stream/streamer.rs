@@ -125,6 +125,14 @@ impl Streamer {
         }
     }
 
+    /// What was asked for, until it is given or refused.
+    pub(crate) const fn asked_for(&self) -> Option<&Open> {
+        match &self.phase {
+            Phase::Asked(open) => Some(open),
+            _ => None,
+        }
+    }
+
     /// Notes that the shell was told of it.
     pub(crate) fn tell(&mut self) {
         self.told = true;

@@ -8,14 +8,19 @@ use super::encode::{
 };
 use super::{Entity, has_duplicate, has_duplicate_name, is_key};
 use crate::read::Reader;
-use crate::{Budget, DecodeError};
+use crate::reference::at_index;
+use crate::{Budget, DecodeError, Reference};
 use bytes::Bytes;
 use std::mem::size_of;
 
-/// Decodes one value that takes up all of `bytes`.
-pub(super) fn decode_all(bytes: &[u8], budget: &mut Budget) -> Result<Entity, DecodeError> {
+/// Decodes one value that takes up all of `bytes`; `table` holds what its references point at.
+pub(super) fn decode_all(
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity, DecodeError> {
     let mut input = Reader::new(bytes);
-    let value = decode_one(&mut input, budget)?;
+    let value = decode_one(&mut input, table, budget)?;
     input.finish()?;
     Ok(value)
 }
@@ -23,12 +28,13 @@ pub(super) fn decode_all(bytes: &[u8], budget: &mut Budget) -> Result<Entity, De
 /// Decodes one value off the front of `input`.
 pub(crate) fn decode_one(
     input: &mut Reader<'_>,
+    table: &[Reference],
     budget: &mut Budget,
 ) -> Result<Entity, DecodeError> {
     let mut open: Vec<Open> = Vec::new();
     budget.spend_cost(size_of::<Entity>())?;
     loop {
-        let mut value = match begin(input, budget)? {
+        let mut value = match begin(input, table, budget)? {
             Begun::Whole(value) => value,
             Begun::Open(mut level) => {
                 if level.prepare(input, budget)? {
@@ -57,7 +63,11 @@ enum Begun {
 }
 
 /// Reads a tag and, where no values follow inside, all of the value.
-fn begin(input: &mut Reader<'_>, budget: &mut Budget) -> Result<Begun, DecodeError> {
+fn begin(
+    input: &mut Reader<'_>,
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Begun, DecodeError> {
     Ok(Begun::Whole(match input.byte()? {
         NULL => Entity::Null,
         FALSE => Entity::Bool(false),
@@ -73,10 +83,7 @@ fn begin(input: &mut Reader<'_>, budget: &mut Budget) -> Result<Begun, DecodeErr
             Entity::Bytes(Bytes::copy_from_slice(bytes))
         }
         TIME => Entity::Time(input.i64()?),
-        REFERENCE => {
-            let index = u32::try_from(input.u64()?).map_err(|_| DecodeError::NotCanonical)?;
-            Entity::Reference(index)
-        }
+        REFERENCE => Entity::Reference(at_index(table, input.u64()?)?.clone()),
         tag @ LIST..=TAGGED => {
             budget.enter()?;
             return begin_compound(tag, input, budget).map(Begun::Open);

@@ -1,8 +1,9 @@
 //! From [`Entity`] to bytes: recursive, since the depth is bounded before each step down.
 
 use super::{Entity, has_duplicate, has_duplicate_name, is_key};
-use crate::EncodeError;
 use crate::read::{put_bytes, put_i64, put_i128, put_u64};
+use crate::reference::index_in;
+use crate::{EncodeError, Reference};
 
 pub(super) const NULL: u8 = 0x00;
 pub(super) const FALSE: u8 = 0x01;
@@ -19,12 +20,19 @@ pub(super) const TAGGED: u8 = 0x0b;
 pub(super) const TIME: u8 = 0x0c;
 pub(super) const REFERENCE: u8 = 0x0d;
 
+/// Where an encoding goes: its bytes, and the table of its references.
+pub(crate) struct Output<'o> {
+    pub(crate) bytes: &'o mut Vec<u8>,
+    pub(crate) references: &'o mut Vec<Reference>,
+}
+
 /// Appends `value`, which may have `depth` levels. An error leaves part of it behind.
 pub(crate) fn encode_nested(
     value: &Entity,
     depth: u32,
-    out: &mut Vec<u8>,
+    output: &mut Output<'_>,
 ) -> Result<(), EncodeError> {
+    let out = &mut *output.bytes;
     match value {
         Entity::Null => out.push(NULL),
         Entity::Bool(value) => out.push(if *value { TRUE } else { FALSE }),
@@ -52,60 +60,68 @@ pub(crate) fn encode_nested(
             out.push(TIME);
             put_i64(out, *ns);
         }
-        Entity::Reference(index) => {
+        Entity::Reference(reference) => {
             out.push(REFERENCE);
-            put_u64(out, u64::from(*index));
+            put_u64(out, index_in(output.references, reference)?);
         }
         Entity::List(_) | Entity::Map(_) | Entity::Record { .. } | Entity::Tagged { .. } => {
-            compound(value, depth.checked_sub(1).ok_or(EncodeError::Depth)?, out)?;
+            compound(value, depth.checked_sub(1).ok_or(EncodeError::Depth)?, output)?;
         }
     }
     Ok(())
 }
 
-fn compound(value: &Entity, depth: u32, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn compound(value: &Entity, depth: u32, output: &mut Output<'_>) -> Result<(), EncodeError> {
     match value {
         Entity::List(items) => {
-            head(out, LIST, items.len());
-            items.iter().try_for_each(|item| encode_nested(item, depth, out))
+            head(output.bytes, LIST, items.len());
+            items.iter().try_for_each(|item| encode_nested(item, depth, output))
         }
-        Entity::Map(entries) => map(entries, depth, out),
+        Entity::Map(entries) => map(entries, depth, output),
         Entity::Record { name, fields } => {
-            out.push(RECORD);
-            put_bytes(out, name.as_bytes());
-            record(fields, depth, out)
+            output.bytes.push(RECORD);
+            put_bytes(output.bytes, name.as_bytes());
+            record(fields, depth, output)
         }
         Entity::Tagged { tag, value } => {
-            out.push(TAGGED);
-            put_bytes(out, tag.as_bytes());
-            encode_nested(value, depth, out)
+            output.bytes.push(TAGGED);
+            put_bytes(output.bytes, tag.as_bytes());
+            encode_nested(value, depth, output)
         }
         _ => Ok(()),
     }
 }
 
-fn map(entries: &[(Entity, Entity)], depth: u32, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn map(
+    entries: &[(Entity, Entity)],
+    depth: u32,
+    output: &mut Output<'_>,
+) -> Result<(), EncodeError> {
     if !entries.iter().all(|(key, _)| is_key(key)) {
         return Err(EncodeError::BadKey);
     }
     if has_duplicate(entries) {
         return Err(EncodeError::DuplicateKey);
     }
-    head(out, MAP, entries.len());
+    head(output.bytes, MAP, entries.len());
     entries.iter().try_for_each(|(key, value)| {
-        encode_nested(key, depth, out)?;
-        encode_nested(value, depth, out)
+        encode_nested(key, depth, output)?;
+        encode_nested(value, depth, output)
     })
 }
 
-fn record(fields: &[(String, Entity)], depth: u32, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn record(
+    fields: &[(String, Entity)],
+    depth: u32,
+    output: &mut Output<'_>,
+) -> Result<(), EncodeError> {
     if has_duplicate_name(fields) {
         return Err(EncodeError::DuplicateKey);
     }
-    put_u64(out, fields.len() as u64);
+    put_u64(output.bytes, fields.len() as u64);
     fields.iter().try_for_each(|(name, value)| {
-        put_bytes(out, name.as_bytes());
-        encode_nested(value, depth, out)
+        put_bytes(output.bytes, name.as_bytes());
+        encode_nested(value, depth, output)
     })
 }
 

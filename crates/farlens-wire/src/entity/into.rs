@@ -3,8 +3,10 @@
 //! Fields and variants are matched by their names, so the reader's type may lack some, have more
 //! with a default, order them otherwise, or hold wider numbers.
 
-use super::{ENTITY_NAME, Entity, Handshake, encode_nested};
+use super::{ENTITY_NAME, Entity, Handshake, Output, encode_nested};
 use crate::DecodeError;
+use crate::reference::{OnDesk, REFERENCE_NAME};
+use crate::schema::{SOME, is_marked};
 use crate::typed::ENCODE_DEPTH;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{
@@ -26,7 +28,12 @@ impl Entity {
     /// [`DecodeError::Refused`] with serde's words where `T` does not fit, [`DecodeError::Depth`]
     /// beyond 64 levels.
     pub fn into_typed<T: DeserializeOwned>(self) -> Result<T> {
-        T::deserialize(Named { value: self, depth: ENCODE_DEPTH })
+        T::deserialize(self.by_name(ENCODE_DEPTH))
+    }
+
+    /// Presents itself to a type that may go `depth` levels down.
+    pub(crate) fn by_name<'de>(self, depth: u32) -> impl Deserializer<'de, Error = DecodeError> {
+        Named { value: self, depth }
     }
 }
 
@@ -117,9 +124,12 @@ impl<'de> Deserializer<'de> for Named {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.value {
+    fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+        match &mut self.value {
             Entity::Null => visitor.visit_none(),
+            Entity::Tagged { tag, value } if tag == SOME && is_marked(value) => {
+                visitor.visit_some(below(self.depth)?(mem::take(&mut **value)))
+            }
             _ => visitor.visit_some(self.inside()?),
         }
     }
@@ -130,9 +140,18 @@ impl<'de> Deserializer<'de> for Named {
         visitor: V,
     ) -> Result<V::Value> {
         if name == ENTITY_NAME {
-            let mut bytes = Vec::new();
-            encode_nested(&self.value, self.depth, &mut bytes).map_err(DecodeError::custom)?;
+            let (mut bytes, mut table) = (Vec::new(), Vec::new());
+            let mut output = Output { bytes: &mut bytes, references: &mut table };
+            encode_nested(&self.value, self.depth, &mut output).map_err(DecodeError::custom)?;
+            if !table.is_empty() {
+                return visitor.visit_newtype_struct(OnDesk::new(self.value.clone()));
+            }
             return visitor.visit_newtype_struct(Encoded { bytes, sign: Handshake::default() });
+        }
+        if name == REFERENCE_NAME
+            && let Entity::Reference(reference) = &self.value
+        {
+            return visitor.visit_newtype_struct(OnDesk::new(reference.clone()));
         }
         visitor.visit_newtype_struct(self.inside()?)
     }
@@ -257,6 +276,7 @@ impl<'de> Deserializer<'de> for Encoded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Reference;
     use serde::Deserialize;
 
     #[derive(Debug, PartialEq, Deserialize)]
@@ -282,7 +302,7 @@ mod tests {
         Entity::record(
             "Writer",
             [
-                ("removed", Entity::List(vec![Entity::Reference(1)])),
+                ("removed", Entity::List(vec![Entity::Reference(Reference::new(1))])),
                 ("pairs", Entity::List(vec![Entity::List(vec![key, 0.5f32.into()])])),
                 ("any", Entity::Time(3)),
                 ("raw", vec![1u8, 2].into()),
@@ -320,8 +340,24 @@ mod tests {
         let text = error.map_err(|error| error.to_string());
         assert!(text.is_err_and(|text| text.contains("unknown variant `Square`")));
         assert!(Entity::Int(256).into_typed::<u8>().is_err());
-        assert!(Entity::Reference(0).into_typed::<u32>().is_err());
+        assert!(Entity::Reference(Reference::new(0)).into_typed::<u32>().is_err());
         assert_eq!(Entity::Int(i128::MIN).into_typed(), Ok(i128::MIN));
+    }
+
+    #[test]
+    fn references_stay_what_they_are() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Both {
+            plain: Reference,
+            any: Entity,
+        }
+        let reference = Reference::new(7);
+        let any = Entity::List(vec![Entity::Reference(reference.clone())]);
+        let written = Entity::record(
+            "Both",
+            [("any", any.clone()), ("plain", Entity::Reference(reference.clone()))],
+        );
+        assert_eq!(written.into_typed(), Ok(Both { plain: reference, any }));
     }
 
     #[test]

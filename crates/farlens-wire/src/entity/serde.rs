@@ -7,9 +7,10 @@
 //! by humans with yes, no, yes; no honest format changes its answer, so this tells them apart
 //! without naming their types, which serde does not allow.
 
-use super::{Base64, Entity, Rfc3339, decode_one};
+use super::{Base64, Entity, Output, Rfc3339, decode_one};
 use crate::read::Reader;
-use crate::{Budget, DecodeError};
+use crate::reference::desk;
+use crate::{Budget, DecodeError, Reference};
 use bytes::Bytes;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
@@ -33,7 +34,7 @@ impl Handshake {
     }
 
     /// Whether `ask` is answered by a handshake.
-    fn test(ask: impl Fn() -> bool) -> bool {
+    pub(crate) fn test(ask: impl Fn() -> bool) -> bool {
         let first = ask();
         ask() != first && ask() == first
     }
@@ -53,10 +54,16 @@ impl Serialize for Inside<'_> {
             return natural(self.0, serializer);
         }
         // The encoder knows how many levels surround this value and checks the sum.
-        let mut bytes = Vec::new();
-        super::encode_nested(self.0, crate::typed::ENCODE_DEPTH, &mut bytes)
+        let (mut bytes, mut table) = (Vec::new(), Vec::new());
+        let mut output = Output { bytes: &mut bytes, references: &mut table };
+        super::encode_nested(self.0, crate::typed::ENCODE_DEPTH, &mut output)
             .map_err(serde::ser::Error::custom)?;
-        serializer.serialize_bytes(&bytes)
+        if table.is_empty() {
+            return serializer.serialize_bytes(&bytes);
+        }
+        // Indices depend on what the encoder has met before, so it encodes the value itself.
+        let ticket = desk::leave(self.0.clone());
+        serializer.serialize_u64(ticket.number())
     }
 }
 
@@ -123,15 +130,26 @@ impl Visitor<'_> for Canonical {
     /// The decoder hands out only bytes that it has decoded once under its own budget, which serde
     /// gives no way to pass along.
     fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Entity, E> {
-        super::decode::decode_all(bytes, &mut Budget::spent_before()).map_err(E::custom)
+        super::decode::decode_all(bytes, &[], &mut Budget::spent_before()).map_err(E::custom)
+    }
+
+    /// A value with references lies on the desk, decoded.
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Entity, E> {
+        desk::look(number).ok_or_else(|| E::custom(DecodeError::NoSuchReference))
     }
 }
 
-/// Decodes and drops one value that takes up all of `bytes`, so that `budget` is charged for it.
-pub(crate) fn charge(bytes: &[u8], budget: &mut Budget) -> Result<(), DecodeError> {
+/// Decodes one value that takes up all of `bytes`, so that `budget` is charged for it, and returns
+/// it if it has references.
+pub(crate) fn charge(
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Option<Entity>, DecodeError> {
     let mut input = Reader::new(bytes);
-    decode_one(&mut input, budget)?;
-    input.finish()
+    let value = decode_one(&mut input, table, budget)?;
+    input.finish()?;
+    Ok((!table.is_empty() && value.has_references()).then_some(value))
 }
 
 /// Takes whatever another format presents, and sees our own decoder behind the newtype structure.

@@ -69,8 +69,6 @@ fn named() -> Vec<(&'static str, Entity)> {
         ("time_0", Entity::Time(0)),
         ("time_before_1970", Entity::Time(-1)),
         ("time_max", Entity::Time(i64::MAX)),
-        ("reference_0", Entity::Reference(0)),
-        ("reference_max", Entity::Reference(u32::MAX)),
         ("nested", Entity::List(vec![Entity::Map(vec![(Entity::Null, Entity::List(vec![]))])])),
     ]
 }
@@ -123,7 +121,6 @@ pub(crate) fn any_entity() -> impl Strategy<Value = Entity> {
         any::<u32>().prop_map(|bits| Entity::F32(f32::from_bits(bits))),
         any::<u64>().prop_map(|bits| Entity::F64(f64::from_bits(bits))),
         any::<Vec<u8>>().prop_map(Entity::from),
-        any::<u32>().prop_map(Entity::Reference),
     ];
     leaf.prop_recursive(6, 64, 12, |inner| {
         prop_oneof![

@@ -22,6 +22,22 @@ impl Entity {
         }
     }
 
+    /// Whether a reference lies anywhere inside.
+    pub(crate) fn has_references(&self) -> bool {
+        let mut stack = vec![self];
+        while let Some(value) = stack.pop() {
+            if matches!(value, Self::Reference(_)) {
+                return true;
+            }
+            value.each_child(|child| {
+                if child.has_children() || matches!(child, Self::Reference(_)) {
+                    stack.push(child);
+                }
+            });
+        }
+        false
+    }
+
     fn each_child_mut<'a>(&'a mut self, mut visit: impl FnMut(&'a mut Entity)) {
         match self {
             Self::List(items) => items.iter_mut().for_each(visit),
@@ -71,7 +87,7 @@ impl Entity {
                 Self::Tagged { tag: tag.clone(), value: Box::new(value.copy_leaf()) }
             }
             Self::Time(time) => Self::Time(*time),
-            Self::Reference(index) => Self::Reference(*index),
+            Self::Reference(reference) => Self::Reference(reference.clone()),
         }
     }
 
@@ -208,7 +224,7 @@ impl fmt::Debug for Shown<'_> {
             }
             Entity::Tagged { tag, value } => f.debug_tuple(tag).field(&inside(value)).finish(),
             Entity::Time(ns) => super::Rfc3339(*ns).fmt(f),
-            Entity::Reference(index) => write!(f, "reference {index}"),
+            Entity::Reference(reference) => reference.fmt(f),
         }
     }
 }

@@ -1,53 +1,131 @@
-//! Frames about calls: a method of an exported object is run once and answers once.
+//! Frames about calls: a method of an exported object is run at most once and answers at most once.
+//!
+//! Arguments and results may be longer than a frame: the first frame says how long they are, and
+//! parts follow until they are whole. What their references point at stands in a table beside them.
 
 use super::{Fault, FrameError};
-use crate::ObjectId;
+use crate::{CallId, Kind, ObjectId};
 use serde::{Deserialize, Serialize};
 
 super::frames! {
-    /// A frame about one call.
+    /// A frame about one call whose payload is a struct.
     CallFrame {
         0x10 Call "Runs a method.";
         0x11 Return "The method's result.";
         0x12 CallFailed "The method did not succeed.";
-        0x13 Cancel "The caller gave up.";
+        0x13 Cancel "The caller gave up, or needs the answer no longer.";
     }
+}
+
+/// The kind of a frame with a further part of arguments or of a result.
+pub const CALL_PART: u8 = 0x14;
+
+/// What a method is called on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum CallTarget {
+    /// An object, as the receiver exports it.
+    Object(ObjectId),
+    /// The first reference in the answer to a call that the sender made before and marked as
+    /// pipelined.
+    Answer(CallId),
+}
+
+/// One line of a table of references.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Entry {
+    /// Something that the sender exports.
+    Mine(ObjectId, About),
+    /// Something that the receiver exports and the sender holds.
+    Yours(ObjectId),
+}
+
+/// What is known of something that is exported without asking it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum About {
+    /// It can be called.
+    Object {
+        /// The fingerprint of its interface, if it has one of its own.
+        interface: Option<[u8; 16]>,
+    },
+    /// It can be opened as a stream.
+    Stream {
+        /// What it carries.
+        kind: Kind,
+        /// The bits of the mode that it is opened with at the most.
+        mode: u16,
+        /// Whether elements that exist cannot be changed.
+        append_only: bool,
+        /// The fingerprint of its elements' type, if they have one.
+        schema: Option<[u8; 16]>,
+    },
 }
 
 /// Runs a method.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
 pub struct Call {
-    /// The object, as the receiver exports it.
-    pub object: ObjectId,
+    /// What it is called on.
+    pub target: CallTarget,
     /// The name of the method.
     pub method: String,
     /// Milliseconds that remain to the caller, if it set a deadline.
     pub deadline_ms: Option<u64>,
-    /// The encoded arguments.
+    /// How many calls this one is nested in: zero for a call that no handler makes.
+    pub depth: u32,
+    /// Nothing answers it.
+    pub one_way: bool,
+    /// Other calls may be made on its answer: the receiver keeps that until a [`Cancel`].
+    pub pipelined: bool,
+    /// The caller's interface, announced before, where the receiver has another.
+    pub interface: Option<[u8; 16]>,
+    /// What the references in the arguments point at.
+    pub table: Vec<Entry>,
+    /// Length of the arguments, in bytes.
+    pub length: u64,
+    /// Their beginning.
+    #[serde(with = "super::bulk")]
     pub args: Vec<u8>,
 }
 
 impl Call {
-    /// A call without a deadline.
+    /// A plain call whose arguments fit into its frame and have no references.
     pub fn new(object: ObjectId, method: impl Into<String>, args: Vec<u8>) -> Self {
-        Self { object, method: method.into(), deadline_ms: None, args }
+        Self {
+            target: CallTarget::Object(object),
+            method: method.into(),
+            deadline_ms: None,
+            depth: 0,
+            one_way: false,
+            pipelined: false,
+            interface: None,
+            table: Vec::new(),
+            length: args.len() as u64,
+            args,
+        }
     }
 }
 
 /// The method's result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
 pub struct Return {
-    /// The encoded value.
+    /// What the references in the value point at.
+    pub table: Vec<Entry>,
+    /// Length of the value, in bytes.
+    pub length: u64,
+    /// Its beginning.
+    #[serde(with = "super::bulk")]
     pub value: Vec<u8>,
 }
 
 impl Return {
-    /// A result.
+    /// A result that fits into its frame and has no references.
     #[must_use]
-    pub const fn new(value: Vec<u8>) -> Self {
-        Self { value }
+    pub fn new(value: Vec<u8>) -> Self {
+        Self { table: Vec::new(), length: value.len() as u64, value }
     }
 }
 
@@ -67,10 +145,23 @@ impl CallFailed {
     }
 }
 
-/// The caller gave up; an answer may still cross this frame.
+/// The caller gave up, and an answer may still cross this frame; or it needs no longer the answer
+/// that the receiver keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Cancel {}
+
+/// The sender has given up what it held of an object that the receiver exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Release {
+    /// How many of the times that it came in a table are given back.
+    pub count: u64,
+}
+
+impl super::Control for Release {
+    const KIND: u8 = 0x15;
+}
 
 impl CallFrame {
     pub(crate) fn decode(kind: u8, id: u64, payload: &[u8]) -> Result<Option<Self>, FrameError> {

@@ -19,6 +19,31 @@ pub enum LinkFrame {
     GoAway(GoAway),
     /// The last frame of this side, with the reason.
     Bye(Bye),
+    /// An interface that the sender's calls may name from now on.
+    Interface(Interface),
+    /// More one-way calls.
+    OneWayLimit(OneWayLimit),
+}
+
+/// An interface that the sender's calls may name from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Interface {
+    /// The fingerprint of the schema.
+    pub fingerprint: [u8; 16],
+    /// The encoded schema.
+    #[serde(with = "super::bulk")]
+    pub schema: Vec<u8>,
+}
+
+/// How many one-way calls the receiver may make, counted from the start of the link. Cumulative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct OneWayLimit {
+    /// Calls.
+    pub calls: u64,
+    /// Bytes of arguments; a call may begin below it and end beyond.
+    pub bytes: u64,
 }
 
 /// This side is about to leave.
@@ -61,6 +86,14 @@ impl Control for Bye {
     const KIND: u8 = 0x05;
 }
 
+impl Control for Interface {
+    const KIND: u8 = 0x06;
+}
+
+impl Control for OneWayLimit {
+    const KIND: u8 = 0x07;
+}
+
 const HELLO: u8 = 0x01;
 const PING: u8 = 0x02;
 const PONG: u8 = 0x03;
@@ -99,8 +132,14 @@ pub struct Announced {
     pub message_bytes: u64,
     /// Streams open at a time.
     pub streams: u64,
-    /// Calls running at a time.
+    /// Calls running at a time, on each level of nesting.
     pub calls: u64,
+    /// Different references held at a time.
+    pub references: u64,
+    /// Levels of nested calls.
+    pub call_depth: u64,
+    /// Bytes of arguments of calls that run, on each level of nesting.
+    pub argument_bytes: u64,
 }
 
 impl From<&Limits> for Announced {
@@ -110,18 +149,24 @@ impl From<&Limits> for Announced {
             message_bytes: limits.message_bytes as u64,
             streams: u64::from(limits.streams),
             calls: u64::from(limits.calls),
+            references: u64::from(limits.references),
+            call_depth: u64::from(limits.call_depth),
+            argument_bytes: limits.argument_bytes as u64,
         }
     }
 }
 
 impl Announced {
     /// Each limit with the number that names it in the hello.
-    fn numbered(&mut self) -> [(u64, &mut u64); 4] {
+    fn numbered(&mut self) -> [(u64, &mut u64); 7] {
         [
             (1, &mut self.frame_bytes),
             (2, &mut self.message_bytes),
             (3, &mut self.streams),
             (4, &mut self.calls),
+            (5, &mut self.references),
+            (6, &mut self.call_depth),
+            (7, &mut self.argument_bytes),
         ]
     }
 
@@ -239,6 +284,8 @@ impl LinkFrame {
         (PONG, "Pong"),
         (GoAway::KIND, "GoAway"),
         (Bye::KIND, "Bye"),
+        (Interface::KIND, "Interface"),
+        (OneWayLimit::KIND, "OneWayLimit"),
     ];
 
     /// Appends the whole frame.
@@ -249,6 +296,8 @@ impl LinkFrame {
             Self::Pong(token) => put_token(out, PONG, *token),
             Self::GoAway(frame) => super::put_control(out, 0, frame),
             Self::Bye(frame) => super::put_control(out, 0, frame),
+            Self::Interface(frame) => super::put_control(out, 0, frame),
+            Self::OneWayLimit(frame) => super::put_control(out, 0, frame),
         }
     }
 
@@ -259,6 +308,8 @@ impl LinkFrame {
             PONG => Self::Pong(take_token(kind, payload)?),
             GoAway::KIND => Self::GoAway(super::take_control(0, payload)?),
             Bye::KIND => Self::Bye(super::take_control(0, payload)?),
+            Interface::KIND => Self::Interface(super::take_control(0, payload)?),
+            OneWayLimit::KIND => Self::OneWayLimit(super::take_control(0, payload)?),
             _ => return Ok(None),
         }))
     }

@@ -25,8 +25,10 @@
 //! opener the step stands where the streamer writes the epoch, and the number of elements of the
 //! run before these where it writes the position.
 
-use super::{Fault, FrameError};
-use crate::{AtEnd, Bounds, Delivery, Edge, Epoch, Kind, Mode, Pos, Position, Step, varint};
+use super::{Fault, FrameError, call::Entry};
+use crate::{
+    AtEnd, Bounds, CallId, Delivery, Edge, Epoch, Kind, Mode, ObjectId, Pos, Position, Step, varint,
+};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +57,7 @@ super::frames! {
         0x36 Ranges "Asks for the bytes of some places.";
         0x38 RangeEnd "A range has no more bytes than were sent.";
         0x39 Gap "Elements are left out.";
+        0x3a Table "What the references of the element that follows point at.";
     }
 }
 
@@ -114,6 +117,11 @@ pub const RANGE_DATA: u8 = 0x37;
 pub enum Target {
     /// A published path.
     Path(String),
+    /// A streamer that the receiver exports.
+    Object(ObjectId),
+    /// The first reference in the answer to a call that the sender made before and marked as
+    /// pipelined.
+    Answer(CallId),
 }
 
 /// How far the streamer may send within an epoch, counted from the epoch's start.
@@ -442,6 +450,18 @@ pub struct Gap {
     pub to: Position,
     /// Whether the data is gone, and not merely skipped for a reader that wants the latest.
     pub evicted: bool,
+}
+
+/// What the references of one element point at; the element follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
+pub struct Table {
+    /// The epoch, or the step of an opener.
+    pub epoch: Epoch,
+    /// The position of the element, as its frame names it.
+    pub at: Position,
+    /// One line for each reference.
+    pub table: Vec<Entry>,
 }
 
 /// The opener is done.

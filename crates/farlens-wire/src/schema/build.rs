@@ -3,8 +3,8 @@
 //! Descriptions follow what the serde implementations of the same types write, which is why arrays
 //! and tuples are sequences without a count and a box is what it holds.
 
-use super::{Definition, Fields, SchemaDoc, Shape, Type};
-use crate::{DecodeError, Entity, Limits};
+use super::{Definition, Fields, SchemaDoc, Shape, Type, Variant};
+use crate::{DecodeError, Entity, Limits, Reference};
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
@@ -28,7 +28,7 @@ pub trait Schema: 'static {
 
     /// Decodes an untyped value, where [`Schema::as_untyped`] gives one.
     #[doc(hidden)]
-    fn decode_untyped(_: &[u8], _: &Limits) -> Option<Result<Self, DecodeError>>
+    fn decode_untyped(_: &[u8], _: &[Reference], _: &Limits) -> Option<Result<Self, DecodeError>>
     where
         Self: Sized,
     {
@@ -124,6 +124,7 @@ leaves! {
     String => Text;
     str => Text;
     bytes::Bytes => Bytes;
+    Reference => Reference;
 }
 
 impl Schema for Entity {
@@ -135,8 +136,12 @@ impl Schema for Entity {
         Some(self)
     }
 
-    fn decode_untyped(bytes: &[u8], limits: &Limits) -> Option<Result<Self, DecodeError>> {
-        Some(Self::decode(bytes, limits))
+    fn decode_untyped(
+        bytes: &[u8],
+        table: &[Reference],
+        limits: &Limits,
+    ) -> Option<Result<Self, DecodeError>> {
+        Some(Self::decode_with(bytes, table, limits))
     }
 
     fn from_untyped(entity: Entity) -> Option<Self> {
@@ -235,6 +240,16 @@ impl<T: Schema, const N: usize> Schema for [T; N] {
     fn build(builder: &mut SchemaBuilder) -> Type {
         let len = u32::try_from(N).expect("serde describes arrays of up to 32 elements");
         Type::Array(len, Box::new(T::build(builder)))
+    }
+}
+
+impl<T: Schema, E: Schema> Schema for Result<T, E> {
+    fn build(builder: &mut SchemaBuilder) -> Type {
+        builder.define::<Self>("Result", |builder| {
+            let ok = Fields::Tuple(vec![T::build(builder)]);
+            let err = Fields::Tuple(vec![E::build(builder)]);
+            Shape::Enum(vec![Variant::new("Ok", ok), Variant::new("Err", err)])
+        })
     }
 }
 

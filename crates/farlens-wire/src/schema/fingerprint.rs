@@ -1,14 +1,18 @@
 //! The canonical encoding of a schema, and its hash.
 //!
 //! A document is the byte 01, the root type, and a count of definitions, each a name and a shape.
-//! A type is a tag byte and its parameters; a shape is 00 and fields, or 01 and a count of
-//! variants, each a name and fields; fields are 00 for none, 01 and a count of types, or 02 and a
-//! count of names with types. Numbers and names are as in the entity format.
+//! A type is a tag byte and its parameters; a shape is 00 and fields, 01 and a count of variants,
+//! each a name and fields, or 02 and an interface. Fields are 00 for none, 01 and a count of types,
+//! or 02 and a count of names with types. An interface is its documentation and a count of methods:
+//! each its name, its documentation, 01 if it is one way and 00 if not, a count of names with types
+//! and the type of the result. Numbers and names are as in the entity format.
+//!
+//! What is hashed is the same with every documentation left empty.
 
-use super::{Definition, Fields, SchemaDoc, Shape, Type};
+use super::{Definition, Field, Fields, Interface, Method, SchemaDoc, Shape, Type, Variant};
 use crate::entity::repeats;
 use crate::read::{Reader, put_bytes, put_u64};
-use crate::{Budget, DecodeError};
+use crate::{Budget, DecodeError, Limits};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::mem::size_of;
@@ -37,20 +41,36 @@ impl SchemaDoc {
     pub(super) fn new(root: Type, definitions: Vec<Definition>) -> Self {
         let mut doc = Self { root, definitions, fingerprint: Fingerprint([0; 16]) };
         let mut bytes = Vec::new();
-        doc.encode(&mut bytes);
+        doc.put(&mut Sink { out: &mut bytes, documented: false });
         let hash = Sha256::digest(&bytes);
         doc.fingerprint.0.iter_mut().zip(hash).for_each(|(place, byte)| *place = byte);
         doc
     }
 
+    /// The document of a type that is described by hand, with what only readers know.
+    ///
+    /// # Errors
+    /// What [`SchemaDoc::decode`] refuses, within the default limits.
+    pub fn from_parts(root: Type, definitions: Vec<Definition>) -> Result<Self, DecodeError> {
+        let doc = Self::new(root, definitions);
+        let mut bytes = Vec::new();
+        doc.encode(&mut bytes);
+        Self::decode(&bytes, &mut Budget::new(&Limits::default()))?;
+        Ok(doc)
+    }
+
     /// Appends the canonical encoding.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(VERSION);
-        put_type(out, &self.root);
-        put_u64(out, self.definitions.len() as u64);
+        self.put(&mut Sink { out, documented: true });
+    }
+
+    fn put(&self, sink: &mut Sink<'_>) {
+        sink.out.push(VERSION);
+        sink.ty(&self.root);
+        sink.count(self.definitions.len());
         for definition in &self.definitions {
-            put_bytes(out, definition.name.as_bytes());
-            put_shape(out, &definition.shape);
+            sink.text(&definition.name);
+            sink.shape(&definition.shape);
         }
     }
 
@@ -76,7 +96,7 @@ impl SchemaDoc {
 }
 
 /// The types without parameters; their place is their tag.
-const LEAVES: [Type; 18] = [
+const LEAVES: [Type; 21] = [
     Type::Unit,
     Type::Bool,
     Type::U8,
@@ -95,6 +115,9 @@ const LEAVES: [Type; 18] = [
     Type::Text,
     Type::Bytes,
     Type::Any,
+    Type::Reference,
+    Type::ByteStream,
+    Type::EntityStream(None),
 ];
 const OPTION: u8 = 0x20;
 const LIST: u8 = 0x21;
@@ -102,79 +125,117 @@ const ARRAY: u8 = 0x22;
 const MAP: u8 = 0x23;
 const TUPLE: u8 = 0x24;
 const NAMED: u8 = 0x25;
+const ENTITY_STREAM: u8 = 0x26;
 
-fn put_type(out: &mut Vec<u8>, ty: &Type) {
-    match ty {
-        Type::Option(inner) => {
-            out.push(OPTION);
-            put_type(out, inner);
-        }
-        Type::List(inner) => {
-            out.push(LIST);
-            put_type(out, inner);
-        }
-        Type::Array(len, inner) => {
-            out.push(ARRAY);
-            put_u64(out, u64::from(*len));
-            put_type(out, inner);
-        }
-        Type::Map(key, value) => {
-            out.push(MAP);
-            put_type(out, key);
-            put_type(out, value);
-        }
-        Type::Tuple(types) => {
-            out.push(TUPLE);
-            put_types(out, types);
-        }
-        Type::Named(index) => {
-            out.push(NAMED);
-            put_u64(out, u64::from(*index));
-        }
-        leaf => {
-            let tag = LEAVES.iter().position(|other| other == leaf);
-            out.push(tag.expect("every other type is a leaf") as u8);
-        }
-    }
+/// Where the encoding goes.
+struct Sink<'o> {
+    out: &'o mut Vec<u8>,
+    /// Whether documentation is written, or left empty.
+    documented: bool,
 }
 
-fn put_types(out: &mut Vec<u8>, types: &[Type]) {
-    put_u64(out, types.len() as u64);
-    types.iter().for_each(|ty| put_type(out, ty));
-}
-
-fn put_shape(out: &mut Vec<u8>, shape: &Shape) {
-    match shape {
-        Shape::Struct(fields) => {
-            out.push(0);
-            put_fields(out, fields);
-        }
-        Shape::Enum(variants) => {
-            out.push(1);
-            put_u64(out, variants.len() as u64);
-            for (name, fields) in variants {
-                put_bytes(out, name.as_bytes());
-                put_fields(out, fields);
+impl Sink<'_> {
+    fn ty(&mut self, ty: &Type) {
+        match ty {
+            Type::Option(inner) => self.around(OPTION, inner),
+            Type::List(inner) => self.around(LIST, inner),
+            Type::EntityStream(Some(inner)) => self.around(ENTITY_STREAM, inner),
+            Type::Array(len, inner) => {
+                self.out.push(ARRAY);
+                put_u64(self.out, u64::from(*len));
+                self.ty(inner);
+            }
+            Type::Map(key, value) => {
+                self.around(MAP, key);
+                self.ty(value);
+            }
+            Type::Tuple(types) => {
+                self.out.push(TUPLE);
+                self.types(types);
+            }
+            Type::Named(index) => {
+                self.out.push(NAMED);
+                put_u64(self.out, u64::from(*index));
+            }
+            leaf => {
+                let tag = LEAVES.iter().position(|other| other == leaf);
+                self.out.push(tag.expect("every other type is a leaf") as u8);
             }
         }
     }
-}
 
-fn put_fields(out: &mut Vec<u8>, fields: &Fields) {
-    match fields {
-        Fields::Unit => out.push(0),
-        Fields::Tuple(types) => {
-            out.push(1);
-            put_types(out, types);
-        }
-        Fields::Named(fields) => {
-            out.push(2);
-            put_u64(out, fields.len() as u64);
-            for (name, ty) in fields {
-                put_bytes(out, name.as_bytes());
-                put_type(out, ty);
+    fn around(&mut self, tag: u8, inner: &Type) {
+        self.out.push(tag);
+        self.ty(inner);
+    }
+
+    fn types(&mut self, types: &[Type]) {
+        self.count(types.len());
+        types.iter().for_each(|ty| self.ty(ty));
+    }
+
+    fn shape(&mut self, shape: &Shape) {
+        match shape {
+            Shape::Struct(fields) => {
+                self.out.push(0);
+                self.fields(fields);
+            }
+            Shape::Enum(variants) => {
+                self.out.push(1);
+                self.count(variants.len());
+                for variant in variants {
+                    self.text(&variant.name);
+                    self.fields(&variant.fields);
+                }
+            }
+            Shape::Interface(interface) => {
+                self.out.push(2);
+                self.documentation(&interface.doc);
+                self.count(interface.methods.len());
+                interface.methods.iter().for_each(|method| self.method(method));
             }
         }
+    }
+
+    fn fields(&mut self, fields: &Fields) {
+        match fields {
+            Fields::Unit => self.out.push(0),
+            Fields::Tuple(types) => {
+                self.out.push(1);
+                self.types(types);
+            }
+            Fields::Named { fields, .. } => {
+                self.out.push(2);
+                self.count(fields.len());
+                fields.iter().for_each(|field| self.named(&field.name, &field.ty));
+            }
+        }
+    }
+
+    fn method(&mut self, method: &Method) {
+        self.text(&method.name);
+        self.documentation(&method.doc);
+        self.out.push(u8::from(method.one_way));
+        self.count(method.params.len());
+        method.params.iter().for_each(|(name, ty)| self.named(name, ty));
+        self.ty(&method.result);
+    }
+
+    fn named(&mut self, name: &str, ty: &Type) {
+        self.text(name);
+        self.ty(ty);
+    }
+
+    fn count(&mut self, count: usize) {
+        put_u64(self.out, count as u64);
+    }
+
+    fn text(&mut self, text: &str) {
+        put_bytes(self.out, text.as_bytes());
+    }
+
+    fn documentation(&mut self, text: &str) {
+        self.text(if self.documented { text } else { "" });
     }
 }
 
@@ -231,6 +292,7 @@ impl Source<'_, '_> {
             ARRAY => Type::Array(self.u32()?, self.boxed()?),
             MAP => Type::Map(self.boxed()?, self.boxed()?),
             TUPLE => Type::Tuple(self.many(Self::take_type)?),
+            ENTITY_STREAM => Type::EntityStream(Some(self.boxed()?)),
             _ => return Err(DecodeError::BadTag),
         };
         self.budget.leave();
@@ -260,12 +322,17 @@ impl Source<'_, '_> {
         match self.input.byte()? {
             0 => self.fields().map(Shape::Struct),
             1 => {
-                let variants = self.many(|source| Ok((source.name()?, source.fields()?)))?;
-                distinct(variants.iter().map(|(name, _)| name.as_str()))?;
+                let variants = self.many(Self::variant)?;
+                distinct(variants.iter().map(|variant| variant.name.as_str()))?;
                 Ok(Shape::Enum(variants))
             }
+            2 => self.interface().map(Shape::Interface),
             _ => Err(DecodeError::BadTag),
         }
+    }
+
+    fn variant(&mut self) -> Result<Variant, DecodeError> {
+        Ok(Variant::new(self.name()?, self.fields()?))
     }
 
     fn fields(&mut self) -> Result<Fields, DecodeError> {
@@ -273,11 +340,34 @@ impl Source<'_, '_> {
             0 => Ok(Fields::Unit),
             1 => self.many(Self::take_type).map(Fields::Tuple),
             2 => {
-                let fields = self.many(|source| Ok((source.name()?, source.take_type()?)))?;
-                distinct(fields.iter().map(|(name, _)| name.as_str()))?;
-                Ok(Fields::Named(fields))
+                let fields = self.many(Self::field)?;
+                distinct(fields.iter().map(|field| field.name.as_str()))?;
+                Ok(Fields::named(fields))
             }
             _ => Err(DecodeError::BadTag),
         }
+    }
+
+    fn field(&mut self) -> Result<Field, DecodeError> {
+        Ok(Field::new(self.name()?, self.take_type()?))
+    }
+
+    fn interface(&mut self) -> Result<Interface, DecodeError> {
+        let doc = self.name()?;
+        let methods = self.many(Self::method)?;
+        distinct(methods.iter().map(|method| method.name.as_str()))?;
+        Ok(Interface { doc, methods })
+    }
+
+    fn method(&mut self) -> Result<Method, DecodeError> {
+        let (name, doc) = (self.name()?, self.name()?);
+        let one_way = match self.input.byte()? {
+            0 => false,
+            1 => true,
+            _ => return Err(DecodeError::BadBool),
+        };
+        let params = self.many(|source| Ok((source.name()?, source.take_type()?)))?;
+        distinct(params.iter().map(|(name, _)| name.as_str()))?;
+        Ok(Method { name, doc, params, result: self.take_type()?, one_way })
     }
 }

@@ -2,46 +2,77 @@
 //!
 //! A structure becomes a record, one with a single unnamed field that field, other tuples lists. A
 //! unit variant becomes text, any other a tagged value of its fields. A present option is what it
-//! holds, a list of `u8` is bytes. A map whose keys cannot be keys of an entity becomes a list of
-//! pairs.
+//! holds, unless that is null or tagged `Some`: it is then tagged `Some` itself, so that it differs
+//! from an absent one. A list of `u8` is bytes. Objects and streams become references. A map whose
+//! keys cannot be keys of an entity becomes a list of pairs.
 //!
 //! Recursive, since levels are counted as the typed decoder counts them; a pair of a map and the
 //! content of a tagged value are levels of their own. Schema and bytes may both be a peer's: even
 //! what takes no bytes is charged.
 
-use super::{Fields, SchemaDoc, Shape, Type};
+use super::{Field, Fields, SchemaDoc, Shape, Type, Variant, View};
 use crate::entity::{decode_one, has_duplicate, is_key};
 use crate::read::Reader;
-use crate::{Budget, DecodeError, Entity};
+use crate::reference::at_index;
+use crate::{Budget, DecodeError, Entity, Reference};
 use std::mem::size_of;
 
-/// Wrappers within each other through which the type of a key is looked up.
-const WRAPPERS_MAX: usize = 64;
+/// The tag of a present option that would look like an absent one.
+pub(crate) const SOME: &str = "Some";
+
+/// Whether a present option of this value is tagged.
+pub(crate) fn is_marked(value: &Entity) -> bool {
+    match value {
+        Entity::Null => true,
+        Entity::Tagged { tag, .. } => tag == SOME,
+        _ => false,
+    }
+}
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// Decodes one value of the type `schema` that takes up all of `bytes`.
+/// Decodes one value of the type `schema` that takes up all of `bytes`; `table` is what its
+/// references point at.
 ///
 /// # Errors
 /// What [`DecodeError`] lists; [`DecodeError::IntTooLarge`] for a `u128` beyond 2^127-1.
-pub fn decode_with(schema: &SchemaDoc, bytes: &[u8], budget: &mut Budget) -> Result<Entity> {
-    let mut source = Source { schema, input: Reader::new(bytes), budget, done: Vec::new() };
-    source.value(&schema.root)?;
-    source.input.finish()?;
+pub fn decode_with(
+    schema: &SchemaDoc,
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
+    let mut input = Reader::new(bytes);
+    let value = decode_type(schema, &schema.root, &mut input, table, budget)?;
+    input.finish()?;
+    Ok(value)
+}
+
+/// Decodes one value of a type of `schema` off the front of `input`.
+pub(crate) fn decode_type(
+    schema: &SchemaDoc,
+    ty: &Type,
+    input: &mut Reader<'_>,
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
+    let mut source = Source { schema, input, table, budget, done: Vec::new() };
+    source.value(ty)?;
     Ok(source.done.pop().unwrap_or_default())
 }
 
 /// The rest of the input, and the values that are read but not yet part of another one.
 ///
 /// Keeping those here rather than in local variables keeps the stack of each level small.
-struct Source<'s, 'a, 'b> {
+struct Source<'s, 'i, 'a, 'b> {
     schema: &'s SchemaDoc,
-    input: Reader<'a>,
+    input: &'i mut Reader<'a>,
+    table: &'b [Reference],
     budget: &'b mut Budget,
     done: Vec<Entity>,
 }
 
-impl<'s> Source<'s, '_, '_> {
+impl<'s> Source<'s, '_, '_, '_> {
     /// Reads one value onto `done`.
     fn value(&mut self, ty: &'s Type) -> Result<()> {
         self.budget.spend_cost(size_of::<Entity>())?;
@@ -66,6 +97,7 @@ impl<'s> Source<'s, '_, '_> {
                 match &definition.shape {
                     Shape::Struct(fields) => self.structure(&definition.name, fields),
                     Shape::Enum(variants) => self.variant(variants),
+                    Shape::Interface(_) => self.leaf(&Type::Reference),
                 }
             }
             leaf => self.leaf(leaf),
@@ -85,6 +117,10 @@ impl<'s> Source<'s, '_, '_> {
         }
         self.budget.enter()?;
         self.value(inner)?;
+        if self.done.last().is_some_and(is_marked) {
+            self.budget.spend_cost(size_of::<Entity>())?;
+            self.close_tagged(SOME)?;
+        }
         self.budget.leave();
         Ok(())
     }
@@ -175,9 +211,9 @@ impl<'s> Source<'s, '_, '_> {
         Ok(())
     }
 
-    fn variant(&mut self, variants: &'s [(String, Fields)]) -> Result<()> {
+    fn variant(&mut self, variants: &'s [Variant]) -> Result<()> {
         let index = usize::try_from(self.input.u64()?).map_err(|_| DecodeError::BadTag)?;
-        let (name, fields) = variants.get(index).ok_or(DecodeError::BadTag)?;
+        let Variant { name, fields, .. } = variants.get(index).ok_or(DecodeError::BadTag)?;
         if *fields == Fields::Unit {
             let word = self.name(name)?;
             self.done.push(Entity::Text(word));
@@ -205,10 +241,10 @@ impl<'s> Source<'s, '_, '_> {
             Fields::Unit => Ok(()),
             Fields::Tuple(types) if types.len() == 1 => self.value(&types[0]),
             Fields::Tuple(types) => self.tuple(types),
-            Fields::Named(fields) => {
+            Fields::Named { fields, .. } => {
                 let start = self.done.len();
-                for (_, ty) in fields {
-                    self.value(ty)?;
+                for field in fields {
+                    self.value(&field.ty)?;
                 }
                 self.close_record(name, fields, start)
             }
@@ -216,37 +252,33 @@ impl<'s> Source<'s, '_, '_> {
     }
 
     /// Makes a record of the values from `start` on.
-    fn close_record(&mut self, name: &str, fields: &[(String, Type)], start: usize) -> Result<()> {
+    fn close_record(&mut self, name: &str, fields: &[Field], start: usize) -> Result<()> {
         let name = self.name(name)?;
         self.budget.spend_costs(fields.len(), size_of::<String>())?;
         let mut read = Vec::with_capacity(fields.len());
-        for ((field, _), value) in fields.iter().zip(self.done.split_off(start)) {
-            read.push((self.name(field)?, value));
+        for (field, value) in fields.iter().zip(self.done.split_off(start)) {
+            read.push((self.name(&field.name)?, value));
         }
         self.done.push(Entity::Record { name, fields: read });
         Ok(())
     }
 
     /// Whether every value of this type but NaN may be the key of a map.
-    fn is_key(&self, mut ty: &'s Type) -> bool {
-        // A wrapper around itself would go round for ever, and a long chain once for each map.
-        for _ in 0..WRAPPERS_MAX {
-            ty = match ty {
-                Type::Option(inner) => inner,
-                Type::List(inner) => return **inner == Type::U8,
-                Type::Any | Type::Array(..) | Type::Map(..) | Type::Tuple(_) => return false,
-                Type::Named(index) => match self.schema.definition(*index).map(|d| &d.shape) {
-                    Some(Shape::Struct(Fields::Unit)) => return true,
-                    Some(Shape::Struct(Fields::Tuple(types))) if types.len() == 1 => &types[0],
-                    Some(Shape::Enum(variants)) => {
-                        return variants.iter().all(|(_, fields)| *fields == Fields::Unit);
-                    }
-                    _ => return false,
-                },
-                _ => return true,
-            };
+    fn is_key(&self, ty: &'s Type) -> bool {
+        match self.schema.view(ty) {
+            Ok(View::Option(inner)) => {
+                let view = self.schema.view(inner);
+                let nullable = matches!(view, Ok(View::Option(_) | View::Unit | View::Empty));
+                !nullable && self.is_key(inner)
+            }
+            Ok(View::List(inner)) => *inner == Type::U8,
+            Ok(View::Enum(variants)) => {
+                variants.iter().all(|variant| variant.fields == Fields::Unit)
+            }
+            Ok(View::Leaf(leaf)) => *leaf != Type::Any,
+            Ok(View::Unit | View::Empty) => true,
+            _ => false,
         }
-        false
     }
 
     fn leaf_value(&mut self, leaf: &Type) -> Result<Entity> {
@@ -271,15 +303,20 @@ impl<'s> Source<'s, '_, '_> {
             Type::Text => Entity::Text(self.text()?),
             Type::Bytes => self.bytes()?,
             Type::Any => self.any()?,
+            Type::Reference | Type::ByteStream | Type::EntityStream(_) => self.reference()?,
             _ => Entity::Null,
         })
     }
 
     fn any(&mut self) -> Result<Entity> {
         let mut inner = Reader::new(self.input.bytes()?);
-        let value = decode_one(&mut inner, self.budget)?;
+        let value = decode_one(&mut inner, self.table, self.budget)?;
         inner.finish()?;
         Ok(value)
+    }
+
+    fn reference(&mut self) -> Result<Entity> {
+        at_index(self.table, self.input.u64()?).map(|found| Entity::Reference(found.clone()))
     }
 
     fn flag(&mut self) -> Result<bool> {

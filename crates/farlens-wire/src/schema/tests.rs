@@ -1,7 +1,7 @@
 //! Documents of derived types, and values read by them.
 
 use super::*;
-use crate::{Budget, DecodeError, Entity, Limits, typed};
+use crate::{Budget, DecodeError, Entity, Limits, Reference, typed};
 use farlens_macros::Schema;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn read<T: Schema>(bytes: &[u8]) -> Result<Entity, DecodeError> {
-    decode_with(&SchemaDoc::of::<T>(), bytes, &mut Budget::new(&Limits::default()))
+    decode_with(&SchemaDoc::of::<T>(), bytes, &[], &mut Budget::new(&Limits::default()))
 }
 
 fn encoded(doc: &SchemaDoc) -> Vec<u8> {
@@ -118,6 +118,132 @@ fn documents_are_readable() {
         zoo.starts_with("Zoo { pose: Pose, clear: u16, marker: Marker, pairs: (Pair, Pair#2),")
     );
     assert!(zoo.contains("by_pair: {(u8, u8): Marker}, tree: Tree, any: any, raw: [u8] }"));
+}
+
+/// An interface that knows itself, as a document: `Camera`, with a `Pose` and an `Alarm`.
+fn camera() -> SchemaDoc {
+    struct Alarm;
+    impl Schema for Alarm {
+        fn build(builder: &mut SchemaBuilder) -> Type {
+            builder.define::<Self>("Alarm", |_| {
+                let params = vec![("level".to_owned(), Type::U8)];
+                Shape::Interface(Interface {
+                    doc: String::new(),
+                    methods: vec![method("ring", params, Type::Unit, true)],
+                })
+            })
+        }
+    }
+    struct Camera;
+    impl Schema for Camera {
+        fn build(builder: &mut SchemaBuilder) -> Type {
+            builder.define::<Self>("Camera", |builder| {
+                let pose = Type::EntityStream(Some(Box::new(Pose::build(builder))));
+                let named = |name: &str, ty| vec![(name.to_owned(), ty)];
+                Shape::Interface(Interface {
+                    doc: "Sees tools.".into(),
+                    methods: vec![
+                        method("calibrate", named("n", Type::U32), Type::F64, false),
+                        method("poses", named("hz", Type::U16), pose, false),
+                        method("watch", named("cb", Alarm::build(builder)), Type::Unit, false),
+                        method("twin", vec![], Self::build(builder), false),
+                        method("raw", vec![], Type::ByteStream, false),
+                        method(
+                            "log",
+                            named("of", Type::Reference),
+                            Type::EntityStream(None),
+                            false,
+                        ),
+                    ],
+                })
+            })
+        }
+    }
+    build::document::<Camera>()
+}
+
+fn method(name: &str, params: Vec<(String, Type)>, result: Type, one_way: bool) -> Method {
+    Method { name: name.into(), doc: format!("It does {name}."), params, result, one_way }
+}
+
+#[test]
+fn interfaces_are_readable() {
+    let doc = camera();
+    assert_eq!(
+        doc.to_string(),
+        "interface Camera {\n  \
+           calibrate(n: u32) -> f64\n  \
+           poses(hz: u16) -> stream Pose\n  \
+           watch(cb: Alarm) -> ()\n  \
+           twin() -> Camera\n  \
+           raw() -> byte stream\n  \
+           log(of: object) -> stream any\n\
+         }\n\
+         Pose { tool: text, t_ns: u64, m: [f32; 12] }\n\
+         interface Alarm {\n  \
+           ring(level: u8)\n\
+         }"
+    );
+    let Shape::Interface(interface) = &doc.definitions()[0].shape else { panic!("{doc}") };
+    let lines: Vec<_> = interface.methods.iter().map(|m| doc.signature(m).to_string()).collect();
+    assert_eq!(lines[0], "calibrate(n: u32) -> f64");
+    assert_eq!(lines[1], "poses(hz: u16) -> stream Pose { tool: text, t_ns: u64, m: [f32; 12] }");
+    assert_eq!((&*lines[2], &*lines[3]), ("watch(cb: Alarm) -> ()", "twin() -> Camera"));
+}
+
+#[test]
+fn documentation_travels_and_leaves_the_type_alone() {
+    let doc = camera();
+    let back = decoded(&encoded(&doc)).expect("it decodes");
+    assert_eq!(back.definitions(), doc.definitions());
+    let mut definitions = doc.definitions().to_vec();
+    let Shape::Interface(interface) = &mut definitions[0].shape else { panic!("{doc}") };
+    interface.doc = "Something else.".into();
+    interface.methods[1].doc.clear();
+    let other = SchemaDoc::new(doc.root().clone(), definitions.clone());
+    assert_eq!(other.fingerprint(), doc.fingerprint());
+    assert_ne!(encoded(&other), encoded(&doc));
+    let Shape::Interface(interface) = &mut definitions[0].shape else { panic!("{doc}") };
+    interface.methods[1].one_way = true;
+    assert_ne!(SchemaDoc::new(doc.root().clone(), definitions), doc);
+}
+
+#[test]
+fn what_concerns_readers_only_is_not_part_of_the_type() {
+    let plain = Field::new("a", Type::U8);
+    let known = Field { default: true, aliases: vec!["b".into()], ..plain.clone() };
+    let document = |fields, closed| {
+        let variant = Variant { aliases: vec!["W".into()], ..Variant::new("V", Fields::Unit) };
+        let shape = Shape::Struct(Fields::Named { fields: vec![fields], closed });
+        SchemaDoc::new(
+            Type::Named(0),
+            vec![
+                Definition { name: "A".into(), shape },
+                Definition { name: "E".into(), shape: Shape::Enum(vec![variant]) },
+            ],
+        )
+    };
+    assert_eq!(encoded(&document(plain.clone(), false)), encoded(&document(known, true)));
+    assert_eq!(document(plain.clone(), false), document(plain, true));
+}
+
+#[test]
+fn references_are_indices() {
+    let doc = camera();
+    let types = [
+        Type::Named(0),
+        Type::Reference,
+        Type::ByteStream,
+        Type::EntityStream(None),
+        Type::EntityStream(Some(Box::new(Type::Text))),
+    ];
+    let doc = SchemaDoc::new(Type::Tuple(types.into()), doc.definitions().to_vec());
+    let table: Vec<_> = (0..130u32).map(Reference::new).collect();
+    let read =
+        |bytes: &[u8]| decode_with(&doc, bytes, &table, &mut Budget::new(&Limits::default()));
+    let wanted = [129, 1, 2, 3, 1].map(|index| Entity::Reference(table[index].clone()));
+    assert_eq!(read(&[0x81, 1, 1, 2, 3, 1]), Ok(Entity::List(wanted.into())));
+    assert_eq!(read(&[0, 0, 0, 0, 0x82, 1]), Err(DecodeError::NoSuchReference));
 }
 
 #[test]
@@ -170,7 +296,9 @@ fn values_are_read_by_the_schema_alone() {
 
 #[test]
 fn documents_travel() {
-    for doc in [SchemaDoc::of::<Zoo>(), SchemaDoc::of::<u8>(), SchemaDoc::of::<Option<Tree>>()] {
+    let camera = std::sync::Arc::new(camera());
+    let zoo = SchemaDoc::of::<Zoo>();
+    for doc in [zoo, SchemaDoc::of::<u8>(), SchemaDoc::of::<Option<Tree>>(), camera] {
         let bytes = encoded(&doc);
         let back = decoded(&bytes).expect("it decodes");
         assert_eq!((&back, encoded(&back)), (&*doc, bytes.clone()));
@@ -189,8 +317,8 @@ fn documents_travel() {
 fn bad_documents_are_refused() {
     for (bytes, error) in [
         (&[2, 0, 0][..], DecodeError::BadTag),
-        (&[1, 0x12, 0], DecodeError::BadTag),
-        (&[1, 0x26, 0], DecodeError::BadTag),
+        (&[1, 0x15, 0], DecodeError::BadTag),
+        (&[1, 0x27, 0], DecodeError::BadTag),
         (&[1, 0x25, 0, 0], DecodeError::BadTag),
         (&[1, 0x25, 0xff, 0xff, 0xff, 0xff, 0x0f, 0], DecodeError::BadTag),
         (&[1, 0, 0, 0], DecodeError::Trailing),
@@ -198,7 +326,16 @@ fn bad_documents_are_refused() {
         (&[1, 0, 2, 1, b'A', 0, 0, 1, b'A', 0, 0], DecodeError::DuplicateKey),
         (&[1, 0, 1, 1, b'A', 0, 2, 2, 1, b'f', 0, 1, b'f', 0], DecodeError::DuplicateKey),
         (&[1, 0, 1, 1, b'A', 1, 2, 1, b'v', 0, 1, b'v', 0], DecodeError::DuplicateKey),
-        (&[1, 0, 1, 1, b'A', 2], DecodeError::BadTag),
+        (&[1, 0, 1, 1, b'A', 3], DecodeError::BadTag),
+        (&[1, 0, 1, 1, b'A', 2, 0, 1, 1, b'm', 0, 2], DecodeError::BadBool),
+        (
+            &[1, 0, 1, 1, b'A', 2, 0, 2, 1, b'm', 0, 0, 0, 0, 1, b'm', 0, 0, 0, 0],
+            DecodeError::DuplicateKey,
+        ),
+        (
+            &[1, 0, 1, 1, b'A', 2, 0, 1, 1, b'm', 0, 0, 2, 1, b'p', 0, 1, b'p', 0, 0],
+            DecodeError::DuplicateKey,
+        ),
     ] {
         assert_eq!(decoded(bytes), Err(error), "{bytes:?}");
     }
@@ -213,7 +350,7 @@ fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
 fn deep_documents_and_values_end_at_the_limit() {
     on_a_small_stack(|| {
         for depth in [65, 1_000, 10_000, 1_000_000] {
-            for level in [&[0x20][..], &[0x21], &[0x22, 1], &[0x23, 0], &[0x24, 1]] {
+            for level in [&[0x20][..], &[0x21], &[0x22, 1], &[0x23, 0], &[0x24, 1], &[0x26]] {
                 let bytes = [&[1][..], &level.repeat(depth), &[0, 0]].concat();
                 assert_eq!(decoded(&bytes), Err(DecodeError::Depth));
             }
@@ -222,7 +359,7 @@ fn deep_documents_and_values_end_at_the_limit() {
         }
         // A structure that contains nothing but itself.
         let doc = decoded(&[1, 0x25, 0, 1, 1, b'A', 0, 1, 1, 0x25, 0]).expect("it decodes");
-        let found = decode_with(&doc, &[], &mut Budget::new(&Limits::default()));
+        let found = decode_with(&doc, &[], &[], &mut Budget::new(&Limits::default()));
         assert_eq!(found, Err(DecodeError::Depth));
     });
 }
@@ -236,23 +373,23 @@ fn values_without_bytes_are_charged() {
     assert_eq!(read::<Vec<u8>>(&most), Err(DecodeError::LengthBeyondInput));
     // 2^32-1 units in an array, and structures that double thirty times.
     let array = decoded(&[1, 0x22, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0]).expect("it decodes");
-    assert_eq!(decode_with(&array, &[], &mut budget()), Err(DecodeError::Cost));
+    assert_eq!(decode_with(&array, &[], &[], &mut budget()), Err(DecodeError::Cost));
     let mut doubling = vec![1, 0x25, 0, 31];
     for level in 1..=30u8 {
         doubling.extend([1, 64 + level, 0, 1, 2, 0x25, level, 0x25, level]);
     }
     doubling.extend([1, b'@', 0, 0]);
     let doubling = decoded(&doubling).expect("it decodes");
-    assert_eq!(decode_with(&doubling, &[], &mut budget()), Err(DecodeError::Cost));
+    assert_eq!(decode_with(&doubling, &[], &[], &mut budget()), Err(DecodeError::Cost));
 }
 
 proptest! {
     #[test]
-    fn noise_is_refused_or_canonical(bytes in prop::collection::vec(0u8..0x27, 0..24)) {
+    fn noise_is_refused_or_canonical(bytes in prop::collection::vec(0u8..0x28, 0..24)) {
         let bytes = [&[1][..], &bytes].concat();
         if let Ok(doc) = decoded(&bytes) {
             prop_assert_eq!(encoded(&doc), bytes);
-            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &mut Budget::new(&Limits::default())));
+            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &[], &mut Budget::new(&Limits::default())));
         }
     }
 

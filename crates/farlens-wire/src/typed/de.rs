@@ -6,7 +6,8 @@
 
 use crate::entity::{ENTITY_NAME, Handshake, charge};
 use crate::read::Reader;
-use crate::{Budget, DecodeError};
+use crate::reference::{OnDesk, REFERENCE_NAME, at_index};
+use crate::{Budget, DecodeError, Reference};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -15,20 +16,21 @@ use serde::forward_to_deserialize_any;
 use std::mem::size_of;
 
 /// Elements that may be allocated for before one of them is seen.
-const HINT_MAX: usize = 4096;
+pub(super) const HINT_MAX: usize = 4096;
 
-type Result<T> = std::result::Result<T, DecodeError>;
+pub(super) type Result<T> = std::result::Result<T, DecodeError>;
 
 /// The rest of the input and of the budget.
 pub(super) struct Decoder<'de, 'b> {
-    input: Reader<'de>,
-    budget: &'b mut Budget,
+    pub(super) input: Reader<'de>,
+    pub(super) table: &'b [Reference],
+    pub(super) budget: &'b mut Budget,
 }
 
 impl<'de, 'b> Decoder<'de, 'b> {
     #[inline]
-    pub(super) fn new(input: Reader<'de>, budget: &'b mut Budget) -> Self {
-        Self { input, budget }
+    pub(super) fn new(input: Reader<'de>, table: &'b [Reference], budget: &'b mut Budget) -> Self {
+        Self { input, table, budget }
     }
 
     #[inline]
@@ -53,28 +55,28 @@ impl<'de, 'b> Decoder<'de, 'b> {
 
     /// A length whose elements are charged.
     #[inline]
-    fn count(&mut self) -> Result<usize> {
+    pub(super) fn count(&mut self) -> Result<usize> {
         let count = self.input.u64()?;
         self.budget.spend_elements(count)?;
         usize::try_from(count).map_err(|_| DecodeError::LengthBeyondInput)
     }
 
     #[inline]
-    fn text(&mut self) -> Result<&'de str> {
+    pub(super) fn text(&mut self) -> Result<&'de str> {
         let text = self.input.text()?;
         self.budget.spend_cost(text.len())?;
         Ok(text)
     }
 
     #[inline]
-    fn bytes(&mut self) -> Result<&'de [u8]> {
+    pub(super) fn bytes(&mut self) -> Result<&'de [u8]> {
         let bytes = self.input.bytes()?;
         self.budget.spend_cost(bytes.len())?;
         Ok(bytes)
     }
 
     #[inline]
-    fn flag(&mut self) -> Result<bool> {
+    pub(super) fn flag(&mut self) -> Result<bool> {
         match self.input.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -83,19 +85,39 @@ impl<'de, 'b> Decoder<'de, 'b> {
     }
 
     #[inline]
-    fn narrow<T: TryFrom<u64>>(&mut self) -> Result<T> {
+    pub(super) fn narrow<T: TryFrom<u64>>(&mut self) -> Result<T> {
         T::try_from(self.input.u64()?).map_err(|_| DecodeError::NotCanonical)
     }
 
     #[inline]
-    fn narrow_signed<T: TryFrom<i64>>(&mut self) -> Result<T> {
+    pub(super) fn narrow_signed<T: TryFrom<i64>>(&mut self) -> Result<T> {
         T::try_from(self.input.i64()?).map_err(|_| DecodeError::NotCanonical)
     }
 
-    fn character(&mut self) -> Result<char> {
-        let mut chars = self.input.text()?.chars();
+    /// An untyped value: decoded here where its references matter, otherwise handed out as bytes.
+    pub(super) fn entity<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        let bytes = self.input.bytes()?;
+        match charge(bytes, self.table, self.budget)? {
+            Some(value) => visitor.visit_newtype_struct(OnDesk::new(value)),
+            None => {
+                let sign = Handshake::default();
+                visitor.visit_newtype_struct(EntityDecoder { bytes, sign })
+            }
+        }
+    }
+
+    /// The reference whose index comes next.
+    pub(super) fn reference<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        let reference = at_index(self.table, self.input.u64()?)?;
+        visitor.visit_newtype_struct(OnDesk::new(reference.clone()))
+    }
+
+    /// A character, also as the text that it is written as.
+    pub(super) fn character(&mut self) -> Result<(&'de str, char)> {
+        let text = self.input.text()?;
+        let mut chars = text.chars();
         match (chars.next(), chars.next()) {
-            (Some(only), None) => Ok(only),
+            (Some(only), None) => Ok((text, only)),
             _ => Err(DecodeError::BadChar),
         }
     }
@@ -133,7 +155,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
         deserialize_i128 visit_i128, de => de.input.i128()?;
         deserialize_f32 visit_f32, de => f32::from_le_bytes(de.input.array()?);
         deserialize_f64 visit_f64, de => f64::from_le_bytes(de.input.array()?);
-        deserialize_char visit_char, de => de.character()?;
+        deserialize_char visit_char, de => de.character()?.1;
         deserialize_str visit_borrowed_str, de => de.text()?;
         deserialize_string visit_borrowed_str, de => de.text()?;
         deserialize_bytes visit_borrowed_bytes, de => de.bytes()?;
@@ -171,8 +193,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
         visitor: V,
     ) -> Result<V::Value> {
         if name == ENTITY_NAME {
-            return visitor
-                .visit_newtype_struct(EntityDecoder { decoder: self, sign: Handshake::default() });
+            return self.entity(visitor);
+        }
+        if name == REFERENCE_NAME {
+            return self.reference(visitor);
         }
         self.nested(|decoder| visitor.visit_newtype_struct(decoder))
     }
@@ -368,12 +392,12 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de, '_> {
 }
 
 /// Hands out the canonical bytes of an entity after a handshake.
-struct EntityDecoder<'a, 'de, 'b> {
-    decoder: &'a mut Decoder<'de, 'b>,
+struct EntityDecoder<'de> {
+    bytes: &'de [u8],
     sign: Handshake,
 }
 
-impl<'de> Deserializer<'de> for EntityDecoder<'_, 'de, '_> {
+impl<'de> Deserializer<'de> for EntityDecoder<'de> {
     type Error = DecodeError;
 
     fn is_human_readable(&self) -> bool {
@@ -381,9 +405,7 @@ impl<'de> Deserializer<'de> for EntityDecoder<'_, 'de, '_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        let bytes = self.decoder.input.bytes()?;
-        charge(bytes, self.decoder.budget)?;
-        visitor.visit_borrowed_bytes(bytes)
+        visitor.visit_borrowed_bytes(self.bytes)
     }
 
     forward_to_deserialize_any! {

@@ -1,9 +1,10 @@
 //! The serde `Serializer`: writes postcard's format into a vector.
 
 use super::ENCODE_DEPTH;
-use crate::entity::{ENTITY_NAME, Handshake, charge};
+use crate::entity::{ENTITY_NAME, Handshake, Output, charge, encode_nested};
 use crate::read::{put_bytes, put_i64, put_i128, put_u64, put_u128};
-use crate::{Budget, DecodeError, EncodeError};
+use crate::reference::{REFERENCE_NAME, desk, index_in};
+use crate::{Budget, DecodeError, EncodeError, Entity, Reference};
 use serde::Serialize;
 use serde::ser::{self, Impossible, Serializer};
 use std::fmt;
@@ -13,13 +14,14 @@ type Result<T> = std::result::Result<T, EncodeError>;
 /// Where the encoding goes and how many levels may still be entered.
 pub(super) struct Encoder<'o> {
     out: &'o mut Vec<u8>,
+    table: &'o mut Vec<Reference>,
     depth: u32,
 }
 
 impl<'o> Encoder<'o> {
     #[inline]
-    pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, depth: ENCODE_DEPTH }
+    pub(super) fn new(out: &'o mut Vec<u8>, table: &'o mut Vec<Reference>) -> Self {
+        Self { out, table, depth: ENCODE_DEPTH }
     }
 
     #[inline]
@@ -123,8 +125,8 @@ impl<'a, 'o> Serializer for &'a mut Encoder<'o> {
         name: &'static str,
         value: &T,
     ) -> Result<()> {
-        if name == ENTITY_NAME {
-            return value.serialize(EntityEncoder { encoder: self, sign: Handshake::default() });
+        if name == ENTITY_NAME || name == REFERENCE_NAME {
+            return value.serialize(PrivateEncoder { encoder: self, sign: Handshake::default() });
         }
         self.nested(value)
     }
@@ -293,13 +295,14 @@ impl ser::SerializeMap for Parts<'_, '_> {
     }
 }
 
-/// Takes the canonical bytes of an entity after a handshake.
-struct EntityEncoder<'a, 'o> {
+/// Takes the canonical bytes of an entity, or the number of something on the desk, after a
+/// handshake.
+struct PrivateEncoder<'a, 'o> {
     encoder: &'a mut Encoder<'o>,
     sign: Handshake,
 }
 
-/// What an entity never writes once the handshake has succeeded.
+/// What neither writes once the handshake has succeeded.
 macro_rules! never {
     ($($name:ident($($type:ty),*) $(-> $result:ty)?;)*) => {$(
         fn $name(self, $(_: $type),*) -> never!(@ $($result)?) {
@@ -312,12 +315,12 @@ macro_rules! never {
 
 #[cold]
 fn refused() -> EncodeError {
-    EncodeError::Refused("the name of the entity structure is reserved".into())
+    EncodeError::Refused("a name that begins with $farlens is reserved".into())
 }
 
 type Never = Impossible<(), EncodeError>;
 
-impl Serializer for EntityEncoder<'_, '_> {
+impl Serializer for PrivateEncoder<'_, '_> {
     type Ok = ();
     type Error = EncodeError;
     type SerializeSeq = Never;
@@ -333,11 +336,26 @@ impl Serializer for EntityEncoder<'_, '_> {
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<()> {
-        charge(bytes, &mut Budget::of_depth(self.encoder.depth)).map_err(|error| match error {
+        let mut budget = Budget::of_depth(self.encoder.depth);
+        charge(bytes, &[], &mut budget).map_err(|error| match error {
             DecodeError::Depth => EncodeError::Depth,
             other => ser::Error::custom(other),
         })?;
         put_bytes(self.encoder.out, bytes);
+        Ok(())
+    }
+
+    fn serialize_u64(self, number: u64) -> Result<()> {
+        let Encoder { out, table, depth } = self.encoder;
+        if let Some(reference) = desk::look::<Reference>(number) {
+            put_u64(out, index_in(table, &reference)?);
+            return Ok(());
+        }
+        let entity = desk::look::<Entity>(number).ok_or_else(refused)?;
+        let mut bytes = Vec::new();
+        let mut output = Output { bytes: &mut bytes, references: table };
+        encode_nested(&entity, *depth, &mut output)?;
+        put_bytes(out, &bytes);
         Ok(())
     }
 
@@ -346,7 +364,6 @@ impl Serializer for EntityEncoder<'_, '_> {
         serialize_u8(u8);
         serialize_u16(u16);
         serialize_u32(u32);
-        serialize_u64(u64);
         serialize_i8(i8);
         serialize_i16(i16);
         serialize_i32(i32);

@@ -12,6 +12,8 @@ pub enum EntryKind {
     Items,
     /// Something that can be listed in turn.
     Directory,
+    /// Something whose methods can be called.
+    Object,
 }
 
 /// A name in a listing.
@@ -43,6 +45,7 @@ mod tests {
             Entry::new("a", EntryKind::Bytes, Some(u64::MAX)),
             Entry::new("ü", EntryKind::Items, None),
             Entry::new("", EntryKind::Directory, None),
+            Entry::new("o", EntryKind::Object, None),
         ] {
             let encoded = postcard::to_stdvec(&entry).expect("a plain struct");
             assert_eq!(postcard::from_bytes::<Entry>(&encoded), Ok(entry));

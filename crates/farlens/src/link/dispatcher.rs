@@ -5,11 +5,13 @@
 
 use super::{
     driver::{panicked, to_fault, to_wire},
-    shared::{Shared, Work, discard},
+    shared::{Shared, Work},
     source::Release,
+    trash::discard,
 };
 use crate::{data::DataState, data::erased::ErasedData, host::Guest};
-use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
+use farlens_proto::Called;
+use farlens_wire::{CallId, Reference, StreamId, frame::stream::Open, schema::SchemaDoc};
 use futures::{FutureExt, future::BoxFuture};
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 use tokio::task::{AbortHandle, JoinSet};
@@ -30,7 +32,7 @@ pub(crate) async fn run(shared: Arc<Shared>, guest: Guest) {
                     }
                     continue;
                 }
-                Work::Call { call, .. } => Some(*call),
+                Work::Call { called, .. } => Some(called.call),
                 Work::Admit { .. } | Work::Open { .. } => None,
             };
             let mut handler = handle(Arc::clone(&shared), Arc::clone(&guest), work);
@@ -48,9 +50,11 @@ fn handle(shared: Arc<Shared>, guest: Arc<Guest>, work: Work) -> BoxFuture<'stat
     Box::pin(async move {
         match work {
             Work::Admit { invite } => admit(&shared, &guest, invite).await,
-            Work::Open { stream, open } => open_stream(&shared, &guest, stream, &open).await,
-            Work::Call { call, object, method, args } => {
-                answer_call(&shared, &guest, call, object, &method, &args).await;
+            Work::Open { stream, open, on } => {
+                open_stream(&shared, &guest, stream, &open, on.as_ref()).await;
+            }
+            Work::Call { called, interface } => {
+                answer_call(&shared, &guest, *called, interface).await;
             }
             Work::Cancel { .. } | Work::Over => {}
         }
@@ -69,8 +73,14 @@ async fn admit(shared: &Shared, guest: &Guest, invite: Option<Vec<u8>>) {
     });
 }
 
-async fn open_stream(shared: &Arc<Shared>, guest: &Guest, stream: StreamId, open: &Open) {
-    let found = AssertUnwindSafe(guest.open(open)).catch_unwind().await;
+async fn open_stream(
+    shared: &Arc<Shared>,
+    guest: &Guest,
+    stream: StreamId,
+    open: &Open,
+    on: Option<&Reference>,
+) {
+    let found = AssertUnwindSafe(guest.open(open, on)).catch_unwind().await;
     let (source, accepted) = match found {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
@@ -133,12 +143,11 @@ async fn follow(
 async fn answer_call(
     shared: &Shared,
     guest: &Guest,
-    call: CallId,
-    object: ObjectId,
-    method: &str,
-    args: &[u8],
+    called: Called,
+    interface: Option<Arc<SchemaDoc>>,
 ) {
-    let work = AssertUnwindSafe(guest.call(object, method, args)).catch_unwind();
+    let call = called.call;
+    let work = AssertUnwindSafe(guest.call(called, interface)).catch_unwind();
     let outcome = match work.await {
         Ok(outcome) => outcome.map_err(|error| to_fault(&error)),
         Err(_) => Err(panicked()),

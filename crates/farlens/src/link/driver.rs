@@ -3,7 +3,10 @@
 //! It never runs user code that may wait: a read that cannot be answered at once goes to a task of
 //! its own. It never stops reading because of a slow consumer; credit sees to that.
 
-use super::shared::{Shared, State, discard};
+use super::{
+    shared::{Shared, State},
+    trash::discard,
+};
 use crate::{
     Error,
     data::{DataState, Fetched, ReadBudget, Stored, erased::ErasedData},
@@ -169,9 +172,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut moved = false;
         if self.out.is_empty() {
-            let out = &mut self.out;
+            let (out, now) = (&mut self.out, self.shared.now());
             out.reserve(BATCH_BYTES);
-            self.shared.with_driver(|state| state.proto.poll_transmit(out));
+            self.shared.with_driver(|state| state.proto.poll_transmit(out, now));
         }
         while !self.out.is_empty() {
             match Pin::new(&mut self.io).poll_write(cx, &self.out)? {
@@ -321,6 +324,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        this.shared.home.bell.register(cx.waker());
         this.shared.with_driver(|state| state.set_driver(cx));
         match this.phase {
             Phase::Running => {
@@ -459,12 +463,17 @@ pub(crate) fn to_fault(error: &Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::imported::{Holdings, Home};
     use farlens_proto::{Config, Link, PeerIdentity};
-    use farlens_wire::Side;
+    use farlens_wire::{Limits, Reference, Side};
 
     fn shared() -> Arc<Shared> {
         let peer = PeerIdentity::new([1; 32]);
-        Shared::new(|now| Link::new(Side::Initiator, peer, Config::default(), now))
+        let home = Home::new();
+        let holdings = Box::new(Holdings::new(Arc::clone(&home), Reference::new(())));
+        Shared::new(home, Limits::default(), |now| {
+            Link::new(Side::Initiator, peer, Config::default(), holdings, now)
+        })
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,14 +3,23 @@
 //! Nothing awaits under it and no user code runs under it. Whoever changes something takes the
 //! wakers out and calls them after the lock is gone.
 
-use super::{source::Source, watcher::Watcher};
+use super::{
+    calling::Pending,
+    imported::Home,
+    source::Source,
+    trash::{self, discard},
+    watcher::Watcher,
+};
 use crate::{data::erased::ErasedData, observe::Seat};
-use farlens_proto::{self as proto, DataRequest, Event, Fault, RangeTicket, Time};
-use farlens_wire::{CallId, ObjectId, StreamId, frame::stream::Open};
+use farlens_proto::{
+    self as proto, Answer, CallTicket, Called, DataRequest, Event, Fault, RangeTicket, Time,
+};
+use farlens_wire::{
+    Budget, CallId, Limits, Reference, StreamId, frame::stream::Open, schema::SchemaDoc,
+};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -20,6 +29,8 @@ use tokio::{sync::watch, task::AbortHandle, time::Instant};
 pub(crate) struct Shared {
     state: Mutex<State>,
     origin: Instant,
+    /// What the references that came over this link have in common.
+    pub(crate) home: Arc<Home>,
 }
 
 /// Everything that a link is, under the lock.
@@ -33,7 +44,10 @@ pub(crate) struct State {
     handles: HashMap<StreamId, Handle>,
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
-    calls: HashMap<CallId, PendingCall>,
+    calls: HashMap<CallTicket, Pending>,
+    /// Interfaces that the peer's calls may name, by fingerprint.
+    interfaces: HashMap<[u8; 16], Arc<SchemaDoc>>,
+    decode: Limits,
     /// Changes when the link is established and when it is over.
     milestone: watch::Sender<u8>,
 }
@@ -44,6 +58,8 @@ struct Aftermath {
     wakers: Vec<Waker>,
     /// Data that nobody reads any more.
     sources: Vec<Source>,
+    /// Objects that the peer holds no longer.
+    released: Vec<Reference>,
 }
 
 impl Aftermath {
@@ -52,20 +68,18 @@ impl Aftermath {
         for source in self.sources {
             discard(source);
         }
+        for reference in self.released {
+            discard(reference);
+        }
     }
-}
-
-/// Drops what may be user code, which may panic.
-pub(crate) fn discard<T>(value: T) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 
 /// Something that the peer asked for and that may take a while.
 #[derive(Debug)]
 pub(crate) enum Work {
     Admit { invite: Option<Vec<u8>> },
-    Open { stream: StreamId, open: Open },
-    Call { call: CallId, object: ObjectId, method: String, args: Vec<u8> },
+    Open { stream: StreamId, open: Open, on: Option<Reference> },
+    Call { called: Box<Called>, interface: Option<Arc<SchemaDoc>> },
     Cancel { call: CallId },
     Over,
 }
@@ -81,14 +95,12 @@ struct Handle {
     watcher: Option<Arc<Watcher>>,
 }
 
-#[derive(Default)]
-struct PendingCall {
-    outcome: Option<Result<Vec<u8>, Fault>>,
-    waker: Option<Waker>,
-}
-
 impl Shared {
-    pub(crate) fn new(make: impl FnOnce(Time) -> proto::Link) -> Arc<Self> {
+    pub(crate) fn new(
+        home: Arc<Home>,
+        decode: Limits,
+        make: impl FnOnce(Time) -> proto::Link,
+    ) -> Arc<Self> {
         let state = State {
             proto: make(Time::ZERO),
             driver: None,
@@ -97,9 +109,11 @@ impl Shared {
             handles: HashMap::new(),
             sources: HashMap::new(),
             calls: HashMap::new(),
+            interfaces: HashMap::new(),
+            decode,
             milestone: watch::channel(0).0,
         };
-        Arc::new(Self { state: Mutex::new(state), origin: Instant::now() })
+        Arc::new(Self { state: Mutex::new(state), origin: Instant::now(), home })
     }
 
     /// The moment, as the machines count it.
@@ -116,6 +130,7 @@ impl Shared {
     /// Runs `f` under the lock, then wakes whoever has to know.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
@@ -125,6 +140,7 @@ impl Shared {
             }
             value
         };
+        drop(lid);
         after.happen();
         value
     }
@@ -132,12 +148,14 @@ impl Shared {
     /// Runs `f` under the lock for the driver, which sees to the output itself.
     pub(crate) fn with_driver<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut after = Aftermath::default();
+        let lid = trash::Lid::close();
         let value = {
             let mut state = self.state.lock();
             let value = f(&mut state);
             state.route_events(&mut after);
             value
         };
+        drop(lid);
         after.happen();
         value
     }
@@ -169,57 +187,47 @@ impl Shared {
         }
     }
 
-    /// Calls a method of an object of the peer. Dropping the future gives the call up.
-    pub(crate) async fn call(
-        self: &Arc<Self>,
-        object: ObjectId,
-        method: &str,
-        args: Vec<u8>,
-    ) -> Result<Vec<u8>, Fault> {
-        let call = self.with(|state| {
-            let call = state.proto.call(object, method, args)?;
-            state.calls.insert(call, PendingCall::default());
-            Ok::<_, Fault>(call)
-        })?;
-        let guard = CallGuard { shared: self, call };
-        std::future::poll_fn(|cx| guard.poll_outcome(cx)).await
-    }
-}
-
-/// A call under way; dropped before its answer it cancels the call.
-struct CallGuard<'a> {
-    shared: &'a Arc<Shared>,
-    call: CallId,
-}
-
-impl CallGuard<'_> {
-    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Vec<u8>, Fault>> {
-        let mut state = self.shared.state.lock();
-        let Some(pending) = state.calls.get_mut(&self.call) else { return Poll::Pending };
-        match pending.outcome.take() {
-            Some(outcome) => {
-                state.calls.remove(&self.call);
-                Poll::Ready(outcome)
-            }
-            None => {
-                pending.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+    /// The outcome of a call that this side has made.
+    pub(super) fn poll_call(
+        &self,
+        ticket: CallTicket,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Answer, Fault>> {
+        let mut state = self.state.lock();
+        let Some(pending) = state.calls.get_mut(&ticket) else { return Poll::Pending };
+        if let Some(outcome) = pending.outcome.take() {
+            state.calls.remove(&ticket);
+            return Poll::Ready(outcome);
         }
+        pending.waker = Some(cx.waker().clone());
+        Poll::Pending
     }
-}
 
-impl Drop for CallGuard<'_> {
-    fn drop(&mut self) {
-        self.shared.with(|state| {
-            if state.calls.remove(&self.call).is_some() {
-                state.proto.cancel(self.call);
-            }
-        });
+    /// Waits until a call has been sent, or is over.
+    pub(crate) fn poll_sent(&self, ticket: CallTicket, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        let Some(pending) = state.calls.get_mut(&ticket) else { return Poll::Ready(()) };
+        if pending.sent || pending.outcome.is_some() {
+            return Poll::Ready(());
+        }
+        pending.sent_wakers.push(cx.waker().clone());
+        Poll::Pending
     }
 }
 
 impl State {
+    /// Registers a call that this side has made.
+    pub(super) fn add_call(&mut self, ticket: CallTicket) {
+        self.calls.insert(ticket, Pending::default());
+    }
+
+    /// Nobody waits for the answer of a call any more.
+    pub(super) fn drop_call(&mut self, ticket: CallTicket) {
+        if self.calls.remove(&ticket).is_some() {
+            self.proto.cancel(ticket);
+        }
+    }
+
     /// Hands every event to whoever it is for, and collects whom to wake.
     fn route_events(&mut self, after: &mut Aftermath) {
         let wakers = &mut after.wakers;
@@ -235,15 +243,35 @@ impl State {
                     if let Some(pending) = self.calls.get_mut(&call) {
                         pending.outcome = Some(outcome);
                         wakers.extend(pending.waker.take());
+                        wakers.append(&mut pending.sent_wakers);
+                    }
+                }
+                Event::Sent { call } => {
+                    if let Some(pending) = self.calls.get_mut(&call) {
+                        pending.sent = true;
+                        wakers.append(&mut pending.sent_wakers);
                     }
                 }
                 Event::StreamGone { stream } => after.sources.extend(self.sources.remove(&stream)),
                 Event::Admission { invite } => self.dispatch(Work::Admit { invite }, wakers),
-                Event::OpenRequested { stream, open } => {
-                    self.dispatch(Work::Open { stream, open }, wakers);
+                Event::OpenRequested { stream, open, on } => {
+                    self.dispatch(Work::Open { stream, open, on }, wakers);
                 }
-                Event::Called { call, object, method, args, .. } => {
-                    self.dispatch(Work::Call { call, object, method, args }, wakers);
+                Event::Called(called) => {
+                    let interface = called.interface;
+                    let interface =
+                        interface.and_then(|known| self.interfaces.get(&known).cloned());
+                    self.dispatch(Work::Call { called, interface }, wakers);
+                }
+                Event::Released { reference } => after.released.push(reference),
+                Event::Interface { fingerprint, schema } => {
+                    // One that cannot be read is as good as none: calls that name it are refused.
+                    let mut budget = Budget::new(&self.decode);
+                    if let Ok(schema) = SchemaDoc::decode(&schema, &mut budget)
+                        && schema.fingerprint().0 == fingerprint
+                    {
+                        self.interfaces.insert(fingerprint, Arc::new(schema));
+                    }
                 }
                 Event::Cancelled { call } => self.dispatch(Work::Cancel { call }, wakers),
                 Event::Over { .. } => {

@@ -170,6 +170,10 @@ impl Attenuated {
         self.source.origin()
     }
 
+    pub(super) fn is_append_only(&self) -> bool {
+        self.source.is_append_only()
+    }
+
     /// What a mode must and may contain: that of the source is the most there can be.
     pub(super) fn offers(&self) -> Result<ModeOffer> {
         let usage = |text| Err(Error::new(Code::USAGE, text));
@@ -205,7 +209,7 @@ impl Attenuated {
             Purpose::Create if !self.is_whole() => Purpose::Use,
             purpose => purpose,
         };
-        let mut found = self.source.open(wanted, purpose)?;
+        let mut found = self.source.open_at_once(wanted, purpose)?;
         found.data = self.limit(found.data);
         match &self.limit {
             Limit::Slice(window) => found.reach.end = window.above(found.reach.end),

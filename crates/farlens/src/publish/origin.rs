@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     data::erased::{ErasedData, Held},
 };
-use farlens_proto::{Purpose, Reach};
+use farlens_proto::{Kind, Purpose, Reach};
 use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer, Position, schema::SchemaDoc};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -38,6 +38,22 @@ impl Origin {
         match self {
             Self::Data { recipe, .. } => Ok(recipe.offers()),
             Self::Attenuated(attenuated) => attenuated.offers(),
+        }
+    }
+
+    /// What its elements are, and their type.
+    pub(super) fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        match self {
+            Self::Data { recipe, .. } => recipe.form(),
+            Self::Attenuated(attenuated) => attenuated.source().form(),
+        }
+    }
+
+    /// Whether it was made of a streamer that is only appended to.
+    pub(super) fn is_append_only(&self) -> bool {
+        match self {
+            Self::Data { .. } => false,
+            Self::Attenuated(attenuated) => attenuated.is_append_only(),
         }
     }
 

@@ -4,13 +4,16 @@ use crate::{
     Result,
     data::{FileData, IterData, LogFile, LogLines, channel::Outlet, erased::ErasedData},
 };
-use farlens_wire::{Bounds, ModeOffer, schema::SchemaDoc};
+use farlens_wire::{Bounds, Element, Kind, ModeOffer, schema::SchemaDoc};
 use std::sync::Arc;
 
 /// What is published, before a stream is opened on it.
 pub(super) trait Recipe: Send + Sync {
     /// What a mode over the data must and may contain.
     fn offers(&self) -> ModeOffer;
+
+    /// What its elements are, and their type.
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>);
 
     /// The data for one stream that reads. May block.
     fn open(&self) -> Result<Arc<dyn ErasedData>>;
@@ -39,6 +42,10 @@ impl Recipe for Shared {
         self.0.offers()
     }
 
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        (self.0.kind(), self.0.schema())
+    }
+
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
         Ok(Arc::clone(&self.0))
     }
@@ -48,6 +55,10 @@ impl Recipe for Shared {
 impl Recipe for FileData {
     fn offers(&self) -> ModeOffer {
         self.offers()
+    }
+
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        (Kind::Bytes, None)
     }
 
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
@@ -69,6 +80,10 @@ impl Recipe for IterData {
         self.offers()
     }
 
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        (Kind::Items, self.schema())
+    }
+
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
         Ok(Arc::new(self.open()?))
     }
@@ -82,6 +97,10 @@ impl Recipe for IterData {
 impl Recipe for LogFile {
     fn offers(&self) -> ModeOffer {
         self.offers()
+    }
+
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        (Kind::Bytes, None)
     }
 
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
@@ -99,6 +118,10 @@ impl Recipe for LogLines {
         self.offers()
     }
 
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        (Kind::Items, String::schema())
+    }
+
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
         Ok(Arc::new(self.open()?))
     }
@@ -112,6 +135,10 @@ impl Recipe for LogLines {
 impl Recipe for Arc<Outlet> {
     fn offers(&self) -> ModeOffer {
         Outlet::offers(self)
+    }
+
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        (Kind::Items, self.schema())
     }
 
     fn open(&self) -> Result<Arc<dyn ErasedData>> {

@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     data::{Channel, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData},
 };
-use farlens_proto::{Kind, Purpose, Reach};
+use farlens_proto::{About, Kind, Purpose, Reach};
 use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
 use std::sync::Arc;
 
@@ -152,9 +152,29 @@ impl Streamer {
         Ok(ModeOffer { required, possible: flags.without(required) })
     }
 
+    /// What peers are told of it before they open it.
+    pub(crate) fn about(&self) -> Result<About> {
+        let (kind, schema) = self.origin.form();
+        Ok(About::Stream {
+            kind,
+            mode: self.mode()?.flags().bits(),
+            append_only: self.is_append_only(),
+            schema: schema.map(|schema| schema.fingerprint().0),
+        })
+    }
+
+    pub(super) fn is_append_only(&self) -> bool {
+        self.append_only || self.origin.is_append_only()
+    }
+
     /// Opens the data for one stream of a peer that may have these of `READABLE` and `WRITABLE`.
     /// May block.
-    pub(super) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
+    pub(crate) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
+        Ok(self.open_at_once(wanted, purpose)?.throttled())
+    }
+
+    /// The same with nothing held back yet.
+    pub(super) fn open_at_once(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
         let mode = limited(self.mode()?, wanted)?;
         let replaces = matches!(purpose, Purpose::Replace { .. });
         if replaces {

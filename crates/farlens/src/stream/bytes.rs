@@ -8,11 +8,11 @@ use super::{
     writer::ByteWriter,
 };
 use crate::{
-    Error, Link, RemotePath, Result,
+    Error, Link, Result,
     observe::{Observation, StreamObserver},
 };
 use bytes::Bytes;
-use farlens_proto::Kind;
+use farlens_proto::{Kind, OpenOn};
 use farlens_wire::{Bounds, Code, Edge, Flags, Mode, Operation, Pos, Position};
 use futures::Stream;
 use std::{
@@ -67,8 +67,8 @@ impl std::fmt::Debug for ByteStream {
 }
 
 impl ByteStream {
-    pub(crate) async fn open(link: &Link, path: &RemotePath, options: OpenOptions) -> Result<Self> {
-        let request = options.request(path, Kind::Bytes)?;
+    pub(crate) async fn open(link: &Link, on: OpenOn, options: OpenOptions) -> Result<Self> {
+        let request = options.request(on, Kind::Bytes)?;
         let raw = Arc::new(link.open_raw(request).await?);
         Ok(Self {
             reader: ByteReader::new(Arc::clone(&raw), options.end_policy()),

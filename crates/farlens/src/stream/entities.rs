@@ -2,19 +2,19 @@
 
 use super::{
     OpenOptions,
+    conversion::Conversion,
     entity_writer::EntityWriter,
     events::StreamEvents,
     raw::{Next, RawStream},
 };
 use crate::{
-    Error, Link, RemotePath, Result,
+    Error, Link, Result,
     observe::{Observation, StreamObserver},
 };
 use bytes::Bytes;
-use farlens_proto::{Chunk, ItemBatch, Kind, StreamInfo};
+use farlens_proto::{Chunk, ItemBatch, Kind, OpenOn};
 use farlens_wire::{
-    AtEnd, Bounds, Budget, Code, DecodeError, Element, Epoch, Flags, Limits, Mode, Pos, Position,
-    schema::{SchemaDoc, decode_with},
+    AtEnd, Bounds, Code, Element, Epoch, Flags, Limits, Mode, Pos, Position, schema::SchemaDoc,
 };
 use futures::{Sink, Stream};
 use std::{
@@ -41,7 +41,7 @@ pub struct EntityStream<T> {
     writer: EntityWriter,
     skipped: u64,
     held: Held,
-    decoder: Decoder,
+    conversion: Arc<Conversion>,
     limits: Limits,
     at_end: AtEnd,
     /// Elements that are taken from the link at once: credit counts them as consumed then.
@@ -79,14 +79,6 @@ impl Held {
     }
 }
 
-/// How elements are read.
-enum Decoder {
-    /// As `T`.
-    Straight,
-    /// By the writer's schema, into an entity.
-    BySchema(SchemaDoc),
-}
-
 impl<T> std::fmt::Debug for EntityStream<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EntityStream").field("position", &self.position()).finish_non_exhaustive()
@@ -113,13 +105,10 @@ impl<T> EntityStream<T> {
         self.raw.state().version.into()
     }
 
-    /// The type that is published, where `T` is [`farlens_wire::Entity`] and it is another one.
+    /// The type that is published, where it is another one than `T`.
     #[must_use]
-    pub const fn published_type(&self) -> Option<&SchemaDoc> {
-        match &self.decoder {
-            Decoder::Straight => None,
-            Decoder::BySchema(schema) => Some(schema),
-        }
+    pub fn published_type(&self) -> Option<&SchemaDoc> {
+        self.conversion.published().map(|schema| &**schema)
     }
 
     /// The index of the next element.
@@ -217,40 +206,27 @@ impl<T> EntityStream<T> {
 }
 
 impl<T: Element> EntityStream<T> {
-    pub(crate) async fn open(link: &Link, path: &RemotePath, options: OpenOptions) -> Result<Self> {
-        let mut request = options.request(path, Kind::Items)?;
+    pub(crate) async fn open(link: &Link, on: OpenOn, options: OpenOptions) -> Result<Self> {
+        let mut request = options.request(on, Kind::Items)?;
         request.fingerprint = T::schema().map(|schema| schema.fingerprint().0);
-        let raw = link.open_raw(request).await.map_err(|error| name_type::<T>(error))?;
-        let raw = Arc::new(raw);
+        let raw = Arc::new(link.open_raw(request).await?);
         let limits = link.limits().clone();
-        let decoder = raw.info().map_or(Ok(Decoder::Straight), |info| {
-            decoder_for(T::schema().as_deref(), &info, &limits)
-        })?;
+        let conversion =
+            raw.info().map_or(Ok(Conversion::Straight), |info| Conversion::of::<T>(&info, &limits));
+        let conversion = Arc::new(conversion?);
         let at_end = options.end_policy();
         Ok(Self {
-            writer: EntityWriter::new(Arc::clone(&raw), options.appends()),
+            writer: EntityWriter::new(Arc::clone(&raw), Arc::clone(&conversion), options.appends()),
             raw,
             skipped: 0,
             held: Held::default(),
-            decoder,
+            conversion,
             limits,
             at_end,
             at_once: options.at_once(),
             over: false,
             element: PhantomData,
         })
-    }
-}
-
-impl Decoder {
-    #[inline]
-    fn decode<T: Element>(&self, body: &[u8], limits: &Limits) -> Result<T> {
-        let decoded = match self {
-            Self::Straight => T::decode(body, limits),
-            Self::BySchema(schema) => decode_with(schema, body, &mut Budget::new(limits))
-                .and_then(|entity| T::from_untyped(entity).ok_or(DecodeError::BadTag)),
-        };
-        decoded.map_err(|error| malformed(&error))
     }
 }
 
@@ -268,8 +244,8 @@ impl<T: Element> EntityStream<T> {
             return Poll::Ready(Ok(Step::End));
         }
         loop {
-            let (decoder, limits) = (&self.decoder, &self.limits);
-            if let Some(element) = self.held.next(|body| decoder.decode(body, limits)) {
+            let (conversion, limits) = (&self.conversion, &self.limits);
+            if let Some(element) = self.held.next(|body| conversion.decode(body, &[], limits)) {
                 return Poll::Ready(element.map(Step::Item));
             }
             return Poll::Ready(match ready!(self.raw.poll_next(cx, self.at_once)) {
@@ -293,20 +269,8 @@ impl<T: Element> EntityStream<T> {
 
     /// Hands a value in as soon as there is room. Takes nothing before.
     pub(crate) fn poll_send(&mut self, cx: &Context<'_>, value: &T) -> Poll<Result<()>> {
-        self.check_writable()?;
         ready!(self.writer.poll_ready(cx))?;
         Poll::Ready(self.writer.add(value))
-    }
-
-    /// An entity is encoded with its kind, which only data without a type of its own can hold.
-    fn check_writable(&self) -> Result<()> {
-        match &self.decoder {
-            Decoder::Straight => Ok(()),
-            Decoder::BySchema(schema) => {
-                let text = format!("what is published is {schema}, which `Entity` is not");
-                Err(Error::new(Code::SCHEMA_MISMATCH, text).with_hint("write the published type"))
-            }
-        }
     }
 }
 
@@ -335,7 +299,6 @@ impl<T: Element> Sink<T> for EntityStream<T> {
     }
 
     fn start_send(self: Pin<&mut Self>, value: T) -> Result<()> {
-        self.check_writable()?;
         self.get_mut().writer.add(&value)
     }
 
@@ -349,44 +312,6 @@ impl<T: Element> Sink<T> for EntityStream<T> {
 }
 
 /// How elements of what the peer publishes become what the reader wants.
-fn decoder_for(wanted: Option<&SchemaDoc>, info: &StreamInfo, limits: &Limits) -> Result<Decoder> {
-    match (wanted, info.fingerprint) {
-        (None, None) => Ok(Decoder::Straight),
-        (Some(wanted), Some(offered)) if wanted.fingerprint().0 == offered => Ok(Decoder::Straight),
-        (None, Some(_)) => Ok(Decoder::BySchema(offered_schema(info, limits)?)),
-        (Some(wanted), None) => {
-            Err(mismatch(&wanted.to_string(), "what is published has no type of its own"))
-        }
-        (Some(wanted), Some(_)) => {
-            let offered = offered_schema(info, limits)?;
-            Err(mismatch(&wanted.to_string(), &format!("what is published is {offered}")))
-        }
-    }
-}
-
-fn offered_schema(info: &StreamInfo, limits: &Limits) -> Result<SchemaDoc> {
-    let bytes = info.schema.as_deref().unwrap_or_default();
-    SchemaDoc::decode(bytes, &mut Budget::new(limits)).map_err(|error| malformed(&error))
-}
-
-/// Says what the reader expected where the server found another type.
-fn name_type<T: Element>(error: Error) -> Error {
-    match T::schema().filter(|_| error.code() == Code::SCHEMA_MISMATCH) {
-        Some(wanted) => mismatch(&wanted.to_string(), error.message()),
-        None => error,
-    }
-}
-
-fn mismatch(wanted: &str, offered: &str) -> Error {
-    let text = format!("the reader expects {wanted}; {offered}");
-    Error::new(Code::SCHEMA_MISMATCH, text)
-        .with_hint("read it as `Entity`, or with the type that was published")
-}
-
-fn malformed(error: &DecodeError) -> Error {
-    Error::new(error.code(), format!("an element is malformed: {error}"))
-}
-
 fn not_entities() -> Error {
     Error::new(Code::WRONG_KIND, "this is a byte stream, not entities")
 }

@@ -1,6 +1,6 @@
 //! The writing half of an entity stream: values are gathered into batches.
 
-use super::{cursor::WriteCursor, raw::RawStream};
+use super::{conversion::Conversion, cursor::WriteCursor, raw::RawStream};
 use crate::{Error, Result};
 use farlens_proto::{BatchBuilder, Chunk};
 use farlens_wire::{Code, Element, Position};
@@ -13,6 +13,7 @@ use std::{
 pub(super) struct EntityWriter {
     raw: Arc<RawStream>,
     cursor: WriteCursor,
+    conversion: Arc<Conversion>,
     batch: BatchBuilder,
 }
 
@@ -20,9 +21,9 @@ pub(super) struct EntityWriter {
 const BATCH_BYTES: usize = 16 << 10;
 
 impl EntityWriter {
-    pub(super) fn new(raw: Arc<RawStream>, appends: bool) -> Self {
+    pub(super) fn new(raw: Arc<RawStream>, conversion: Arc<Conversion>, appends: bool) -> Self {
         let cursor = WriteCursor::new(Arc::clone(&raw), appends);
-        Self { raw, cursor, batch: BatchBuilder::default() }
+        Self { raw, cursor, conversion, batch: BatchBuilder::default() }
     }
 
     pub(super) fn go_to(&mut self, at: Position) {
@@ -41,9 +42,7 @@ impl EntityWriter {
     pub(super) fn add<T: Element>(&mut self, value: &T) -> Result<()> {
         let limit = self.raw.link().shared().peek(farlens_proto::Link::peer_message_bytes);
         self.batch.push_with(|body| {
-            value.encode(body).map_err(|error| {
-                Error::new(Code::USAGE, format!("this value cannot be encoded: {error}"))
-            })?;
+            self.conversion.encode(value, body, &mut Vec::new())?;
             if body.len() > limit {
                 let text = format!("an entity of {} bytes; the peer takes {limit}", body.len());
                 return Err(Error::new(Code::TOO_LARGE, text));

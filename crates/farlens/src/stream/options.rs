@@ -1,7 +1,7 @@
 //! How a stream is opened.
 
-use crate::{Error, RemotePath, Result};
-use farlens_proto::{Ahead, Credit, Kind, OpenRequest, Purpose};
+use crate::{Error, Result};
+use farlens_proto::{Ahead, Credit, Kind, OpenOn, OpenRequest, Purpose};
 use farlens_wire::{AtEnd, Code, Delivery, Flags, Pos};
 
 /// How a stream is opened: what for, from where, and what happens at its end.
@@ -29,7 +29,7 @@ pub struct OpenOptions {
     window: Option<Credit>,
 }
 
-/// Entities that a streamer sends ahead of a reader that wants the latest.
+/// Entities that are granted to a reader that wants the latest: one in its hands, one behind it.
 const LATEST_WINDOW: u64 = 2;
 
 impl Default for OpenOptions {
@@ -92,7 +92,8 @@ impl OpenOptions {
         self
     }
 
-    /// Where to begin. Default: the first element that exists.
+    /// Where to begin. Default: the first element that exists. Should that be dropped before any
+    /// element has come, the stream begins at the one that is first then.
     #[must_use]
     pub fn start(mut self, start: impl Into<Pos>) -> Self {
         self.start = start.into();
@@ -116,8 +117,10 @@ impl OpenOptions {
 
     /// How many encoded bytes and entities the streamer may send ahead, and never more. Default:
     /// what the link's limits say, growing as long as that helps; two entities with
-    /// [`Delivery::Latest`]. Either way a reader of bytes that seeks on again and again after a
-    /// little is sent about as much as it reads.
+    /// [`Delivery::Latest`], where the one that the reader took last counts until it comes for the
+    /// next: with a window of `n` what it gets was the newest at most `n` of its own periods ago.
+    /// Either way a reader of bytes that seeks on again and again after a little is sent about as
+    /// much as it reads.
     #[must_use]
     pub const fn window(mut self, bytes: u64, entities: u64) -> Self {
         self.window = Some(Credit { bytes, elements: entities });
@@ -166,9 +169,9 @@ impl OpenOptions {
         }
     }
 
-    pub(crate) fn request(&self, path: &RemotePath, kind: Kind) -> Result<OpenRequest> {
+    pub(crate) fn request(&self, on: OpenOn, kind: Kind) -> Result<OpenRequest> {
         Ok(OpenRequest {
-            path: path.as_str().to_owned(),
+            on,
             flags: self.flags()?,
             kind: Some(kind),
             start: self.start,

@@ -112,7 +112,7 @@ impl RawStream {
         path: &RemotePath,
         ranges: &[Range<u64>],
     ) -> Result<Vec<Bytes>> {
-        let request = OpenOptions::new().request(path, Kind::Bytes)?;
+        let request = OpenOptions::new().request(path.into(), Kind::Bytes)?;
         // Nothing but the places is wanted.
         let request = OpenRequest { ahead: Ahead::Nothing, ..request };
         let (stream, asked) = Self::start_with_ranges(link.clone(), request, ranges)?;

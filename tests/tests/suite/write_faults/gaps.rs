@@ -43,7 +43,9 @@ fn there_is_no_gap_in_the_middle_of_an_entity_or_behind_the_end() {
 #[test]
 fn gaps_that_touch_are_one_and_a_flood_of_them_costs_nothing() {
     let (mut script, stream) = opener(Kind::Bytes);
-    for n in 0..10_000 {
+    script.send(&data(stream.0, 0, 0, b"abc"));
+    assert!(matches!(script.link.read(stream, 9), ReadOutcome::Some(_)));
+    for n in 3..10_003 {
         script.send(&gap(stream.0, 0, n, n + 1));
     }
     script.assert_alive();
@@ -67,4 +69,18 @@ fn gaps_that_nobody_comes_to_are_bounded() {
         }
     }
     panic!("a storm that never ends");
+}
+
+#[test]
+fn gaps_before_the_first_element_are_none_for_who_asked_for_the_first() {
+    let (mut script, stream) = opener(Kind::Bytes);
+    for (from, to) in [(0, 3), (3, 9)] {
+        script.send(&gap(stream.0, 0, from, to));
+        assert_eq!(script.link.stream_position(stream), Some(position(to)));
+        assert_eq!(script.link.read(stream, 9), ReadOutcome::Pending);
+    }
+    script.send(&[data(stream.0, 0, 9, b"abc"), gap(stream.0, 0, 12, 20)].concat());
+    assert!(matches!(script.link.read(stream, 9), ReadOutcome::Some(_)));
+    let read = script.link.read(stream, 9);
+    assert_eq!(read, ReadOutcome::Gap { skipped: 8, evicted: true });
 }

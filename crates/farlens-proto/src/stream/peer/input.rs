@@ -94,6 +94,7 @@ impl StreamPeer {
     /// Elements show that the end lies behind them, whatever was told of it.
     fn arrive(&mut self, chunk: Chunk) {
         let after = self.intake.next();
+        self.unbegun = false;
         if self.state.bounds.end.is_some_and(|end| end < after) {
             self.state.bounds.end = Some(after);
         }
@@ -110,6 +111,13 @@ impl StreamPeer {
         if gap.to <= gap.at {
             return Err(Violation::protocol("a gap without an element"));
         }
+        self.finish = None;
+        self.intake.restart(gap.to);
+        let gap = Gap { at: self.begin_within(&gap), ..gap };
+        if gap.at == gap.to {
+            return Ok(());
+        }
+        self.unbegun = false;
         match self.gaps.back_mut().filter(|before| before.to == gap.at) {
             Some(before) => {
                 before.to = gap.to;
@@ -121,9 +129,20 @@ impl StreamPeer {
             let text = format!("more than {MAX_GAPS} gaps that nobody has come to");
             return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
         }
-        self.finish = None;
-        self.intake.restart(gap.to);
         Ok(())
+    }
+
+    /// Where a gap begins for the consumer. One who asked for the first element that there is
+    /// misses nothing of what was dropped before any came: its stream begins behind that.
+    fn begin_within(&mut self, gap: &Gap) -> Position {
+        if !self.unbegun {
+            return gap.at;
+        }
+        let start = self.state.bounds.start.unwrap_or(gap.at);
+        let first = if gap.evicted { gap.to } else { start.clamp(gap.at, gap.to) };
+        self.position = first;
+        self.runs.begin(first);
+        first
     }
 
     /// What follows elements follows the last of them, and no part of one.
@@ -134,6 +153,7 @@ impl StreamPeer {
     pub(crate) fn handle_up_to_date(&mut self, frame: UpToDate) -> Result<(), Violation> {
         if self.is_current(frame.epoch)? {
             self.check_tail(frame.at)?;
+            self.unbegun = false;
             self.finish = Some(Finish::UpToDate);
         }
         Ok(())

@@ -54,6 +54,10 @@ enum Fetch {
     None,
     /// Elements have been asked for, no more than this.
     Reading { bytes: usize, elements: u64 },
+    /// The end must be known before the latest is fetched; it has been asked for.
+    Looking,
+    /// It is known.
+    Looked,
     /// At the end as it was last seen; a state that differs goes on.
     Waiting,
     /// The state must be known before this seek is resolved; not asked for yet.
@@ -178,7 +182,11 @@ impl Reading {
                 self.fetch = Fetch::Resolving(seek);
                 Ask::State
             }
-            Fetch::None if self.wants_elements(live) && room > 0 => {
+            Fetch::None if self.looks_first(live) && self.wants_elements(live) => {
+                self.fetch = Fetch::Looking;
+                Ask::State
+            }
+            Fetch::None | Fetch::Looked if self.wants_elements(live) && room > 0 => {
                 self.skip_to_latest(live);
                 let credit = self.send.fetchable(live.kind);
                 let bytes = credit.bytes.min(FETCH_BYTES).min(room as u64);
@@ -195,6 +203,11 @@ impl Reading {
         self.news = false;
         self.serial = serial;
         Some(ask)
+    }
+
+    /// Whether the source is to be asked for its end first: what was told of it may be older.
+    fn looks_first(&self, live: &Live) -> bool {
+        self.delivery == Delivery::Latest && live.moves && !live.state.ended
     }
 
     /// A reader that wants the latest gets the last element that there is.
@@ -217,7 +230,7 @@ impl Reading {
     pub(super) fn wants_request(&self, live: &Live) -> bool {
         match self.fetch {
             Fetch::Resolve(_) => true,
-            Fetch::None => self.wants_elements(live),
+            Fetch::None | Fetch::Looked => self.wants_elements(live),
             _ => false,
         }
     }
@@ -244,7 +257,8 @@ impl Reading {
         live: &mut Live,
         message_bytes: usize,
     ) -> Result<bool, Fault> {
-        let asked = matches!(self.fetch, Fetch::Reading { .. } | Fetch::Resolving(_));
+        let asked =
+            matches!(self.fetch, Fetch::Reading { .. } | Fetch::Looking | Fetch::Resolving(_));
         if serial != self.serial || !asked {
             return Ok(false);
         }
@@ -257,6 +271,16 @@ impl Reading {
                 // An end that was met before the news may be none any more: the next read tells.
                 Reply::Nothing(_) if self.news => {}
                 Reply::Nothing(state) => self.handle_nothing(state, live)?,
+                Reply::Failed(fault) => self.break_off(fault),
+                _ => return Err(wrong_reply()),
+            },
+            Fetch::Looking => match reply {
+                Reply::State(state) | Reply::Nothing(state) => {
+                    if !self.news {
+                        live.set_state(state)?;
+                    }
+                    self.fetch = Fetch::Looked;
+                }
                 Reply::Failed(fault) => self.break_off(fault),
                 _ => return Err(wrong_reply()),
             },

@@ -153,7 +153,7 @@ async fn entities_decode<S: Subject>(bench: &Bench<'_, S>) -> Verdict {
         demand(!found.is_empty(), || format!("a read at {at} gives an empty chunk"))?;
         for body in &found {
             let decoded = match &schema {
-                Some(schema) => decode_with(schema, body, &mut Budget::new(&limits)),
+                Some(schema) => decode_with(schema, body, &[], &mut Budget::new(&limits)),
                 None => Entity::decode(body, &limits),
             };
             if let Err(error) = decoded {

@@ -1,0 +1,123 @@
+//! Arguments and results that are longer than a frame: how they go out and how they come in.
+
+use super::{Answer, CallOn};
+use crate::error::Violation;
+use bytes::{Bytes, BytesMut};
+use farlens_wire::{
+    CallId, Code, Reference,
+    frame::{call::CALL_PART, link::Announced, put_header},
+};
+use std::collections::VecDeque;
+
+/// What goes with the first frame; more than that goes out in parts, in turn with streams.
+const INLINE_BYTES: usize = 16 << 10;
+/// What the first frame needs beside, but for its table, in bytes, at most.
+const HEAD_BYTES: usize = 4 << 10;
+/// One part, in bytes, at most.
+const PART_BYTES: usize = 16 << 10;
+
+/// A message that is going out.
+#[derive(Debug)]
+struct Sending {
+    id: CallId,
+    /// What a call is made on; nothing for results.
+    on: Option<CallOn>,
+    rest: Bytes,
+}
+
+/// Messages that are going out in parts, each in its turn.
+#[derive(Debug, Default)]
+pub(super) struct Outbox(VecDeque<Sending>);
+
+impl Outbox {
+    /// What the first frame of a message carries, and what is left then.
+    pub(super) fn first_part(mut message: Bytes, peer: Announced) -> (Vec<u8>, Bytes) {
+        let frame = usize::try_from(peer.frame_bytes).unwrap_or(usize::MAX);
+        let room = frame.saturating_sub(HEAD_BYTES).min(INLINE_BYTES);
+        let first = message.split_to(message.len().min(room));
+        (first.to_vec(), message)
+    }
+
+    /// Has the rest of a message sent.
+    pub(super) fn push(&mut self, id: CallId, on: Option<CallOn>, rest: Bytes) {
+        if !rest.is_empty() {
+            self.0.push_back(Sending { id, on, rest });
+        }
+    }
+
+    /// Whether a call to the same object is still going out.
+    pub(super) fn holds_up(&self, on: &CallOn) -> bool {
+        self.0.iter().any(|sending| sending.on.as_ref() == Some(on))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Nobody wants the rest of a message.
+    pub(super) fn forget(&mut self, id: CallId) {
+        self.0.retain(|sending| sending.id != id);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Appends a part of the next message; says which one is whole now.
+    pub(super) fn put(&mut self, out: &mut BytesMut, room: usize) -> Option<CallId> {
+        let mut sending = self.0.pop_front()?;
+        let part = sending.rest.split_to(sending.rest.len().min(room).min(PART_BYTES));
+        put_header(out, CALL_PART, sending.id.0, part.len());
+        out.extend_from_slice(&part);
+        if sending.rest.is_empty() {
+            return Some(sending.id);
+        }
+        self.0.push_back(sending);
+        None
+    }
+}
+
+/// A message that is coming in.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    length: usize,
+    got: BytesMut,
+    table: Vec<Reference>,
+}
+
+impl Inbox {
+    /// # Errors
+    /// The length exceeds what this side announced, or the first part exceeds the length.
+    pub(super) fn new(
+        length: u64,
+        first: Vec<u8>,
+        table: Vec<Reference>,
+        allowed: usize,
+    ) -> Result<Self, Violation> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > allowed {
+            let text = format!("a message of {length} bytes, at most {allowed} are allowed");
+            return Err(Violation::new(Code::TOO_LARGE, text));
+        }
+        if first.len() > length {
+            return Err(Violation::protocol("a message is longer than it said"));
+        }
+        Ok(Self { length, got: Bytes::from(first).into(), table })
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.got.len() == self.length
+    }
+
+    pub(super) fn add(&mut self, part: &Bytes) -> Result<(), Violation> {
+        if part.is_empty() || self.got.len().saturating_add(part.len()) > self.length {
+            return Err(Violation::protocol("a message is longer than it said"));
+        }
+        self.got.extend_from_slice(part);
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Answer {
+        Answer { value: self.got.freeze(), table: self.table }
+    }
+}

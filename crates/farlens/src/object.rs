@@ -1,0 +1,81 @@
+//! Objects that are called, wherever they live, and what `#[farlens::remote]` expands to.
+//!
+//! An object is a [`Dispatch`] inside a [`Reference`]. A [`Remote`] calls what its reference points
+//! at: an object of this process through the same encoding as one at the other end of a link, so
+//! that both answer alike. Nothing here knows what a trait of the user looks like:
+//!
+//! ```text
+//!   ProbeRef ── Remote ──▶ LocalObject ──▶ Dispatch of any `T: Probe`
+//!      (macro)       │        (context, panics)      (macro)
+//!                    ├──▶ Promised      what a call that is under way will answer
+//!                    └──▶ an object of a peer
+//! ```
+
+mod answer;
+mod context;
+pub mod generated;
+pub(crate) mod imported;
+mod local;
+mod promise;
+mod remote;
+mod request;
+pub(crate) mod streams;
+
+pub use answer::Answer;
+pub use context::CallContext;
+pub use remote::Remote;
+pub use request::Outgoing;
+pub use streams::RemoteStreamer;
+
+pub(crate) use local::LocalObject;
+pub(crate) use streams::LocalStreamer;
+
+use crate::Result;
+use bytes::Bytes;
+use farlens_wire::{Reference, schema::SchemaDoc};
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// An object whose methods are called by name.
+///
+/// `#[farlens::remote]` implements it for every trait that it is put on. Implement it by hand for
+/// objects whose methods are only known at run time.
+pub trait Dispatch: Send + Sync + 'static {
+    /// What can be called. Its root is a named type that is an interface.
+    fn interface(&self) -> Arc<SchemaDoc>;
+
+    /// Runs one method. What it may have to wait for belongs into the future, which is dropped when
+    /// the caller gives up; a panic inside fails this call and nothing else.
+    ///
+    /// # Errors
+    /// Whatever the method fails with; `NO_SUCH_METHOD`, `MALFORMED` and `SCHEMA_MISMATCH` before
+    /// anything was run.
+    fn call(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Outcome>>;
+}
+
+/// A call as it reaches an object.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Incoming {
+    /// The name of the method.
+    pub method: String,
+    /// The parameters, encoded as a structure of their names.
+    pub args: Bytes,
+    /// What the references in them point at.
+    pub table: Vec<Reference>,
+    /// The caller's interface, where it differs from that of the object.
+    pub writer: Option<Arc<SchemaDoc>>,
+}
+
+/// What a method answered.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "who dispatches by hand makes some")]
+pub struct Outcome {
+    /// The value, encoded.
+    pub value: Vec<u8>,
+    /// What the references in it point at.
+    pub table: Vec<Reference>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! A handle of an object, whatever its interface is and wherever it lives.
+
+use super::{
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer,
+    imported::{Place, outcome},
+    promise::Promised,
+};
+use crate::{
+    Error, Result,
+    link::{fault::to_error, imported::Imported},
+};
+use farlens_proto::About;
+use farlens_wire::{
+    Code, Reference,
+    schema::{Schema, SchemaBuilder, Type},
+};
+use futures::{FutureExt, future::BoxFuture};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use std::{future::Future, time::Duration};
+
+/// An object that can be called, in this process or at the other end of a link.
+///
+/// Cheap to clone, and a value: it can be a parameter of a remote method, its result, or a part of
+/// either. The object lives as long as somebody has a handle of it. The `…Ref` of a trait with
+/// `#[farlens::remote]` is this with types.
+#[derive(Clone)]
+pub struct Remote {
+    reference: Reference,
+    timeout: Option<Duration>,
+}
+
+impl Remote {
+    /// A handle of an object of this process.
+    pub fn new(object: impl Dispatch) -> Self {
+        Self::unchecked(Reference::new(LocalObject::new(object)))
+    }
+
+    /// A handle whose calls fail with `DEADLINE_EXCEEDED` unless they are answered in time. The
+    /// handler is dropped then.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { reference: self.reference.clone(), timeout: Some(timeout) }
+    }
+
+    /// The name of its interface, where that is known without asking.
+    pub(crate) fn interface_name(&self) -> Option<String> {
+        let interface = self.reference.get::<LocalObject>()?.interface();
+        match interface.root() {
+            Type::Named(index) => {
+                let index = usize::try_from(*index).ok()?;
+                Some(interface.definitions().get(index)?.name.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// What it points at.
+    #[must_use]
+    pub const fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// Calls a method with parameters that serialise as a structure of their names. Dropping the
+    /// future gives the call up.
+    ///
+    /// # Errors
+    /// Whatever the method fails with; `NO_SUCH_METHOD`, `MALFORMED`, `SCHEMA_MISMATCH`;
+    /// `DEADLINE_EXCEEDED`, `TOO_DEEP`, and any failure of the link.
+    pub async fn call<A, R>(&self, method: &str, args: &A) -> Result<R>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        let request = Outgoing::new(method, args);
+        let outcome = self.invoke(request).await?;
+        answer::decode(&outcome).map_err(|error| malformed(method, &error))
+    }
+
+    /// Makes a call.
+    ///
+    /// # Errors
+    /// As [`Remote::call`], but for the answer, which is not looked at.
+    #[doc(hidden)]
+    pub async fn invoke(&self, request: Result<Outgoing>) -> Result<Outcome> {
+        self.deliver_in_time(self.contextual(request)?).await
+    }
+
+    /// The object or stream that a call will answer with. The call is under way when this returns,
+    /// and given up when nobody has the result any more.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn promise(&self, request: Result<Outgoing>) -> Reference {
+        let started = self.contextual(request).and_then(|request| self.begin_promise(request));
+        started.unwrap_or_else(Promised::failed)
+    }
+
+    fn begin_promise(&self, request: Outgoing) -> Result<Reference> {
+        let reference = &self.reference;
+        if let Some(imported) = reference.get::<Imported>() {
+            return Promised::calling(imported, reference, (reference, Place::Object), request);
+        }
+        if let Some(promised) = reference.get::<Promised>()
+            && let Some(reference) = promised.promise(reference, &request)
+        {
+            return Ok(reference);
+        }
+        let call = self.deliver_in_time(request);
+        Ok(Promised::start(call.map(|outcome| promised(&outcome?))))
+    }
+
+    /// A handle of what a reference points at, which turns out at the first call.
+    pub(crate) const fn unchecked(reference: Reference) -> Self {
+        Self { reference, timeout: None }
+    }
+
+    /// Puts a call under the context that holds here.
+    fn contextual(&self, request: Result<Outgoing>) -> Result<Outgoing> {
+        let mut request = request?;
+        request.context = CallContext::current().of_call(self.timeout)?;
+        Ok(request)
+    }
+
+    fn deliver_in_time(
+        &self,
+        request: Outgoing,
+    ) -> impl Future<Output = Result<Outcome>> + Send + 'static + use<> {
+        let reference = self.reference.clone();
+        async move {
+            let Some(deadline) = request.context.deadline() else {
+                return deliver(reference, request).await;
+            };
+            let late = too_late(&request.method);
+            let answer = tokio::time::timeout_at(deadline, deliver(reference, request)).await;
+            answer.unwrap_or(Err(late))
+        }
+    }
+}
+
+/// Hands a call to whatever can answer it.
+pub(super) fn deliver(
+    reference: Reference,
+    request: Outgoing,
+) -> BoxFuture<'static, Result<Outcome>> {
+    Box::pin(async move {
+        if let Some(object) = reference.get::<LocalObject>() {
+            return object.call(request).await;
+        }
+        if let Some(imported) = reference.get::<Imported>() {
+            let call = imported.start(&reference, Place::Object, request, false)?;
+            return call.await.map(outcome).map_err(|fault| to_error(&fault));
+        }
+        if let Some(promised) = reference.get::<Promised>() {
+            return promised.deliver(request).await;
+        }
+        Err(no_object())
+    })
+}
+
+pub(super) fn promised(outcome: &Outcome) -> Result<Reference> {
+    outcome.reference().cloned().ok_or_else(|| {
+        Error::new(Code::NO_SUCH_OBJECT, "the call that was to give this object gave none")
+            .with_hint("make that call without `pipeline()` to see what it answers")
+    })
+}
+
+fn too_late(method: &str) -> Error {
+    let text = format!("`{method}` was not answered in the time that its caller set");
+    Error::new(Code::DEADLINE_EXCEEDED, text)
+}
+
+fn no_object() -> Error {
+    Error::new(Code::UNSUPPORTED, "what this reference points at cannot be called")
+}
+
+pub(super) fn malformed(method: &str, error: &farlens_wire::DecodeError) -> Error {
+    Error::new(error.code(), format!("the answer of `{method}` is malformed: {error}"))
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Remote");
+        out.field("reference", &self.reference.number());
+        if let Some(timeout) = self.timeout {
+            out.field("timeout", &timeout);
+        }
+        out.finish()
+    }
+}
+
+impl TryFrom<Reference> for Remote {
+    type Error = Error;
+
+    /// A handle of what a reference points at.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` when that is nothing that can be called.
+    fn try_from(reference: Reference) -> Result<Self> {
+        let callable = match reference.get::<Imported>() {
+            Some(imported) => matches!(imported.about, About::Object { .. }),
+            None => {
+                reference.get::<LocalObject>().is_some() || reference.get::<Promised>().is_some()
+            }
+        };
+        if callable { Ok(Self::unchecked(reference)) } else { Err(no_object()) }
+    }
+}
+
+impl Serialize for Remote {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.reference.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Remote {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let reference = Reference::deserialize(deserializer)?;
+        Self::try_from(reference).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Schema for Remote {
+    fn build(_: &mut SchemaBuilder) -> Type {
+        Type::Reference
+    }
+}

@@ -1,0 +1,60 @@
+//! A call as it leaves its caller.
+
+use super::{CallContext, Incoming};
+use crate::{Error, Result};
+use farlens_wire::{Reference, schema::SchemaDoc, typed};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A method with its parameters, encoded.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub(crate) method: String,
+    pub(crate) args: Vec<u8>,
+    /// What the references in the parameters point at.
+    pub(crate) table: Vec<Reference>,
+    /// The interface that the caller knows, by which the parameters are encoded.
+    pub(crate) interface: Option<Arc<SchemaDoc>>,
+    /// Whether nobody waits for an answer.
+    pub(crate) one_way: bool,
+    /// The context of the handler: its depth, and until when it is waited for. It has no peer yet.
+    pub(crate) context: CallContext,
+}
+
+impl Outgoing {
+    /// A call of `method` with parameters that serialise as a structure of their names.
+    ///
+    /// # Errors
+    /// `MALFORMED` or `DECODE_LIMIT` for parameters that cannot be encoded.
+    pub fn new<A: Serialize + ?Sized>(method: &str, args: &A) -> Result<Self> {
+        let (mut bytes, mut table) = (Vec::new(), Vec::new());
+        typed::encode_with(args, &mut bytes, &mut table).map_err(|error| {
+            Error::new(error.code(), format!("the arguments of `{method}` cannot be sent: {error}"))
+        })?;
+        Ok(Self {
+            method: method.to_owned(),
+            args: bytes,
+            table,
+            interface: None,
+            one_way: false,
+            context: CallContext::default(),
+        })
+    }
+
+    /// The same as the caller's interface means it.
+    #[must_use]
+    pub fn of_interface(mut self, interface: Arc<SchemaDoc>) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
+    /// The same as an object with this interface meets it.
+    pub(crate) fn into_incoming(self, own: &SchemaDoc) -> Incoming {
+        Incoming {
+            method: self.method,
+            args: self.args.into(),
+            table: self.table,
+            writer: self.interface.filter(|interface| **interface != *own),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A stream that borrows from what it comes from, made one that owns it.
+//!
+//! A method like `fn poses(&self) -> impl Stream` gives a stream that cannot leave the object. So it
+//! stays in a future, which owns the object and hands over one item at a time. Future and stream are
+//! one: nothing runs but while the reader waits, and dropping the stream drops all of it.
+
+use crate::object::CallContext;
+use futures::{FutureExt, Stream, StreamExt, future::BoxFuture};
+use parking_lot::Mutex;
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+/// The items that `work` hands to its feeder, until it returns.
+///
+/// `work` runs at once up to [`Feeder::feed`], so what it makes its stream of is done then.
+pub fn feed<T, F>(work: impl FnOnce(Feeder<T>) -> F) -> impl Stream<Item = T> + Send + 'static
+where
+    T: Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let place = Arc::new(Mutex::new(Place::Idle));
+    let context = CallContext::current().after_answer();
+    let mut work = context.scope(work(Feeder(Arc::clone(&place)))).boxed();
+    let done = work.poll_unpin(&mut Context::from_waker(Waker::noop())).is_ready();
+    Feed { place, work: (!done).then_some(work) }
+}
+
+/// Hands items over to a stream.
+pub struct Feeder<T>(Arc<Mutex<Place<T>>>);
+
+enum Place<T> {
+    /// Nobody waits.
+    Idle,
+    /// The reader waits for an item.
+    Wanted,
+    /// It is there.
+    Item(T),
+}
+
+impl<T> Feeder<T> {
+    /// Hands over everything that `stream` gives, each item when the reader wants it.
+    pub async fn feed(self, stream: impl Stream<Item = T>) {
+        let mut stream = pin!(stream);
+        self.wanted().await;
+        while let Some(item) = stream.next().await {
+            *self.0.lock() = Place::Item(item);
+            self.wanted().await;
+        }
+    }
+
+    /// Waits until the reader waits. Only the reader polls, so no waker is needed.
+    async fn wanted(&self) {
+        poll_fn(|_| match *self.0.lock() {
+            Place::Wanted => Poll::Ready(()),
+            Place::Idle | Place::Item(_) => Poll::Pending,
+        })
+        .await;
+    }
+}
+
+struct Feed<T> {
+    place: Arc<Mutex<Place<T>>>,
+    /// Until it has returned.
+    work: Option<BoxFuture<'static, ()>>,
+}
+
+impl<T> Stream for Feed<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let this = &mut *self;
+        let Some(work) = &mut this.work else { return Poll::Ready(None) };
+        *this.place.lock() = Place::Wanted;
+        let done = work.poll_unpin(cx).is_ready();
+        if done {
+            this.work = None;
+            return Poll::Ready(None);
+        }
+        match std::mem::replace(&mut *this.place.lock(), Place::Idle) {
+            Place::Item(item) => Poll::Ready(Some(item)),
+            Place::Idle | Place::Wanted => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A streamer as a value: made here and passed on, or come from a peer and opened.
+
+use super::LocalStreamer;
+use crate::{
+    ByteStream, EntityStream, Error, Link, OpenOptions, Result, Streamer, link::imported::Imported,
+    object::promise::Promised,
+};
+use farlens_proto::{About, Kind, OpenOn};
+use farlens_wire::{
+    Code, Element, Mode, Reference,
+    schema::{Schema, SchemaBuilder, Type},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A stream that can be passed in calls and in elements, and opened by who gets it.
+///
+/// Cheap to clone. Who has it may open it with the mode that it was made with, as often as its data
+/// allows; rights to paths play no part. It lives as long as somebody has a handle of it or has it
+/// open.
+#[derive(Clone, Debug)]
+pub struct RemoteStreamer(Reference);
+
+impl RemoteStreamer {
+    /// A handle of a stream of this process.
+    ///
+    /// # Errors
+    /// `USAGE` when the mode of the streamer contradicts itself or its data.
+    pub fn new(streamer: impl Into<Streamer>) -> Result<Self> {
+        Ok(Self(Reference::new(LocalStreamer::new(streamer.into())?)))
+    }
+
+    /// Of what a call will answer with.
+    pub(crate) const fn unchecked(reference: Reference) -> Self {
+        Self(reference)
+    }
+
+    /// What it points at.
+    #[must_use]
+    pub const fn reference(&self) -> &Reference {
+        &self.0
+    }
+
+    /// Bytes or entities. None while the call that gives it has no answer.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        match about(&self.0)? {
+            About::Stream { kind, .. } => Some(kind),
+            _ => None,
+        }
+    }
+
+    /// What it allows at the most. None while the call that gives it has no answer.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        match about(&self.0)? {
+            About::Stream { mode, .. } => Mode::try_from(mode).ok(),
+            _ => None,
+        }
+    }
+
+    /// Opens it as bytes, for reading from their start to their end.
+    ///
+    /// # Errors
+    /// `WRONG_KIND` for entities; `NO_SUCH_OBJECT` when it has been taken back; any failure of the
+    /// link, or of the call that was to give it.
+    pub async fn connect(&self) -> Result<ByteStream> {
+        self.connect_with(OpenOptions::new()).await
+    }
+
+    /// Opens it as bytes.
+    ///
+    /// # Errors
+    /// As [`RemoteStreamer::connect`] and [`Link::open_with`].
+    pub async fn connect_with(&self, options: OpenOptions) -> Result<ByteStream> {
+        let (link, on) = self.way().await?;
+        ByteStream::open(&link, on, options).await
+    }
+
+    /// Opens it as entities, for reading from their start to their end.
+    ///
+    /// # Errors
+    /// `WRONG_KIND` for bytes; `SCHEMA_MISMATCH` when `T` is another type; otherwise as
+    /// [`RemoteStreamer::connect`].
+    pub async fn entities<T: Element>(&self) -> Result<EntityStream<T>> {
+        self.entities_with(OpenOptions::new()).await
+    }
+
+    /// Opens it as entities.
+    ///
+    /// # Errors
+    /// As [`RemoteStreamer::entities`] and [`Link::open_with`].
+    pub async fn entities_with<T: Element>(&self, options: OpenOptions) -> Result<EntityStream<T>> {
+        let (link, on) = self.way().await?;
+        EntityStream::open(&link, on, options).await
+    }
+
+    /// Over which link it is opened, and how it is named there.
+    async fn way(&self) -> Result<(Link, OpenOn)> {
+        let Some(promised) = self.0.get::<Promised>() else { return way_to(&self.0) };
+        if let Some((link, call)) = promised.opening() {
+            let sent = |cx: &mut std::task::Context<'_>| link.shared().poll_sent(call, cx);
+            std::future::poll_fn(sent).await;
+            if promised.opening().is_some() {
+                return Ok((link, OpenOn::Answer(call)));
+            }
+        }
+        way_to(&promised.reference().await?)
+    }
+}
+
+fn way_to(reference: &Reference) -> Result<(Link, OpenOn)> {
+    if reference.get::<LocalStreamer>().is_some() {
+        let text = "a stream of this process is opened by who it is passed to";
+        return Err(Error::new(Code::UNSUPPORTED, text));
+    }
+    let imported = reference.get::<Imported>().ok_or_else(no_stream)?;
+    let closed = || Error::new(Code::LINK_CLOSED, "the link that the stream came over is closed");
+    Ok((imported.link.clone().ok_or_else(closed)?, OpenOn::Streamer(reference.clone())))
+}
+
+fn about(reference: &Reference) -> Option<About> {
+    if let Some(local) = reference.get::<LocalStreamer>() {
+        return Some(local.about());
+    }
+    reference.get::<Imported>().map(|imported| imported.about)
+}
+
+fn no_stream() -> Error {
+    Error::new(Code::WRONG_KIND, "what this reference points at is no stream")
+}
+
+impl TryFrom<Reference> for RemoteStreamer {
+    type Error = Error;
+
+    /// A handle of what a reference points at.
+    ///
+    /// # Errors
+    /// `WRONG_KIND` when that is no stream.
+    fn try_from(reference: Reference) -> Result<Self> {
+        match about(&reference) {
+            Some(About::Stream { .. }) => Ok(Self(reference)),
+            None if reference.get::<Promised>().is_some() => Ok(Self(reference)),
+            _ => Err(no_stream()),
+        }
+    }
+}
+
+impl Serialize for RemoteStreamer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RemoteStreamer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let reference = Reference::deserialize(deserializer)?;
+        Self::try_from(reference).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Schema for RemoteStreamer {
+    fn build(_: &mut SchemaBuilder) -> Type {
+        Type::Reference
+    }
+}
