@@ -1,6 +1,7 @@
 //! What a server publishes: streams and directories at paths.
 
 mod attenuated;
+mod origin;
 mod recipe;
 mod streamer;
 
@@ -41,7 +42,7 @@ impl Publication {
     /// Whether what is published is there now. May block.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
-            Self::Stream(streamer) => streamer.check(),
+            Self::Stream(streamer) => streamer.origin().check(),
             Self::Directory(_) | Self::Object(_) => Ok(()),
         }
     }
@@ -295,7 +296,7 @@ impl Publications {
         let found = match self.find(path)? {
             Place::Stream(streamer) => {
                 let streamer = streamer.clone();
-                blocking(move || streamer.open(wanted, purpose).map(Found::throttled)).await
+                blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Directory(directory, rest) => {
                 let streamer = Streamer::in_directory(directory, rest);
@@ -323,7 +324,7 @@ impl Publications {
             Place::Directory(directory, rest) => {
                 let streamer = Streamer::in_directory(directory, rest);
                 let checked = streamer.clone();
-                let there = blocking(move || checked.check()).await;
+                let there = blocking(move || checked.origin().check()).await;
                 there.map(|()| streamer).map_err(|error| name_path(error, path))
             }
             Place::Object(_) => Err(no_stream(path)),

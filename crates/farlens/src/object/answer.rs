@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{ByteStream, EntityStream, Error, Result};
 use farlens_wire::{
-    Code, DecodeError, Element, Limits, Reference,
+    Code, DecodeError, Element, Reference,
     schema::{Resolution, Schema, SchemaBuilder, Type},
     typed,
 };
@@ -220,10 +220,10 @@ pub(super) fn decode<T: DeserializeOwned>(
     outcome: &Outcome,
     by: Option<&Resolution>,
 ) -> Result<T, DecodeError> {
-    let Outcome { value, table, .. } = outcome;
+    let Outcome { value, table, limits, .. } = outcome;
     match by {
-        None => typed::decode_with(value, table, &Limits::default()),
-        Some(by) => by.decode(value, table, &Limits::default()),
+        None => typed::decode_with(value, table, limits),
+        Some(by) => by.decode(value, table, limits),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
-    imported::{Place, outcome},
+    imported::Place,
     promise::{Promised, is_unsettled, settle},
 };
 use crate::{
@@ -161,7 +161,7 @@ pub(super) fn deliver(
             let call = imported.start(&reference, Place::Object, request, false)?;
             let answer = call.await.map_err(|fault| to_error(&fault))?;
             let writer = evolve::writer_of(&reference, known).await?;
-            return Ok(Outcome { writer, ..outcome(answer) });
+            return Ok(Outcome { writer, ..imported.outcome(answer) });
         }
         if let Some(promised) = reference.get::<Promised>() {
             return promised.deliver(request).await;
