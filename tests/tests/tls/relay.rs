@@ -3,8 +3,8 @@
 
 use crate::{House, SEED, code, drain, guarded, nothing_open, settled};
 use farlens::{
-    AtEnd, ByteStream, CallContext, Client, Code, Entity, EntityStream, FixedData, Flags, Grant,
-    Keep, Link, MemData, Mode, ModeOffer, OpenOptions, Pattern, Pos, Position, RemotePath,
+    AtEnd, ByteStream, CallContext, Client, Code, Delivery, Entity, EntityStream, FixedData, Flags,
+    Grant, Keep, Link, MemData, Mode, ModeOffer, OpenOptions, Pattern, Pos, Position, RemotePath,
     RemoteStreamer, Server, Streamer, Topic, Verb,
     data::{DataState, Fetched, ReadBudget, StreamerData},
 };
@@ -372,6 +372,9 @@ async fn j11_live_entities_their_gaps_and_their_end_come_through() {
     }
     topic.send(5).unwrap();
     assert_eq!(guarded(live.try_next()).await.unwrap(), Some(5));
+    let latest = OpenOptions::new().delivery(Delivery::Latest);
+    let latest = guarded(streamer.entities_with::<u64>(latest)).await;
+    assert_eq!(code(latest), Code::MODE_FORBIDS, "who skips for a reader is who has them");
     for n in 6..1_000u64 {
         topic.send(n).unwrap();
     }
