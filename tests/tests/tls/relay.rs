@@ -44,6 +44,7 @@ pub trait Tower {
     async fn toll(&self) -> farlens::Result<()>;
     async fn read(&self, book: ByteStream) -> farlens::Result<u64>;
     fn count(&self, to: u32) -> impl Stream<Item = farlens::Result<u32>> + Send;
+    fn bells(&self) -> impl Stream<Item = farlens::Result<BellRef>> + Send;
     async fn sum(
         &self,
         items: impl Stream<Item = farlens::Result<u32>> + Send + 'static,
@@ -114,6 +115,10 @@ impl Tower for Stone {
 
     fn count(&self, to: u32) -> impl Stream<Item = farlens::Result<u32>> + Send {
         stream::iter((0..to).map(Ok))
+    }
+
+    fn bells(&self) -> impl Stream<Item = farlens::Result<BellRef>> + Send {
+        stream::iter((0..10).map(|_| Ok(BellRef::new(Bronze(Arc::default())))))
     }
 
     async fn sum(
@@ -407,6 +412,19 @@ async fn j11_an_open_stream_is_passed_on_by_way_of_another_process() {
     let open = guarded(long.connect()).await.unwrap();
     assert_eq!(guarded(tower.read(open)).await.unwrap(), BYTES as u64, "and home again");
     drop((tower, long));
+    three.ends_clean().await;
+}
+
+#[tokio::test]
+async fn j11_objects_inside_of_elements_are_called_by_way_of_another_process() {
+    let three = Three::new(None).await;
+    let tower = guarded(three.middle.tower()).await.unwrap();
+    let mut bells: Vec<BellRef> = guarded(tower.bells().try_collect()).await.unwrap();
+    assert_eq!(bells.len(), 10);
+    for bell in bells.drain(..) {
+        assert_eq!(guarded(bell.rung(4)).await.unwrap(), 8);
+    }
+    drop((tower, bells));
     three.ends_clean().await;
 }
 
