@@ -5,7 +5,8 @@
 //! beside it where a reader asks elsewhere, so many places may be on their way at a time. A stream
 //! that may be written reads every place anew. Entities have the cursor alone, which is moved.
 //!
-//! What happens at the origin happens here: its state, its end, what it drops, and its failures.
+//! What happens at the origin happens here: its state, its end, what it drops, and its failures. It
+//! judges the changes, too, by the mode that it has opened the stream with.
 
 mod cursor;
 
@@ -49,24 +50,11 @@ pub(crate) struct Relay {
 /// # Errors
 /// Those of the origin, and of the link with it.
 pub(crate) async fn open(
-    (link, on): (Link, OpenOn),
+    way: (Link, OpenOn),
     from: Option<Position>,
     open: &Open,
 ) -> Result<Found> {
-    let wanted = Flags::from_bits(open.flags);
-    let request = OpenRequest {
-        on,
-        flags: wanted,
-        kind: open.kind,
-        start: start(open, from),
-        at_end: AtEnd::Follow,
-        delivery: Delivery::Lossless,
-        purpose: open.purpose,
-        ahead: if wanted.has(Flags::READABLE) { Ahead::Auto } else { Ahead::Nothing },
-        fingerprint: None,
-    };
-    let opened = RawStream::open(link.clone(), request, None).await;
-    let relay = Relay::new(opened.map_err(|error| beyond(&link, error))?, from)?;
+    let relay = Relay::open(way, from, open).await?;
     let StreamInfo { mode, append_only, .. } = relay.info;
     Ok(Found::relayed(Arc::new(relay), mode, append_only))
 }
@@ -80,6 +68,27 @@ fn start(open: &Open, from: Option<Position>) -> Pos {
 }
 
 impl Relay {
+    pub(crate) async fn open(
+        (link, on): (Link, OpenOn),
+        from: Option<Position>,
+        open: &Open,
+    ) -> Result<Self> {
+        let wanted = Flags::from_bits(open.flags);
+        let request = OpenRequest {
+            on,
+            flags: wanted,
+            kind: open.kind,
+            start: start(open, from),
+            at_end: AtEnd::Follow,
+            delivery: Delivery::Lossless,
+            purpose: open.purpose,
+            ahead: if wanted.has(Flags::READABLE) { Ahead::Auto } else { Ahead::Nothing },
+            fingerprint: None,
+        };
+        let opened = RawStream::open(link.clone(), request, None).await;
+        Self::new(opened.map_err(|error| beyond(&link, error))?, from)
+    }
+
     fn new(raw: RawStream, from: Option<Position>) -> Result<Self> {
         let raw = Arc::new(raw);
         let closed = || Error::new(Code::CLOSED, "the stream is closed");
@@ -242,6 +251,10 @@ impl StreamerData for Relay {
     async fn write_at(&self, to: Pos, chunk: Chunk, rules: &Rules) -> Result<Stored> {
         if !self.info.mode.has(Flags::WRITABLE) {
             return Err(not_writable());
+        }
+        if chunk.kind() != self.info.kind {
+            let text = "these elements are of another kind than those at the origin";
+            return Err(Error::new(Code::WRONG_KIND, text));
         }
         let stored = self.write(to, chunk, rules).await;
         self.forget_ahead().await;
