@@ -1,5 +1,6 @@
 //! Traits with `#[farlens::remote]`, called within one process.
 
+mod by_hand;
 mod calls;
 mod context;
 mod interface;

@@ -25,7 +25,9 @@ pub(super) fn dispatcher(interface: &Interface) -> TokenStream {
             ) -> generated::BoxFuture<'static, ::farlens::Result<generated::Outcome>> {
                 match call.method.as_str() {
                     #(#arms)*
-                    _ => generated::no_such_method(#text, &call),
+                    _ => ::std::boxed::Box::pin(async move {
+                        ::core::result::Result::Err(call.no_such_method(#text))
+                    }),
                 }
             }
         }
@@ -40,7 +42,7 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
     quote! {
         #(#cfgs)*
         #text => ::std::boxed::Box::pin(async move {
-            let arguments: #structure<#(#types),*> = generated::arguments::<#handle, _>(&call)?;
+            let arguments: #structure<#(#types),*> = call.arguments(&generated::schema::SchemaDoc::of::<#handle>())?;
             ::core::mem::drop(call);
             #work
         }),
