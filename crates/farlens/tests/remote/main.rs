@@ -4,6 +4,7 @@ mod by_hand;
 mod calls;
 mod context;
 mod interface;
+mod names;
 mod pipeline;
 mod probe;
 mod streams;
