@@ -138,7 +138,9 @@ impl ItemLog {
         let Some(next) = item_end(encoded, self.front) else { return false };
         self.bytes -= next - self.front;
         self.front = next;
-        if let Some((_, table)) = self.tables.pop_front_if(|(number, _)| *number == self.start) {
+        if self.tables.front().is_some_and(|(number, _)| *number == self.start)
+            && let Some((_, table)) = self.tables.pop_front()
+        {
             self.bytes -= table.len() * Limits::REFERENCE_BYTES;
         }
         self.start += 1;
