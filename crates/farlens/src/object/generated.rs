@@ -11,7 +11,7 @@ pub use serde;
 
 use super::evolve::{self, Part};
 use crate::{Error, Result};
-use farlens_wire::{Code, Limits, schema::SchemaDoc, typed};
+use farlens_wire::{Code, schema::SchemaDoc, typed};
 use futures::FutureExt;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -38,12 +38,11 @@ impl Pipelined for Remote {
 /// # Errors
 /// `MALFORMED`, `DECODE_LIMIT` or `SCHEMA_MISMATCH`, with the name of the method.
 pub fn arguments<I: schema::Schema, A: DeserializeOwned>(call: &Incoming) -> Result<A> {
-    let Incoming { method, args, table, writer } = call;
-    let limits = Limits::default();
+    let Incoming { method, args, table, writer, limits } = call;
     let decoded = match writer {
-        None => typed::decode_with(args, table, &limits),
+        None => typed::decode_with(args, table, limits),
         Some(writer) => evolve::resolution(Part::Arguments, method, writer, &SchemaDoc::of::<I>())?
-            .decode(args, table, &limits),
+            .decode(args, table, limits),
     };
     decoded.map_err(|error| {
         Error::new(error.code(), format!("the arguments of `{method}` are malformed: {error}"))
