@@ -2,13 +2,21 @@
 
 mod behaviours;
 mod calls;
+mod cancels;
 mod closing;
+mod deadlines;
 mod faults;
 mod framing;
 mod gaps;
+mod interfaces;
 mod modes;
+mod nesting;
+mod one_way;
+mod parts;
+mod pipelining;
 mod ranges;
 mod reading;
+mod references;
 mod schedule;
 mod seeking;
 mod simulated;
