@@ -4,6 +4,7 @@
 //! * [`source`]: data that lives in memory and answers like a shell would.
 //! * [`store`]: the same that can be changed.
 //! * [`refs`]: the references of a link without a shell.
+//! * [`exchange`]: two links that make, pass, return and drop objects at random.
 //! * [`calling`]: calls and what became of them.
 //! * [`pair`]: two links and a perfect wire.
 //! * [`script`]: one link and a hand-made peer.
@@ -15,6 +16,7 @@
 
 pub mod calling;
 pub mod certs;
+pub mod exchange;
 pub mod fault_io;
 pub mod hostile;
 pub mod model;

@@ -5,6 +5,7 @@ mod calls;
 mod cancels;
 mod closing;
 mod deadlines;
+mod exchanges;
 mod faults;
 mod framing;
 mod gaps;
