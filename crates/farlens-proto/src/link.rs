@@ -29,16 +29,17 @@ use bytes::{Bytes, BytesMut};
 pub use calls::{Answer, CallOn, CallRequest, CallTicket, Called};
 use calls::{Calls, Inlet};
 use farlens_wire::{
-    CallId, Code, FrameDecoder, Limits, Side, StreamId,
+    CallId, Code, FrameDecoder, Limits, Side, Step, StreamId,
     frame::{
         CallFrame, Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
         call::{Call, Release},
         link::{Hello, Interface},
-        stream::{Open, StreamControl},
+        stream::{Open, StreamControl, Table},
     },
 };
 use handshake::Handshake;
 pub use handshake::{Admission, Config};
+pub(crate) use refs::Lender;
 pub use refs::References;
 use refs::Refs;
 use schedule::Schedule;
@@ -375,12 +376,31 @@ impl Link {
             if id.0 >= self.next_stream {
                 return Err(Violation::protocol("a frame for a stream that was never opened"));
             }
-            return self.handle_streamer_frame(id, frame);
+            return match frame {
+                StreamFrame::Control(StreamControl::Table(table)) => self.handle_table(id, &table),
+                frame => self.handle_streamer_frame(id, frame),
+            };
         }
         match frame {
             StreamFrame::Control(StreamControl::Open(open)) => self.handle_open(id, open),
+            StreamFrame::Control(StreamControl::Table(table)) if id.0 <= self.last_peer_stream => {
+                self.handle_table(id, &table)
+            }
             frame if id.0 <= self.last_peer_stream => self.handle_opener_frame(id, frame, now),
             _ => Err(Violation::protocol("a frame for a stream that was never opened")),
+        }
+    }
+
+    /// What an element refers to. The peer counts that as held from here on, whatever becomes of
+    /// the element, so it is received first and given back where nobody takes it.
+    fn handle_table(&mut self, id: StreamId, frame: &Table) -> Result<(), Violation> {
+        let table = self.refs.receive(&frame.table)?;
+        if let Some(peer) = self.peers.get_mut(&id) {
+            return peer.handle_table(frame.epoch, frame.at, table);
+        }
+        match self.streamers.get_mut(&id) {
+            Some(streamer) => streamer.handle_table(Step(frame.epoch.0), frame.at, table),
+            None => Ok(()),
         }
     }
 

@@ -13,6 +13,7 @@
 
 mod answer;
 mod context;
+mod evolve;
 pub mod generated;
 pub(crate) mod imported;
 mod local;
@@ -32,9 +33,9 @@ pub(crate) use streams::LocalStreamer;
 
 use crate::Result;
 use bytes::Bytes;
-use farlens_wire::{Reference, schema::SchemaDoc};
+use farlens_wire::{Limits, Reference, schema::SchemaDoc};
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// An object whose methods are called by name.
 ///
@@ -65,17 +66,42 @@ pub struct Incoming {
     pub table: Vec<Reference>,
     /// The caller's interface, where it differs from that of the object.
     pub writer: Option<Arc<SchemaDoc>>,
+    /// What decoding the parameters may cost.
+    pub limits: Arc<Limits>,
+}
+
+/// What decoding something that has not left the process may cost: as much as any link allows.
+pub(crate) fn own_limits() -> Arc<Limits> {
+    static LIMITS: LazyLock<Arc<Limits>> =
+        LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
+    Arc::clone(&LIMITS)
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new())
+    }
 }
 
 /// What a method answered.
-#[derive(Clone, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "who dispatches by hand makes some")]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The value, encoded.
     pub value: Vec<u8>,
     /// What the references in it point at.
     pub table: Vec<Reference>,
+    /// The interface of the object, where it differs from that of the caller. Whoever brings the
+    /// answer to the caller knows that, and the object does not.
+    pub writer: Option<Arc<SchemaDoc>>,
+    /// What decoding the value may cost. That, too, is known to whoever brings the answer.
+    pub(crate) limits: Arc<Limits>,
 }
 
-#[cfg(test)]
-mod tests;
+impl Outcome {
+    /// A value, encoded, with what its references point at.
+    #[must_use]
+    pub fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
+        Self { value, table, writer: None, limits: own_limits() }
+    }
+}

@@ -12,6 +12,7 @@ mod gaps;
 mod interfaces;
 mod modes;
 mod nesting;
+mod objects;
 mod one_way;
 mod parts;
 mod pipelining;

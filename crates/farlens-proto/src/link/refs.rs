@@ -46,7 +46,7 @@ struct Export {
 
 /// The tables of one link.
 #[derive(Debug)]
-pub(super) struct Refs {
+pub(crate) struct Refs {
     shell: Box<dyn References>,
     root: Reference,
     exports: BTreeMap<ObjectId, Export>,
@@ -57,6 +57,19 @@ pub(super) struct Refs {
     imports: BTreeMap<ObjectId, u64>,
     allowed: u32,
     over: bool,
+}
+
+/// What a stream needs to send elements with references.
+pub(crate) struct Lender<'a> {
+    pub(super) refs: &'a mut Refs,
+    pub(super) peer_allows: u64,
+}
+
+impl Lender<'_> {
+    /// The table as it goes out now, which the peer holds from then on.
+    pub(crate) fn lend(&mut self, table: &[Reference]) -> Result<Vec<Entry>, Fault> {
+        self.refs.lend(table, self.peer_allows)
+    }
 }
 
 impl Refs {

@@ -1,10 +1,6 @@
 //! What a call that is under way will answer, as something that can be used already.
 
-use super::{
-    Outcome, Outgoing,
-    imported::{Place, outcome},
-    remote::promised,
-};
+use super::{Outcome, Outgoing, evolve, imported::Place, remote::promised};
 use crate::{
     Error, Result,
     link::{calling::Calling, fault::to_error, imported::Imported},
@@ -110,7 +106,14 @@ impl Promised {
         if let Some((imported, way)) = self.way() {
             let place = Place::Answer(way.ticket);
             match imported.start(&way.on, place, request.clone(), false) {
-                Ok(call) => return call.await.map(outcome).map_err(|fault| to_error(&fault)),
+                Ok(call) => {
+                    let answer = call.await.map_err(|fault| to_error(&fault))?;
+                    let writer = match request.known() {
+                        None => None,
+                        known => evolve::writer_of(&self.reference().await?, known).await?,
+                    };
+                    return Ok(Outcome { writer, ..imported.outcome(answer) });
+                }
                 // The answer has come between the two looks.
                 Err(error) if error.code() == Code::NO_SUCH_OBJECT => {}
                 Err(error) => return Err(error),
@@ -130,7 +133,7 @@ impl Promised {
 
 async fn answered(calling: Calling) -> Result<Reference> {
     let answer = calling.await.map_err(|fault| to_error(&fault))?;
-    promised(&outcome(answer))
+    promised(&Outcome::new(answer.value.into(), answer.table))
 }
 
 impl Drop for Promised {

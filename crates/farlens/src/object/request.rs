@@ -1,8 +1,12 @@
 //! A call as it leaves its caller.
 
-use super::{CallContext, Incoming};
+use super::{CallContext, Incoming, own_limits};
 use crate::{Error, Result};
-use farlens_wire::{Reference, schema::SchemaDoc, typed};
+use farlens_wire::{
+    Reference,
+    schema::{Fingerprint, SchemaDoc},
+    typed,
+};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -48,6 +52,12 @@ impl Outgoing {
         self
     }
 
+    /// The interface by which the caller reads the answer; none where nobody does.
+    pub(crate) fn known(&self) -> Option<Fingerprint> {
+        let interface = self.interface.as_ref().filter(|_| !self.one_way);
+        interface.map(|interface| interface.fingerprint())
+    }
+
     /// The same as an object with this interface meets it.
     pub(crate) fn into_incoming(self, own: &SchemaDoc) -> Incoming {
         Incoming {
@@ -55,6 +65,7 @@ impl Outgoing {
             args: self.args.into(),
             table: self.table,
             writer: self.interface.filter(|interface| **interface != *own),
+            limits: own_limits(),
         }
     }
 }
