@@ -13,6 +13,7 @@
 
 mod answer;
 mod context;
+mod dynamic;
 pub mod generated;
 pub(crate) mod imported;
 mod local;
@@ -23,6 +24,7 @@ pub(crate) mod streams;
 
 pub use answer::Answer;
 pub use context::CallContext;
+pub use dynamic::{DynamicAnswer, DynamicObject};
 pub use remote::Remote;
 pub use request::Outgoing;
 pub use streams::RemoteStreamer;

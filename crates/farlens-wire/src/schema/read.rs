@@ -10,7 +10,7 @@
 //! content of a tagged value are levels of their own. Schema and bytes may both be a peer's: even
 //! what takes no bytes is charged.
 
-use super::{Field, Fields, SchemaDoc, Shape, Type, Variant, View};
+use super::{Field, Fields, Method, SchemaDoc, Shape, Type, Variant, View};
 use crate::entity::{decode_one, has_duplicate, is_key};
 use crate::read::Reader;
 use crate::reference::at_index;
@@ -42,10 +42,50 @@ pub fn decode_with(
     table: &[Reference],
     budget: &mut Budget,
 ) -> Result<Entity> {
+    decode_value(schema, &schema.root, bytes, table, budget)
+}
+
+/// Decodes one value of the type `ty` of `schema` that takes up all of `bytes`, as [`decode_with`]
+/// does.
+///
+/// # Errors
+/// As [`decode_with`].
+pub fn decode_value(
+    schema: &SchemaDoc,
+    ty: &Type,
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
     let mut input = Reader::new(bytes);
-    let value = decode_type(schema, &schema.root, &mut input, table, budget)?;
+    let value = decode_type(schema, ty, &mut input, table, budget)?;
     input.finish()?;
     Ok(value)
+}
+
+/// Decodes the arguments of a call of `method`, a method of `schema`, that take up all of `bytes`:
+/// a record with the name of the method.
+///
+/// # Errors
+/// As [`decode_with`].
+pub fn decode_args(
+    schema: &SchemaDoc,
+    method: &Method,
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
+    let mut input = Reader::new(bytes);
+    budget.enter()?;
+    let mut fields = Vec::new();
+    for (name, ty) in &method.params {
+        let value = decode_type(schema, ty, &mut input, table, budget)?;
+        budget.spend_cost(size_of::<String>() + name.len())?;
+        fields.push((name.clone(), value));
+    }
+    budget.leave();
+    input.finish()?;
+    Ok(Entity::Record { name: method.name.clone(), fields })
 }
 
 /// Decodes one value of a type of `schema` off the front of `input`.
