@@ -16,7 +16,8 @@ Exit codes:
     2  usage, or cannot start: bad URL or ticket, bad parameters of a call, unusable key file, port
        in use
     3  not found, or no such method
-    4  not permitted: the client is not authorised, the invite is used up, or the mode forbids it
+    4  not permitted: the client is not authorised, the invite is used up, the mode forbids it, or
+       what was handed out has been taken back
     5  the server's key is unknown or changed
     6  cannot connect, link lost, or timeout
     9  protocol or schema mismatch; bytes read as entities or the other way round

@@ -119,6 +119,8 @@ impl Limits {
     pub const TEXT_BYTES: usize = 1 << 10;
     /// The most references that one message carries.
     pub const REFERENCES: usize = 128;
+    /// What credit and bounds count for a reference of an element, in bytes.
+    pub const REFERENCE_BYTES: usize = 32;
     /// Unknown ignorable frames that a link tolerates.
     pub const IGNORED_FRAMES: u32 = 100;
 

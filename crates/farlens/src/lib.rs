@@ -47,7 +47,9 @@ pub use data::{
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Change, Events, WatchEvent};
 
-pub use farlens_macros::{Schema, remote};
+pub use farlens_macros::Schema;
+#[doc = include_str!("object/remote.md")]
+pub use farlens_macros::remote;
 pub use farlens_proto::{
     BatchBuilder, Chunk, Guard, ItemBatch, Kind, LinkStats, Reach, Room, Rules,
 };

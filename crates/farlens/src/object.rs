@@ -14,6 +14,7 @@
 mod answer;
 mod context;
 mod dynamic;
+mod evolve;
 pub mod generated;
 pub(crate) mod imported;
 mod local;
@@ -71,13 +72,21 @@ pub struct Incoming {
 
 /// What a method answered.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "who dispatches by hand makes some")]
+#[non_exhaustive]
 pub struct Outcome {
     /// The value, encoded.
     pub value: Vec<u8>,
     /// What the references in it point at.
     pub table: Vec<Reference>,
+    /// The interface of the object, where it differs from that of the caller. Whoever brings the
+    /// answer to the caller knows that, and the object does not.
+    pub writer: Option<Arc<SchemaDoc>>,
 }
 
-#[cfg(test)]
-mod tests;
+impl Outcome {
+    /// A value, encoded, with what its references point at.
+    #[must_use]
+    pub const fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
+        Self { value, table, writer: None }
+    }
+}

@@ -70,7 +70,8 @@ async fn without_it(link: &Link) -> Result<()> {
     let DynamicAnswer::Stream(poses) = probe.call_dynamic("poses", &args).await? else {
         return Err(wrong("poses gives no stream"));
     };
-    let first = poses.entities::<Entity>().await?.next().await.ok_or_else(|| wrong("no pose"))??;
+    let first =
+        poses.entities::<Entity>().await?.next().await.ok_or_else(|| wrong("no pose"))??;
     check(first.get("tool") == Some(&Entity::from("needle")), "another tool")?;
     let args = Entity::map([("n", Entity::from("three"))]);
     let refused = probe.call_dynamic("calibrate", &args).await.err();
@@ -105,9 +106,7 @@ async fn main() -> Result<()> {
         let server = serve(&words.next().unwrap_or_else(|| "127.0.0.1:0".into())).await?;
         let (addr, key, ticket) = (server.local_addr(), server.key(), ticket(&server)?);
         // None of the three has a letter that JSON escapes.
-        println!(
-            r#"{{"event":"listening","addr":"{addr}","key":"{key}","ticket":"{ticket}"}}"#
-        );
+        println!(r#"{{"event":"listening","addr":"{addr}","key":"{key}","ticket":"{ticket}"}}"#);
         return server.run().await;
     }
     let server = serve("127.0.0.1:0").await?;

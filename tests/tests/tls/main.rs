@@ -5,6 +5,8 @@
 
 mod attenuation;
 mod cuts;
+mod destructors;
+mod elements;
 mod handshake;
 mod hostile_client;
 mod hostile_server;
@@ -16,6 +18,7 @@ mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod versions;
 mod writing;
 
 use farlens::{

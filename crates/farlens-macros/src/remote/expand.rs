@@ -2,6 +2,10 @@
 //!
 //! What users see stands beside the trait: the trait, its reference, its pipeline. The rest is in a
 //! nameless constant. Names that a user's types could have are not used for types of ours.
+//!
+//! What fails to compile where a type cannot travel has the span of that type, and all of it asks
+//! for the same trait: so the compiler complains once, where the type stands. Variables come from
+//! outside of such code, since a span also decides which variables are seen.
 
 mod arguments;
 mod calls;
@@ -36,6 +40,7 @@ pub(super) fn expand(interface: &Interface) -> TokenStream {
         #handle
         #visible
         #(#cfgs)*
+        #[allow(deprecated)]
         const _: () = { #(#hidden)* };
     }
 }

@@ -2,16 +2,14 @@
 
 use super::expand;
 use proc_macro2::TokenStream;
-use quote::quote;
 
-fn refusals(item: TokenStream) -> Vec<String> {
-    let error = expand(&TokenStream::new(), item).expect_err("it is refused");
-    error.into_iter().map(|error| error.to_string()).collect()
+fn tokens(text: &str) -> TokenStream {
+    text.parse().expect("it consists of tokens")
 }
 
-fn of_method(method: &str) -> String {
-    let method: TokenStream = method.parse().expect("it is a method");
-    refusals(quote!(trait T { #method })).join("\n")
+fn refusals(item: &str) -> Vec<String> {
+    let error = expand(&TokenStream::new(), tokens(item)).expect_err("it is refused");
+    error.into_iter().map(|error| error.to_string()).collect()
 }
 
 #[test]
@@ -52,7 +50,7 @@ fn what_cannot_be_remote_is_refused_with_a_reason() {
         ("const N: u8;", "no constants"),
         ("methods!();", "without macros"),
     ] {
-        let text = of_method(method);
+        let text = refusals(&format!("trait T {{ {method} }}")).join("\n");
         assert!(text.contains(reason), "{method}\n{text}");
     }
 }
@@ -60,80 +58,33 @@ fn what_cannot_be_remote_is_refused_with_a_reason() {
 #[test]
 fn a_trait_has_one_form() {
     for (item, reason) in [
-        (
-            quote!(
-                trait T<U> {}
-            ),
-            "no generics",
-        ),
-        (
-            quote!(
-                trait T<'a> {}
-            ),
-            "no generics",
-        ),
-        (
-            quote!(
-                trait T where
-                    u8: Copy,
-                {
-                }
-            ),
-            "no conditions",
-        ),
-        (
-            quote!(
-                trait T: Clone {}
-            ),
-            "no other trait above it",
-        ),
-        (
-            quote!(
-                unsafe trait T {}
-            ),
-            "cannot be unsafe",
-        ),
-        (
-            quote!(
-                struct T;
-            ),
-            "a trait is expected",
-        ),
+        ("trait T<U> {}", "no generics"),
+        ("trait T<'a> {}", "no generics"),
+        ("trait T where u8: Copy {}", "no conditions"),
+        ("trait T: Clone {}", "no other trait above it"),
+        ("unsafe trait T {}", "cannot be unsafe"),
+        ("struct T;", "a trait is expected"),
     ] {
         let text = refusals(item).join("\n");
-        assert!(text.contains(reason), "{text}");
+        assert!(text.contains(reason), "{item}\n{text}");
     }
-    assert!(
-        expand(
-            &TokenStream::new(),
-            quote!(
-                trait T: Send + Sync + 'static {}
-            )
-        )
-        .is_ok()
-    );
+    assert!(expand(&TokenStream::new(), tokens("trait T: Send + Sync + 'static {}")).is_ok());
 }
 
 #[test]
 fn everything_that_is_wrong_is_said_at_once() {
-    let all = refusals(quote!(
-        trait T<U> {
+    let all = refusals(
+        "trait T<U> {
             fn f(&self) -> u8;
             type Item;
             async fn good(&self) -> Result<()>;
-        }
-    ));
+        }",
+    );
     assert_eq!(all.len(), 3, "{all:?}");
 }
 
 #[test]
 fn arguments_of_the_attribute_are_refused() {
-    let error = expand(
-        &quote!(lazy),
-        quote!(
-            trait T {}
-        ),
-    )
-    .expect_err("it is refused");
+    let error = expand(&tokens("lazy"), tokens("trait T {}")).expect_err("it is refused");
     assert!(error.to_string().contains("no arguments"));
 }

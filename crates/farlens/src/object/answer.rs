@@ -1,22 +1,40 @@
 //! What a method returns, as it travels.
 
-use super::Outcome;
+use super::{
+    Outcome, Outgoing, Remote,
+    evolve::{self, Part},
+    remote::malformed,
+};
 use crate::{Error, Result};
 use farlens_wire::{
     Code, DecodeError, Limits, Reference,
-    schema::{Schema, SchemaBuilder, Type},
+    schema::{Resolution, Schema, SchemaBuilder, Type},
     typed,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use std::future::Future;
 
-/// A value that can be a parameter of a remote method, or what it returns.
+/// A value that can be a parameter of a remote method.
 ///
-/// Implemented for everything that is `Schema`, `Serialize` and `DeserializeOwned`.
+/// Implemented for everything that is `Schema`, `Serialize` and `DeserializeOwned`, which it does
+/// not ask for itself: the compiler would name those first.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be passed to or from a remote method",
+    message = "`{Self}` cannot be passed to a remote method",
     note = "derive `farlens::Schema`, `serde::Serialize` and `serde::Deserialize` for it; objects \
             are passed as their `…Ref`"
 )]
+pub trait Parameter {
+    /// How it is encoded.
+    fn describe(builder: &mut SchemaBuilder) -> Type;
+}
+
+impl<T: Schema + Serialize + DeserializeOwned + Send> Parameter for T {
+    fn describe(builder: &mut SchemaBuilder) -> Type {
+        T::build(builder)
+    }
+}
+
+/// What a result consists of.
 pub trait Value: Schema + Serialize + DeserializeOwned + Send {}
 
 impl<T: Schema + Serialize + DeserializeOwned + Send> Value for T {}
@@ -46,14 +64,53 @@ pub trait Answer: Sized + Send {
     /// That of the method, if it is one of this library; `INTERNAL` if the answer cannot be encoded.
     fn into_outcome(self) -> Result<Outcome>;
 
-    /// The answer that came.
+    /// The answer that came; `by` is how another version of the interface is read.
     ///
     /// # Errors
     /// What [`DecodeError`] lists.
-    fn from_outcome(outcome: &Outcome) -> Result<Self, DecodeError>;
+    fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError>;
 
     /// The answer of a method that succeeded, or of a call that came to nothing.
     fn from_result(result: Result<Self::Value>) -> Self;
+
+    /// Makes a call and waits for the answer.
+    fn call(
+        remote: &Remote,
+        request: Result<Outgoing>,
+    ) -> impl Future<Output = Self> + Send + use<Self> {
+        let remote = remote.clone();
+        async move {
+            let answer = answer_to(&remote, request).await;
+            answer.unwrap_or_else(|error| Self::from_result(Err(error)))
+        }
+    }
+
+    /// Makes a call that nobody answers.
+    fn notify(
+        remote: &Remote,
+        request: Result<Outgoing>,
+    ) -> impl Future<Output = Self> + Send + use<Self>
+    where
+        Self: Answer<Value = ()>,
+    {
+        let remote = remote.clone();
+        let request = request.map(|request| Outgoing { one_way: true, ..request });
+        async move { Self::from_result(remote.invoke(request).await.map(drop)) }
+    }
+}
+
+/// What came as the answer to a call, read by the interface that it was written by.
+async fn answer_to<R: Answer>(remote: &Remote, request: Result<Outgoing>) -> Result<R> {
+    let request = request?;
+    let (method, reader) = (request.method.clone(), request.interface.clone());
+    let outcome = remote.invoke(Ok(request)).await?;
+    let by = match (&outcome.writer, &reader) {
+        (Some(writer), Some(reader)) => {
+            Some(evolve::resolution(Part::Result, &method, writer, reader)?)
+        }
+        _ => None,
+    };
+    R::from_outcome(&outcome, by.as_ref()).map_err(|error| malformed(&method, &error))
 }
 
 impl<T: Value> Answer for Result<T> {
@@ -67,8 +124,8 @@ impl<T: Value> Answer for Result<T> {
         encode(&self?)
     }
 
-    fn from_outcome(outcome: &Outcome) -> Result<Self, DecodeError> {
-        decode(outcome).map(Ok)
+    fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError> {
+        decode(outcome, by).map(Ok)
     }
 
     fn from_result(result: Self) -> Self {
@@ -87,8 +144,8 @@ impl<T: Value, E: Value + From<Error>> Answer for Result<T, E> {
         encode(&self)
     }
 
-    fn from_outcome(outcome: &Outcome) -> Result<Self, DecodeError> {
-        decode(outcome)
+    fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError> {
+        decode(outcome, by)
     }
 
     fn from_result(result: Result<T>) -> Self {
@@ -106,8 +163,15 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Outcome> {
 }
 
 /// The value that an answer holds.
-pub(super) fn decode<T: DeserializeOwned>(outcome: &Outcome) -> Result<T, DecodeError> {
-    typed::decode_with(&outcome.value, &outcome.table, &Limits::default())
+pub(super) fn decode<T: DeserializeOwned>(
+    outcome: &Outcome,
+    by: Option<&Resolution>,
+) -> Result<T, DecodeError> {
+    let Outcome { value, table, .. } = outcome;
+    match by {
+        None => typed::decode_with(value, table, &Limits::default()),
+        Some(by) => by.decode(value, table, &Limits::default()),
+    }
 }
 
 impl Outcome {

@@ -119,7 +119,7 @@ fn unknown_name<'a>(method: &Method, args: &'a Entity) -> Option<&'a str> {
 fn answer(doc: &SchemaDoc, method: &Method, outcome: &Outcome) -> Result<DynamicAnswer> {
     let Outcome { value, table, .. } = outcome;
     let mut budget = Budget::new(&Limits::default());
-    let mut value = schema::decode_value(doc, &method.result, value, table, &mut budget)
+    let mut value = schema::decode_type(doc, &method.result, value, table, &mut budget)
         .map_err(|error| malformed(&method.name, &error))?;
     let Some(success) = success_of(doc, &method.result) else {
         return given(&method.result, value);

@@ -93,7 +93,7 @@ impl Imported {
 
 /// The answer of a peer.
 pub(crate) fn outcome(answer: Answer) -> Outcome {
-    Outcome { value: answer.value.into(), table: answer.table }
+    Outcome::new(answer.value.into(), answer.table)
 }
 
 /// Milliseconds until `deadline`, rounded up, so that nobody gives up too early.

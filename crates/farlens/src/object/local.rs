@@ -35,7 +35,10 @@ impl LocalObject {
             hand_over(self.serve(context.after_answer(), call)?).await;
             return Ok(Outcome::default());
         }
-        self.serve(context, call)?.await
+        let differs = call.writer.is_some();
+        let outcome = self.serve(context, call)?.await?;
+        let writer = differs.then(|| Arc::clone(&self.interface));
+        Ok(Outcome { writer, ..outcome })
     }
 
     /// The answer to a call, for a caller in this process or at the other end of a link.

@@ -1,7 +1,7 @@
 //! What a call that is under way will answer, as something that can be used already.
 
 use super::{
-    Outcome, Outgoing,
+    Outcome, Outgoing, evolve,
     imported::{Place, outcome},
     remote::promised,
 };
@@ -110,7 +110,14 @@ impl Promised {
         if let Some((imported, way)) = self.way() {
             let place = Place::Answer(way.ticket);
             match imported.start(&way.on, place, request.clone(), false) {
-                Ok(call) => return call.await.map(outcome).map_err(|fault| to_error(&fault)),
+                Ok(call) => {
+                    let answer = call.await.map_err(|fault| to_error(&fault))?;
+                    let writer = match request.known() {
+                        None => None,
+                        known => evolve::writer_of(&self.reference().await?, known).await?,
+                    };
+                    return Ok(Outcome { writer, ..outcome(answer) });
+                }
                 // The answer has come between the two looks.
                 Err(error) if error.code() == Code::NO_SUCH_OBJECT => {}
                 Err(error) => return Err(error),

@@ -1,7 +1,7 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
 use super::{
-    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer,
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
     imported::{Place, outcome},
     promise::Promised,
 };
@@ -67,7 +67,7 @@ impl Remote {
     {
         let request = Outgoing::new(method, args);
         let outcome = self.invoke(request).await?;
-        answer::decode(&outcome).map_err(|error| malformed(method, &error))
+        answer::decode(&outcome, None).map_err(|error| malformed(method, &error))
     }
 
     /// Makes a call.
@@ -152,8 +152,11 @@ pub(super) fn deliver(
             return object.call(request).await;
         }
         if let Some(imported) = reference.get::<Imported>() {
+            let known = request.known();
             let call = imported.start(&reference, Place::Object, request, false)?;
-            return call.await.map(outcome).map_err(|fault| to_error(&fault));
+            let answer = call.await.map_err(|fault| to_error(&fault))?;
+            let writer = evolve::writer_of(&reference, known).await?;
+            return Ok(Outcome { writer, ..outcome(answer) });
         }
         if let Some(promised) = reference.get::<Promised>() {
             return promised.deliver(request).await;

@@ -2,7 +2,11 @@
 
 use super::{CallContext, Incoming};
 use crate::{Error, Result};
-use farlens_wire::{Reference, schema::SchemaDoc, typed};
+use farlens_wire::{
+    Reference,
+    schema::{Fingerprint, SchemaDoc},
+    typed,
+};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -51,6 +55,12 @@ impl Outgoing {
     pub fn of_interface(mut self, interface: Arc<SchemaDoc>) -> Self {
         self.interface = Some(interface);
         self
+    }
+
+    /// The interface by which the caller reads the answer; none where nobody does.
+    pub(crate) fn known(&self) -> Option<Fingerprint> {
+        let interface = self.interface.as_ref().filter(|_| !self.one_way);
+        interface.map(|interface| interface.fingerprint())
     }
 
     /// The same as an object with this interface meets it.

@@ -6,12 +6,13 @@ mod remote;
 
 pub use feed::{Feeder, feed};
 
+use super::{Outcome, Outgoing, Remote, answer, remote::malformed};
 use crate::{Error, Result, data::IterData, publish::Streamer};
 use farlens_wire::{
     Element, Reference,
     schema::{Schema, SchemaBuilder, Type},
 };
-use futures::{Stream, TryFutureExt, stream::BoxStream};
+use futures::{Stream, StreamExt, TryFutureExt, stream::BoxStream};
 pub(crate) use local::LocalStreamer;
 pub use remote::RemoteStreamer;
 use serde::{Serialize, de::DeserializeOwned};
@@ -23,30 +24,79 @@ use serde::{Serialize, de::DeserializeOwned};
     note = "the items are `farlens::Result<T>`, since a link may be cut between any two; `T` must \
             have `farlens::Schema`, `serde::Serialize` and `serde::Deserialize`"
 )]
-pub trait Item {
+pub trait Item: Sized + Send + 'static {
     /// The element.
     type Element: Element + Schema + 'static;
+
+    /// As it comes out of a source.
+    ///
+    /// # Errors
+    /// The one that the item is.
+    fn into_result(self) -> Result<Self::Element>;
+
+    /// As it reaches the reader.
+    fn from_result(result: Result<Self::Element>) -> Self;
+
+    /// The type of a stream with such items.
+    fn describe(builder: &mut SchemaBuilder) -> Type {
+        let untyped = <Self::Element as Schema>::UNTYPED;
+        let element = (!untyped).then(|| Box::new(<Self::Element as Schema>::build(builder)));
+        Type::EntityStream(element)
+    }
+
+    /// The reference with which a stream travels.
+    ///
+    /// # Errors
+    /// None so far.
+    fn publish(stream: impl Stream<Item = Self> + Send + 'static) -> Result<Reference> {
+        publish(stream.map(Self::into_result))
+    }
+
+    /// The answer that a stream is.
+    ///
+    /// # Errors
+    /// As [`Item::publish`].
+    fn into_outcome(stream: impl Stream<Item = Self> + Send + 'static) -> Result<Outcome> {
+        answer::encode(&Self::publish(stream)?)
+    }
+
+    /// The items of a stream that came.
+    fn open(reference: Reference) -> impl Stream<Item = Self> + Send + 'static {
+        open::<Self::Element>(reference).map(Self::from_result)
+    }
+
+    /// The items of the stream that a call answers with. It is made when the first is asked for.
+    fn call(
+        remote: &Remote,
+        request: Result<Outgoing>,
+    ) -> impl Stream<Item = Self> + Send + use<Self> {
+        let remote = remote.clone();
+        let call = async move {
+            let request = request?;
+            let method = request.method.clone();
+            let outcome = remote.invoke(Ok(request)).await?;
+            let reference = answer::decode::<Reference>(&outcome, None);
+            let reference = reference.map_err(|error| malformed(&method, &error))?;
+            Ok(open::<Self::Element>(reference))
+        };
+        call.try_flatten_stream().map(Self::from_result)
+    }
 }
 
 impl<T: Schema + Serialize + DeserializeOwned + Send> Item for Result<T, Error> {
     type Element = T;
-}
 
-/// The type of a stream with such items.
-pub fn describe<I: Item>(builder: &mut SchemaBuilder) -> Type {
-    let element = if <I::Element as Schema>::UNTYPED {
-        None
-    } else {
-        Some(Box::new(<I::Element as Schema>::build(builder)))
-    };
-    Type::EntityStream(element)
+    fn into_result(self) -> Self {
+        self
+    }
+
+    fn from_result(result: Self) -> Self {
+        result
+    }
 }
 
 /// A reference to a stream, which is polled only while its reader waits for items.
-///
-/// # Errors
-/// None where iterators are what is published.
-pub fn publish<T: Element + 'static>(
+fn publish<T: Element + 'static>(
     stream: impl Stream<Item = Result<T>> + Send + 'static,
 ) -> Result<Reference> {
     let streamer = Streamer::from(IterData::from_stream(stream));
@@ -54,9 +104,9 @@ pub fn publish<T: Element + 'static>(
 }
 
 /// The items of what a reference points at. Nothing is opened before the first is asked for.
-pub(super) fn open<I: Item>(reference: Reference) -> BoxStream<'static, Result<I::Element>> {
+fn open<T: Element + 'static>(reference: Reference) -> BoxStream<'static, Result<T>> {
     if reference.get::<LocalStreamer>().is_some() {
-        return Box::pin(local::read::<I::Element>(reference));
+        return Box::pin(local::read::<T>(reference));
     }
     let opened = async move { RemoteStreamer::unchecked(reference).entities().await };
     Box::pin(opened.try_flatten_stream())

@@ -6,3 +6,4 @@ mod interface;
 mod pipeline;
 mod probe;
 mod streams;
+mod versions;

@@ -1,9 +1,13 @@
 //! The structures in which parameters travel, by name.
+//!
+//! Each field has a type parameter of its own, so that a type that cannot travel is no error of the
+//! structure, but of its use.
 
 use super::{arguments_name, cfgs};
 use crate::remote::model::{Interface, Method, Parameter, Passed};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 /// A structure for each method.
 pub(super) fn structures(interface: &Interface) -> TokenStream {
@@ -16,17 +20,23 @@ pub(super) fn structures(interface: &Interface) -> TokenStream {
 
 fn structure(method: &Method) -> TokenStream {
     let (cfgs, structure) = (cfgs(&method.attributes), arguments_name(method));
-    let fields = method.parameters.iter().map(|Parameter { name, passed }| match passed {
-        Passed::Value(ty) => quote!(#name: #ty),
-        Passed::Stream(_) => quote!(#name: generated::Reference),
-    });
+    let types: Vec<_> = (0..method.parameters.len()).map(|n| format_ident!("T{n}")).collect();
+    let names = method.parameters.iter().map(|parameter| &parameter.name);
     quote! {
         #(#cfgs)*
         #[derive(generated::serde::Serialize, generated::serde::Deserialize)]
         #[serde(crate = "::farlens::object::generated::serde")]
         #[allow(non_camel_case_types)]
-        struct #structure { #(#fields),* }
+        struct #structure<#(#types),*> { #(#names: #types),* }
     }
+}
+
+/// The types of the fields, in the order of the parameters.
+pub(super) fn types(method: &Method) -> impl Iterator<Item = TokenStream> {
+    method.parameters.iter().map(|parameter| match &parameter.passed {
+        Passed::Value(ty) => quote!(#ty),
+        Passed::Stream(_) => quote!(generated::Reference),
+    })
 }
 
 /// A request to call `method`, made of variables with the names of its parameters.
@@ -35,7 +45,10 @@ pub(super) fn request(interface: &Interface, method: &Method) -> TokenStream {
     let name = super::wire_name(&method.name);
     let fields = method.parameters.iter().map(|Parameter { name, passed }| match passed {
         Passed::Value(_) => quote!(#name),
-        Passed::Stream(_) => quote!(#name: generated::publish(#name)?),
+        Passed::Stream(stream) => {
+            let item = &stream.item;
+            quote_spanned!(item.span()=> #name: <#item as generated::Item>::publish(#name)?)
+        }
     });
     quote! {
         generated::request::<#handle, _>(#name, move || {

@@ -3,7 +3,8 @@
 use super::{arguments_name, cfgs, handle_name, wire_name};
 use crate::remote::model::{Answer, Interface, Method, Parameter, Passed};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 /// The dispatcher, for anything that implements the trait.
 pub(super) fn dispatcher(interface: &Interface) -> TokenStream {
@@ -13,7 +14,6 @@ pub(super) fn dispatcher(interface: &Interface) -> TokenStream {
     quote! {
         struct __FarlensDispatcher<T>(T);
 
-        #[allow(deprecated)]
         impl<T: #name> generated::Dispatch for __FarlensDispatcher<T> {
             fn interface(&self) -> ::std::sync::Arc<generated::schema::SchemaDoc> {
                 generated::schema::SchemaDoc::of::<#handle>()
@@ -34,12 +34,13 @@ pub(super) fn dispatcher(interface: &Interface) -> TokenStream {
 
 fn arm(interface: &Interface, method: &Method) -> TokenStream {
     let (cfgs, text) = (cfgs(&method.attributes), wire_name(&method.name));
-    let structure = arguments_name(method);
+    let (handle, structure) = (handle_name(interface), arguments_name(method));
+    let types = super::arguments::types(method);
     let work = work(interface, method);
     quote! {
         #(#cfgs)*
         #text => ::std::boxed::Box::pin(async move {
-            let arguments: #structure = generated::arguments(&call)?;
+            let arguments: #structure<#(#types),*> = generated::arguments::<#handle, _>(&call)?;
             ::core::mem::drop(call);
             #work
         }),
@@ -48,23 +49,29 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
 
 fn work(interface: &Interface, method: &Method) -> TokenStream {
     let (trait_, name) = (&interface.name, &method.name);
-    let arguments = method.parameters.iter().map(|Parameter { name, passed }| match passed {
-        Passed::Value(_) => quote!(arguments.#name),
+    let arguments = quote!(arguments);
+    let passed = method.parameters.iter().map(|Parameter { name, passed }| match passed {
+        Passed::Value(_) => quote!(#arguments.#name),
         Passed::Stream(stream) => {
             let item = &stream.item;
-            quote!(generated::open::<#item>(arguments.#name))
+            quote_spanned!(item.span()=> <#item as generated::Item>::open(#arguments.#name))
         }
     });
-    let called = quote!(<T as #trait_>::#name(&self.0, #(#arguments),*));
-    match method.answer {
-        Answer::Value(_) | Answer::OneWay(_) => quote! {
-            generated::Answer::into_outcome(#called.await)
-        },
-        Answer::Stream(_) => quote! {
-            generated::streamed(generated::publish(generated::feed(move |feeder| async move {
-                let _ = &arguments;
-                generated::Feeder::feed(feeder, #called).await
-            })))
-        },
+    let called = quote!(<T as #trait_>::#name(&self.0, #(#passed),*));
+    match &method.answer {
+        Answer::Value(ty) | Answer::OneWay(ty) => {
+            quote_spanned!(ty.span()=> <#ty as generated::Answer>::into_outcome(#called.await))
+        }
+        Answer::Stream(stream) => {
+            let item = &stream.item;
+            quote_spanned! {item.span()=>
+                <#item as generated::Item>::into_outcome(generated::feed(
+                    move |feeder| async move {
+                        let _ = &#arguments;
+                        generated::Feeder::feed(feeder, #called).await
+                    }
+                ))
+            }
+        }
     }
 }

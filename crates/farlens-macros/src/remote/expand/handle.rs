@@ -29,7 +29,6 @@ pub(super) fn implementations(interface: &Interface) -> TokenStream {
     let (name, handle) = (&interface.name, handle_name(interface));
     let handle_text = handle.to_string();
     quote! {
-        #[allow(deprecated)]
         impl #handle {
             /// A reference to an object of this process.
             pub fn new(object: impl #name) -> Self {
@@ -44,21 +43,18 @@ pub(super) fn implementations(interface: &Interface) -> TokenStream {
             }
         }
 
-        #[allow(deprecated)]
         impl ::core::fmt::Debug for #handle {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_tuple(#handle_text).field(&self.0).finish()
             }
         }
 
-        #[allow(deprecated)]
         impl ::core::convert::From<generated::Remote> for #handle {
             fn from(remote: generated::Remote) -> Self {
                 Self(remote)
             }
         }
 
-        #[allow(deprecated)]
         impl ::core::convert::From<#handle> for generated::Publication {
             fn from(handle: #handle) -> Self {
                 Self::Object(::core::convert::From::from(handle))
@@ -71,7 +67,6 @@ pub(super) fn implementations(interface: &Interface) -> TokenStream {
             }
         }
 
-        #[allow(deprecated)]
         impl generated::Pipelined for #handle {
             fn from_promise(reference: generated::Reference) -> Self {
                 Self(generated::Pipelined::from_promise(reference))

@@ -1,4 +1,4 @@
-//! The description of the interface, and what its types must have.
+//! The description of the interface.
 
 use super::{cfgs, documentation, handle_name, wire_name};
 use crate::remote::model::{Answer, Interface, Method, Parameter, Passed};
@@ -6,14 +6,12 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
-/// `Schema` for the reference, and a function that compiles where all types can travel.
+/// `Schema` for the reference.
 pub(super) fn schema(interface: &Interface) -> TokenStream {
     let handle = handle_name(interface);
     let (name, doc) = (wire_name(&interface.name), documentation(&interface.attributes));
     let methods = interface.methods.iter().map(method);
-    let checks = interface.methods.iter().map(checks);
     quote! {
-        #[allow(deprecated)]
         impl generated::schema::Schema for #handle {
             fn build(
                 builder: &mut generated::schema::SchemaBuilder,
@@ -29,9 +27,6 @@ pub(super) fn schema(interface: &Interface) -> TokenStream {
                 })
             }
         }
-
-        #[allow(deprecated, dead_code)]
-        const fn __farlens_check_types() { #(#checks)* }
     }
 }
 
@@ -60,39 +55,21 @@ fn method(method: &Method) -> TokenStream {
 }
 
 fn described(passed: &Passed) -> TokenStream {
+    let builder = quote!(builder);
     match passed {
-        Passed::Value(ty) => quote!(<#ty as generated::schema::Schema>::build(builder)),
+        Passed::Value(ty) => {
+            quote_spanned!(ty.span()=> <#ty as generated::Parameter>::describe(#builder))
+        }
         Passed::Stream(stream) => items(&stream.item),
     }
 }
 
 fn answer(ty: &Type) -> TokenStream {
-    quote!(<#ty as generated::Answer>::describe(builder))
+    let builder = quote!(builder);
+    quote_spanned!(ty.span()=> <#ty as generated::Answer>::describe(#builder))
 }
 
 fn items(item: &Type) -> TokenStream {
-    quote!(generated::describe::<#item>(builder))
-}
-
-/// One statement for each type of a method, at the place where it stands in the trait.
-fn checks(method: &Method) -> TokenStream {
-    let cfgs = cfgs(&method.attributes);
-    let parameters = method.parameters.iter().map(|parameter| match &parameter.passed {
-        Passed::Value(ty) => quote_spanned!(ty.span()=> generated::check_parameter::<#ty>();),
-        Passed::Stream(stream) => check_item(&stream.item),
-    });
-    let answer = match &method.answer {
-        Answer::Value(ty) | Answer::OneWay(ty) => {
-            quote_spanned!(ty.span()=> generated::check_answer::<#ty>();)
-        }
-        Answer::Stream(stream) => check_item(&stream.item),
-    };
-    quote! {
-        #(#cfgs)*
-        const _: () = { #(#parameters)* #answer };
-    }
-}
-
-fn check_item(item: &Type) -> TokenStream {
-    quote_spanned!(item.span()=> generated::check_item::<#item>();)
+    let builder = quote!(builder);
+    quote_spanned!(item.span()=> <#item as generated::Item>::describe(#builder))
 }

@@ -44,7 +44,6 @@ fn declaration(interface: &Interface) -> TokenStream {
 fn implementation(interface: &Interface, methods: &[TokenStream]) -> TokenStream {
     let (handle, pipeline) = (handle_name(interface), pipeline_name(interface));
     quote! {
-        #[allow(deprecated)]
         impl #handle {
             /// The methods that answer with references, whose results can be used at once.
             #[must_use]
@@ -53,7 +52,6 @@ fn implementation(interface: &Interface, methods: &[TokenStream]) -> TokenStream
             }
         }
 
-        #[allow(deprecated)]
         impl #pipeline { #(#methods)* }
     }
 }

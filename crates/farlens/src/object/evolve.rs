@@ -1,0 +1,119 @@
+//! Calls between two versions of an interface: parameters and results are read by their names.
+//!
+//! How that goes is found out once for each method and pair of versions, and kept.
+
+use super::LocalObject;
+use crate::{Error, Result, link::imported::Imported};
+use farlens_wire::{
+    Code, Reference,
+    schema::{
+        Definition, Field, Fields, Fingerprint, Interface, Method, Resolution, SchemaDoc, Shape,
+        Type,
+    },
+};
+use parking_lot::Mutex;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
+
+/// Resolutions that are kept. Peers decide how many there could be.
+const KEPT: usize = 1024;
+
+/// Which of the values of a method is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// Written by the caller.
+    Arguments,
+    /// Written by the object.
+    Result,
+}
+
+type Key = (Fingerprint, Fingerprint, String, Part);
+
+static KNOWN: LazyLock<Mutex<HashMap<Key, Resolution>>> = LazyLock::new(Mutex::default);
+
+/// How a value of `method` is read by one who knows the interface as `reader`.
+///
+/// # Errors
+/// `SCHEMA_MISMATCH` where the two versions do not fit, with the place and the reason.
+pub(super) fn resolution(
+    part: Part,
+    method: &str,
+    writer: &Arc<SchemaDoc>,
+    reader: &SchemaDoc,
+) -> Result<Resolution> {
+    let key = (writer.fingerprint(), reader.fingerprint(), method.to_owned(), part);
+    if let Some(known) = KNOWN.lock().get(&key) {
+        return Ok(known.clone());
+    }
+    let mismatch = |why: &dyn std::fmt::Display| {
+        let what = match part {
+            Part::Arguments => "the arguments",
+            Part::Result => "the answer",
+        };
+        let text = format!("{what} of `{}` cannot be read: {why}", method.escape_debug());
+        Error::new(Code::SCHEMA_MISMATCH, text)
+            .with_hint("bring both ends to versions of the interface that fit each other")
+    };
+    let written = value_of(part, method, writer).map_err(|why| mismatch(&why))?;
+    let wanted = value_of(part, method, reader).map_err(|why| mismatch(&why))?;
+    let found = Resolution::between(&Arc::new(written), &wanted).map_err(|why| mismatch(&why))?;
+    let mut known = KNOWN.lock();
+    if known.len() >= KEPT {
+        known.clear();
+    }
+    known.insert(key, found.clone());
+    Ok(found)
+}
+
+/// The interface by which the object behind `reference` writes its answers, where that is not the
+/// one that the caller knows. Costs a round trip the first time for an object of a peer.
+///
+/// # Errors
+/// Any failure of that.
+pub(super) async fn writer_of(
+    reference: &Reference,
+    known: Option<Fingerprint>,
+) -> Result<Option<Arc<SchemaDoc>>> {
+    let Some(known) = known else { return Ok(None) };
+    if let Some(object) = reference.get::<LocalObject>() {
+        let own = object.interface();
+        return Ok((own.fingerprint() != known).then(|| Arc::clone(own)));
+    }
+    match reference.get::<Imported>() {
+        Some(imported) if imported.interface().is_some_and(|own| own != known.0) => {
+            imported.describe(reference).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The document of what a method takes or gives.
+fn value_of(part: Part, method: &str, interface: &SchemaDoc) -> Result<SchemaDoc, &'static str> {
+    const UNFIT: &str = "an interface of one end is unfit";
+    let (name, methods) = root(interface).ok_or(UNFIT)?;
+    let method = methods.methods.iter().find(|known| known.name == method);
+    let method = method.ok_or("an interface of one end does not have it")?;
+    let mut definitions = interface.definitions().to_vec();
+    let root = match part {
+        Part::Result => method.result.clone(),
+        Part::Arguments => {
+            let index = u32::try_from(definitions.len()).map_err(|_| UNFIT)?;
+            definitions.push(arguments(name, method));
+            Type::Named(index)
+        }
+    };
+    SchemaDoc::from_parts(root, definitions).map_err(|_| UNFIT)
+}
+
+fn root(doc: &SchemaDoc) -> Option<(&str, &Interface)> {
+    Some((&doc.definition_of(doc.root())?.name, doc.interface_of(doc.root())?))
+}
+
+/// The structure in which the parameters of a method travel. No type has a name like this one.
+fn arguments(interface: &str, method: &Method) -> Definition {
+    let fields = method.params.iter().map(|(name, ty)| Field::new(name, ty.clone())).collect();
+    let shape = Shape::Struct(Fields::named(fields));
+    Definition { name: format!("{interface}.{}", method.name), shape }
+}
