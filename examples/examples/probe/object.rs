@@ -25,7 +25,7 @@ impl Pose {
 /// When the first pose was taken, since the beginning of 1970.
 const START_NS: u64 = 1_763_712_001_000;
 /// Poses of one measurement.
-pub const POSES: u64 = 300;
+pub(crate) const POSES: u64 = 300;
 
 /// What keeps a dataset from being opened.
 #[derive(Debug, PartialEq, Serialize, Deserialize, farlens::Schema)]
@@ -71,7 +71,7 @@ pub trait Probe {
 }
 
 /// A probe that always measures the same.
-pub struct Needle;
+pub(crate) struct Needle;
 
 impl Probe for Needle {
     async fn calibrate(&self, n: u32) -> Result<f64> {
