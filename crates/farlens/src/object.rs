@@ -13,6 +13,7 @@
 
 mod answer;
 mod context;
+mod dynamic;
 mod evolve;
 pub mod generated;
 pub(crate) mod imported;
@@ -25,6 +26,7 @@ pub(crate) mod streams;
 
 pub use answer::Answer;
 pub use context::CallContext;
+pub use dynamic::{DynamicAnswer, DynamicObject};
 pub use incoming::{Incoming, Outcome};
 pub use remote::Remote;
 pub use request::Outgoing;
