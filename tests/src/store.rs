@@ -3,7 +3,8 @@
 use crate::source::position;
 use bytes::Bytes;
 use farlens_proto::{Accepted, Ask, BatchBuilder, Chunk, Fault, Reach, Reply, Rules, State};
-use farlens_wire::{Bounds, Code, Edge, Flags, Kind, Mode, Pos, Position};
+use farlens_wire::{Bounds, Code, Edge, Flags, Kind, Mode, Pos, Position, Reference};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A published sequence that its peers may change as far as its mode goes.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Store {
     pub syncs: Vec<bool>,
     /// Its elements.
     pub content: Content,
+    /// What the references of some entities point at, by position.
+    pub tables: BTreeMap<u64, Arc<[Reference]>>,
 }
 
 /// The elements of a store.
@@ -71,6 +74,7 @@ impl Store {
             fault: None,
             syncs: Vec::new(),
             content,
+            tables: BTreeMap::new(),
         }
     }
 
@@ -200,11 +204,14 @@ impl Store {
             }
             Content::Items(all) => {
                 let mut batch = BatchBuilder::default();
-                for body in all[from..].iter().take(elements as usize) {
-                    if batch.count() > 0 && batch.encoded_len() + body.len() > bytes {
+                for (body, at) in all[from..].iter().zip(at.get()..).take(elements as usize) {
+                    if batch.count() > 0 && batch.cost() + body.len() > bytes {
                         break;
                     }
-                    batch.push(body);
+                    match self.tables.get(&at) {
+                        Some(table) => batch.push_referring(body, Arc::clone(table)),
+                        None => batch.push(body),
+                    }
                 }
                 Chunk::Items(batch.finish())
             }
@@ -224,6 +231,10 @@ impl Store {
         match (&mut self.content, chunk.split_to(elements)) {
             (Content::Bytes(all), Chunk::Bytes(new)) => overlay(all, index, new, &0),
             (Content::Items(all), Chunk::Items(new)) => {
+                let first = room.at.get();
+                self.tables.retain(|at, _| !(first..first + elements).contains(at));
+                let tables = new.tables(0..elements);
+                self.tables.extend(tables.map(|(index, table)| (first + index, table.clone())));
                 overlay(all, index, new.iter().map(Bytes::copy_from_slice), &Bytes::new());
             }
             _ => return Err(Fault::new(Code::WRONG_KIND, "elements of another kind")),
@@ -245,6 +256,8 @@ impl Store {
         if edge == Edge::Before {
             self.start = at.get();
         }
+        let range = self.start..self.end();
+        self.tables.retain(|at, _| range.contains(at));
         self.version = self.version.wrapping_add(1);
         Ok(at)
     }

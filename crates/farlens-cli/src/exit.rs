@@ -14,7 +14,8 @@ Exit codes:
     1  another failure: bad input, a source that failed or was truncated, a range outside the data
     2  usage, or cannot start: bad URL or ticket, unusable key file, port in use
     3  not found
-    4  not permitted: the client is not authorised, the invite is used up, or the mode forbids it
+    4  not permitted: the client is not authorised, the invite is used up, the mode forbids it, or
+       what was handed out has been taken back
     5  the server's key is unknown or changed
     6  cannot connect, link lost, or timeout
     9  protocol or schema mismatch; bytes read as entities or the other way round

@@ -4,11 +4,13 @@
 //! blocks of their own, so that a crumb never pins the large block of which it is a slice.
 
 pub(crate) mod chunk;
+pub(crate) mod tables;
 
 use bytes::BytesMut;
 use chunk::{Chunk, ItemBatch};
 use farlens_wire::Kind;
 use std::collections::VecDeque;
+use tables::Tables;
 
 /// Chunks shorter than this are copied together; also the size of the blocks they are copied to.
 pub(crate) const JOIN_BYTES: usize = 16 << 10;
@@ -20,32 +22,43 @@ pub(crate) struct StreamBuffer {
     /// Crumbs, behind all of `chunks`.
     tail: Option<Tail>,
     elements: u64,
-    encoded: usize,
+    cost: usize,
 }
 
 #[derive(Debug)]
 struct Tail {
     items: Option<u64>,
     bytes: BytesMut,
+    tables: Tables,
 }
 
 impl Tail {
-    fn add(&mut self, chunk: &Chunk) {
-        let bytes = match chunk {
-            Chunk::Bytes(bytes) => bytes,
-            Chunk::Items(batch) => batch.encoded(),
-        };
-        self.bytes.extend_from_slice(bytes);
-        if let Some(items) = self.items.as_mut() {
-            *items = items.saturating_add(chunk.elements());
+    fn new(kind: Kind, bytes: BytesMut) -> Self {
+        let items = (kind == Kind::Items).then_some(0);
+        Self { items, bytes, tables: Tables::default() }
+    }
+
+    fn add(&mut self, chunk: Chunk) {
+        match (chunk, &mut self.items) {
+            (Chunk::Bytes(bytes), _) => self.bytes.extend_from_slice(&bytes),
+            (Chunk::Items(batch), items) => {
+                let before = items.unwrap_or_default();
+                self.bytes.extend_from_slice(batch.encoded());
+                *items = Some(before.saturating_add(batch.count()));
+                self.tables.append(before, batch.into_tables());
+            }
         }
+    }
+
+    fn cost(&self) -> usize {
+        self.bytes.len().saturating_add(self.tables.cost())
     }
 
     fn freeze(self) -> Chunk {
         let bytes = self.bytes.freeze();
         match self.items {
             None => Chunk::Bytes(bytes),
-            Some(count) => Chunk::Items(ItemBatch::trusted(count, bytes)),
+            Some(count) => Chunk::Items(ItemBatch::trusted(count, bytes, self.tables)),
         }
     }
 }
@@ -56,9 +69,9 @@ impl StreamBuffer {
         self.elements
     }
 
-    /// Encoded bytes in it.
-    pub(crate) const fn encoded_len(&self) -> usize {
-        self.encoded
+    /// What credit counts for all that is in it, in bytes.
+    pub(crate) const fn cost(&self) -> usize {
+        self.cost
     }
 
     /// What it holds, if it holds something.
@@ -74,27 +87,27 @@ impl StreamBuffer {
 
     /// Adds a chunk of the same kind as those before.
     pub(crate) fn push(&mut self, chunk: Chunk) {
-        let (elements, length) = (chunk.elements(), chunk.encoded_len());
+        let (elements, length) = (chunk.elements(), chunk.cost());
         if elements == 0 {
             return;
         }
         self.elements = self.elements.saturating_add(elements);
-        self.encoded = self.encoded.saturating_add(length);
+        self.cost = self.cost.saturating_add(length);
         if length >= JOIN_BYTES {
             self.settle_tail();
             self.chunks.push_back(chunk);
         } else {
-            self.join(&chunk, length);
+            self.join(chunk, length);
         }
     }
 
-    fn join(&mut self, chunk: &Chunk, length: usize) {
-        let full = |tail: &Tail| tail.bytes.len().saturating_add(length) > JOIN_BYTES;
+    fn join(&mut self, chunk: Chunk, length: usize) {
+        let full = |tail: &Tail| tail.cost().saturating_add(length) > JOIN_BYTES;
         if self.tail.as_ref().is_some_and(full) {
             self.settle_tail();
         }
-        let items = (chunk.kind() == Kind::Items).then_some(0);
-        let tail = self.tail.get_or_insert_with(|| Tail { items, bytes: BytesMut::new() });
+        let kind = chunk.kind();
+        let tail = self.tail.get_or_insert_with(|| Tail::new(kind, BytesMut::new()));
         // Copied on purpose: a small slice would keep its whole block alive.
         tail.add(chunk);
     }
@@ -117,26 +130,22 @@ impl StreamBuffer {
         Some(taken)
     }
 
-    /// Takes what lies at the front as one chunk, joined from several up to `max` encoded bytes:
+    /// Takes what lies at the front as one chunk, joined from several up to a cost of `max` bytes:
     /// one large piece of work costs less than many small ones.
     pub(crate) fn pop_joined(&mut self, max: usize) -> Option<Chunk> {
         let first = self.pop(u64::MAX)?;
-        if self.is_empty() || first.encoded_len() >= max {
+        if self.is_empty() || first.cost() >= max {
             return Some(first);
         }
-        let mut all = Tail {
-            items: (first.kind() == Kind::Items).then_some(0),
-            bytes: BytesMut::with_capacity(
-                max.min(first.encoded_len().saturating_add(self.encoded)),
-            ),
-        };
-        all.add(&first);
+        let room = max.min(first.cost().saturating_add(self.cost));
+        let mut all = Tail::new(first.kind(), BytesMut::with_capacity(room));
+        all.add(first);
         while let Some(next) = self.pop(u64::MAX) {
-            if all.bytes.len().saturating_add(next.encoded_len()) > max {
+            if all.cost().saturating_add(next.cost()) > max {
                 self.unpop(next);
                 break;
             }
-            all.add(&next);
+            all.add(next);
         }
         Some(all.freeze())
     }
@@ -166,14 +175,14 @@ impl StreamBuffer {
     pub(crate) fn unpop(&mut self, chunk: Chunk) {
         if !chunk.is_empty() {
             self.elements = self.elements.saturating_add(chunk.elements());
-            self.encoded = self.encoded.saturating_add(chunk.encoded_len());
+            self.cost = self.cost.saturating_add(chunk.cost());
             self.chunks.push_front(chunk);
         }
     }
 
     fn account_out(&mut self, taken: &Chunk) {
         self.elements = self.elements.saturating_sub(taken.elements());
-        self.encoded = self.encoded.saturating_sub(taken.encoded_len());
+        self.cost = self.cost.saturating_sub(taken.cost());
     }
 
     /// Keeps the first `elements`.
@@ -225,7 +234,7 @@ mod tests {
                 popped += bytes.len() as u64;
             }
             prop_assert_eq!(popped, pushed);
-            prop_assert_eq!((buffer.elements(), buffer.encoded_len()), (0, 0));
+            prop_assert_eq!((buffer.elements(), buffer.cost()), (0, 0));
         }
     }
 
@@ -241,7 +250,7 @@ mod tests {
             assert!(bytes.len() == 90_000 || bytes.len() == 60_000, "{}", bytes.len());
             at += bytes.len() as u64;
         }
-        assert_eq!((at, buffer.encoded_len()), (600_000, 0));
+        assert_eq!((at, buffer.cost()), (600_000, 0));
     }
 
     #[test]

@@ -26,19 +26,20 @@ use crate::{
     time::Time,
 };
 use bytes::{Bytes, BytesMut};
-use calls::Calls;
 pub use calls::{Answer, CallOn, CallRequest, CallTicket, Called};
+use calls::{Calls, Inlet};
 use farlens_wire::{
-    CallId, Code, FrameDecoder, Limits, Side, StreamId,
+    CallId, Code, FrameDecoder, Limits, Side, Step, StreamId,
     frame::{
         CallFrame, Control, Fault, Frame, FrameError, LinkFrame, StreamFrame,
         call::{Call, Release},
         link::{Hello, Interface},
-        stream::{Open, StreamControl},
+        stream::{Open, StreamControl, Table},
     },
 };
 use handshake::Handshake;
 pub use handshake::{Admission, Config};
+pub(crate) use refs::Lender;
 pub use refs::References;
 use refs::Refs;
 use schedule::Schedule;
@@ -101,6 +102,8 @@ pub struct LinkStats {
     pub consuming: usize,
     /// Calls of the peer that run here.
     pub calls_in: usize,
+    /// Calls of the peer that are answered, and whose answers wait to be sent or are kept.
+    pub calls_answered: usize,
     /// Calls of this side that have no answer.
     pub calls_out: usize,
     /// Objects of this side that the peer holds.
@@ -202,6 +205,7 @@ impl Link {
         let speaks = greets || self.handshake.may_send();
         let waits = self.timers.has_output()
             || self.calls.has_output(self.handshake.peer_limits(), &self.limits)
+            || !self.announce.is_empty()
             || self.refs.has_output()
             || self.schedule.has_work();
         greets || self.shutdown.has_output(speaks) || speaks && (waits || self.can_drain())
@@ -214,6 +218,7 @@ impl Link {
             serving: self.streamers.len(),
             consuming: self.peers.len(),
             calls_in: self.calls.running(),
+            calls_answered: self.calls.answered(),
             calls_out: self.calls.waiting(),
             exports: self.refs.exports(),
             imports: self.refs.imports(),
@@ -259,7 +264,10 @@ impl Link {
             Frame::Link(frame) => self.handle_link_frame(frame, now),
             Frame::Call(id, frame) => self.handle_call_frame(id, frame, now),
             Frame::CallPart(id, part) => {
-                self.calls.handle_part(id, &part, &mut self.refs, now, &mut self.events)
+                let (calls, mut inlet) = self.calls_inlet(now);
+                calls.handle_part(id, &part, &mut inlet)?;
+                self.open_resolved();
+                Ok(())
             }
             Frame::Release(object, Release { count }) => {
                 if let Some(reference) = self.refs.handle_release(object, count)? {
@@ -285,15 +293,30 @@ impl Link {
         frame: CallFrame,
         now: Time,
     ) -> Result<(), Violation> {
-        let terms = (&self.limits, self.shutdown.refuses_work());
-        let (refs, events) = (&mut self.refs, &mut self.events);
-        let taken_back = self.calls.handle(id, frame, terms, refs, now, events)?;
+        if let CallFrame::Call(Call { interface: Some(interface), .. }) = &frame
+            && !self.known_interfaces.contains(interface)
+        {
+            return Err(Violation::protocol("a call names an interface that was not announced"));
+        }
+        let (calls, mut inlet) = self.calls_inlet(now);
+        let taken_back = calls.handle(id, frame, &mut inlet)?;
         if taken_back && !self.cancels.take(now) {
             let text = "too many calls were taken back unanswered";
             return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
         }
         self.open_resolved();
         Ok(())
+    }
+
+    fn calls_inlet(&mut self, now: Time) -> (&mut Calls, Inlet<'_>) {
+        let inlet = Inlet {
+            limits: &self.limits,
+            refuses: self.shutdown.refuses_work(),
+            refs: &mut self.refs,
+            now,
+            events: &mut self.events,
+        };
+        (&mut self.calls, inlet)
     }
 
     fn handle_interface(&mut self, frame: Interface) -> Result<(), Violation> {
@@ -353,12 +376,31 @@ impl Link {
             if id.0 >= self.next_stream {
                 return Err(Violation::protocol("a frame for a stream that was never opened"));
             }
-            return self.handle_streamer_frame(id, frame);
+            return match frame {
+                StreamFrame::Control(StreamControl::Table(table)) => self.handle_table(id, &table),
+                frame => self.handle_streamer_frame(id, frame),
+            };
         }
         match frame {
             StreamFrame::Control(StreamControl::Open(open)) => self.handle_open(id, open),
+            StreamFrame::Control(StreamControl::Table(table)) if id.0 <= self.last_peer_stream => {
+                self.handle_table(id, &table)
+            }
             frame if id.0 <= self.last_peer_stream => self.handle_opener_frame(id, frame, now),
             _ => Err(Violation::protocol("a frame for a stream that was never opened")),
+        }
+    }
+
+    /// What an element refers to. The peer counts that as held from here on, whatever becomes of
+    /// the element, so it is received first and given back where nobody takes it.
+    fn handle_table(&mut self, id: StreamId, frame: &Table) -> Result<(), Violation> {
+        let table = self.refs.receive(&frame.table)?;
+        if let Some(peer) = self.peers.get_mut(&id) {
+            return peer.handle_table(frame.epoch, frame.at, table);
+        }
+        match self.streamers.get_mut(&id) {
+            Some(streamer) => streamer.handle_table(Step(frame.epoch.0), frame.at, table),
+            None => Ok(()),
         }
     }
 
@@ -368,7 +410,9 @@ impl Link {
             self.check_heard()?;
         }
         match kind {
-            Call::KIND => self.calls.refuse_unread(CallId(id), fault, &self.limits),
+            Call::KIND => {
+                self.calls.refuse_unread(CallId(id), fault, &self.limits, &mut self.events)
+            }
             Open::KIND if !self.side.owns(id) && id > self.last_peer_stream => {
                 let mut streamer = Streamer::asked(crate::stream::unread_open());
                 streamer.fail(fault, &mut self.budget);
@@ -421,7 +465,7 @@ impl Link {
 
     /// Gives a call up.
     pub fn cancel(&mut self, call: CallTicket) {
-        self.calls.cancel(call);
+        self.calls.cancel(call, &mut self.events);
     }
 
     /// Answers a call of the peer.
@@ -513,17 +557,24 @@ impl Link {
             self.shutdown.put_notice(out);
             self.put_calls(out, now);
             self.put_stream_control(out);
-            self.put_data(out);
-            // Behind whatever still names what is given back.
+            self.calls.put_spent(out, BATCH_BYTES);
+            // What is given back is named by nothing that still waits, or it would be held.
             self.refs.put(out, BATCH_BYTES);
+            self.put_data(out);
             self.go_on_draining(out);
         }
         self.shutdown.put_last(out);
     }
 
     fn put_calls(&mut self, out: &mut BytesMut, now: Time) {
-        for frame in self.announce.drain(..) {
+        while out.len() < BATCH_BYTES
+            && let Some(frame) = self.announce.pop_front()
+        {
             LinkFrame::Interface(frame).put(out);
+        }
+        // Calls may name what is still to be announced.
+        if !self.announce.is_empty() {
+            return;
         }
         let terms = (self.handshake.peer_limits(), &self.limits);
         self.calls.put(out, BATCH_BYTES, terms, &mut self.refs, now, &mut self.events);

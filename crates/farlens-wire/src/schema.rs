@@ -8,6 +8,7 @@
 mod build;
 mod difference;
 mod fingerprint;
+mod format;
 mod read;
 mod render;
 mod resolve;
@@ -17,8 +18,8 @@ mod write;
 pub use build::{Schema, SchemaBuilder};
 pub use difference::Difference;
 pub use fingerprint::Fingerprint;
-pub use read::decode_with;
-pub(crate) use read::{SOME, decode_type, is_marked};
+pub(crate) use read::{SOME, decode_next, is_marked};
+pub use read::{decode_type, decode_with};
 pub use resolve::Resolution;
 pub(crate) use view::View;
 pub use write::{encode_args, encode_with};

@@ -18,7 +18,7 @@ use farlens_wire::{
             WriteTo, Written,
         },
     },
-    schema::SchemaDoc,
+    schema::{self, Definition, Method, SchemaDoc, Shape, Type},
     typed,
 };
 use serde::Serialize;
@@ -433,6 +433,26 @@ struct Pose {
     m: [f32; 12],
 }
 
+/// The interface that the document describes.
+fn camera() -> SchemaDoc {
+    let method = Method {
+        name: "watch".into(),
+        doc: "Calls.".into(),
+        params: vec![("cb".into(), Type::Named(0))],
+        result: Type::EntityStream(None),
+        one_way: false,
+    };
+    let shape = Shape::Interface(schema::Interface { doc: "Sees.".into(), methods: vec![method] });
+    let definitions = vec![Definition { name: "Camera".into(), shape }];
+    SchemaDoc::from_parts(Type::Named(0), definitions).unwrap()
+}
+
+fn encoded(doc: &SchemaDoc) -> Vec<u8> {
+    let mut out = Vec::new();
+    doc.encode(&mut out);
+    out
+}
+
 fn typed(value: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::new();
     typed::encode(value, &mut out).unwrap();
@@ -442,8 +462,6 @@ fn typed(value: &impl Serialize) -> Vec<u8> {
 #[test]
 fn values_and_schemas_are_laid_out_as_shown() {
     let doc = SchemaDoc::of::<Pose>();
-    let mut schema = Vec::new();
-    doc.encode(&mut schema);
     let mut m = [0.0; 12];
     m[0] = 1.0;
     // A variant without fields is its number.
@@ -453,7 +471,8 @@ fn values_and_schemas_are_laid_out_as_shown() {
     let stat = (file, Mode::READ_FILE.flags().bits(), Bounds::up_to(position(5)), None::<&str>);
     let mut documented = lines_of("vector ");
     for (name, expected) in [
-        ("schema", schema),
+        ("schema", encoded(&doc)),
+        ("interface-schema", encoded(&camera())),
         ("fingerprint", doc.fingerprint().0.to_vec()),
         ("typed-value", typed(&Pose { tool: "ab".into(), t_ns: 300, m })),
         ("list-first", typed(&("/", None::<&str>))),

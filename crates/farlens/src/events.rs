@@ -9,7 +9,7 @@ use farlens_proto::{
     self as proto, Ahead, Chunk, Kind, OpenRequest, Purpose, ReadOutcome, SeekStatus, StreamInfo,
 };
 use farlens_wire::{
-    AtEnd, Bounds, Budget, Code, Delivery, Entity, Flags, Limits, Pos, StreamId,
+    AtEnd, Bounds, Budget, Code, Delivery, Entity, Flags, Limits, Pos, Reference, StreamId,
     schema::{SchemaDoc, decode_with},
 };
 use futures::Stream;
@@ -240,7 +240,7 @@ impl Watched {
         if let Some((at, Chunk::Items(batch))) = &look.chunk {
             for (index, body) in batch.iter().enumerate() {
                 let at = at.saturating_add(index as u64);
-                match self.decode(body, limits) {
+                match self.decode(body, batch.table(index as u64), limits) {
                     Some(value) => push(Change::Item { at, value }),
                     None => push(Change::Gap { skipped: 1 }),
                 }
@@ -268,10 +268,10 @@ impl Watched {
         }
     }
 
-    fn decode(&self, body: &[u8], limits: &Limits) -> Option<Entity> {
+    fn decode(&self, body: &[u8], table: &[Reference], limits: &Limits) -> Option<Entity> {
         match &self.schema {
-            Some(schema) => decode_with(schema, body, &[], &mut Budget::new(limits)).ok(),
-            None => Entity::decode(body, limits).ok(),
+            Some(schema) => decode_with(schema, body, table, &mut Budget::new(limits)).ok(),
+            None => Entity::decode_with(body, table, limits).ok(),
         }
     }
 }

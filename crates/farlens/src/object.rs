@@ -34,9 +34,9 @@ pub(crate) use local::LocalObject;
 pub(crate) use streams::LocalStreamer;
 
 use crate::Result;
-use farlens_wire::schema::SchemaDoc;
+use farlens_wire::{Limits, schema::SchemaDoc};
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// An object whose methods are called by name.
 ///
@@ -53,4 +53,11 @@ pub trait Dispatch: Send + Sync + 'static {
     /// Whatever the method fails with; `NO_SUCH_METHOD`, `MALFORMED` and `SCHEMA_MISMATCH` before
     /// anything was run.
     fn call(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Outcome>>;
+}
+
+/// What decoding something that has not left the process may cost: as much as any link allows.
+pub(crate) fn own_limits() -> Arc<Limits> {
+    static LIMITS: LazyLock<Arc<Limits>> =
+        LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
+    Arc::clone(&LIMITS)
 }

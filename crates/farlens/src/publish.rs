@@ -1,6 +1,7 @@
 //! What a server publishes: streams and directories at paths.
 
 mod attenuated;
+mod origin;
 mod recipe;
 mod streamer;
 
@@ -40,7 +41,7 @@ impl Publication {
     /// Whether what is published is there now. May block.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
-            Self::Stream(streamer) => streamer.check(),
+            Self::Stream(streamer) => streamer.origin().check(),
             Self::Directory(_) | Self::Object(_) => Ok(()),
         }
     }
@@ -288,7 +289,7 @@ impl Publications {
         let found = match self.find(path)? {
             Place::Stream(streamer) => {
                 let streamer = streamer.clone();
-                blocking(move || streamer.open(wanted, purpose).map(Found::throttled)).await
+                blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Directory(directory, rest) => {
                 let directory = Arc::clone(directory);

@@ -51,7 +51,7 @@ enum Seen {
 fn next(pair: &mut Pair, stream: StreamId) -> Option<Seen> {
     match pair.read(stream, 1) {
         ReadOutcome::Some(Chunk::Items(mut batch)) => {
-            let body = batch.pop().expect("one element");
+            let (body, _) = batch.pop().expect("one element");
             Some(Seen::Element(u64::from_be_bytes((*body).try_into().expect("eight bytes"))))
         }
         ReadOutcome::Gap { skipped, evicted: true } => Some(Seen::Evicted(skipped)),

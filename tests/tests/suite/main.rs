@@ -9,6 +9,7 @@ mod gaps;
 mod modes;
 mod ranges;
 mod reading;
+mod references;
 mod schedule;
 mod seeking;
 mod simulated;

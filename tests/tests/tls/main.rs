@@ -6,6 +6,7 @@
 mod attenuation;
 mod cuts;
 mod destructors;
+mod elements;
 mod handshake;
 mod hostile_client;
 mod hostile_server;

@@ -1,7 +1,9 @@
 //! A run of consecutive elements: bytes, or encoded entities. Only here do positions meet data.
 
+use super::tables::{Table, Tables, cost_of};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use farlens_wire::{Kind, varint};
+use farlens_wire::{Kind, Limits, Reference, varint};
+use std::{ops::Range, sync::Arc};
 
 /// A run of consecutive elements of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +34,12 @@ impl Chunk {
         }
     }
 
-    /// The encoded size that credit counts, in bytes.
+    /// What credit counts for it, in bytes: the encoded size, and 32 for each reference.
     #[must_use]
-    pub fn encoded_len(&self) -> usize {
+    pub fn cost(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
-            Self::Items(batch) => batch.encoded().len(),
+            Self::Items(batch) => batch.cost(),
         }
     }
 
@@ -72,14 +74,17 @@ impl Chunk {
 /// Encoded entities behind one another, each with its length before it as a varint.
 ///
 /// A batch that exists is well formed: its lengths add up and its count is right. What is *inside*
-/// an entity is judged by whoever decodes it.
+/// an entity is judged by whoever decodes it. An entity with references has a table of what they
+/// point at, and its body holds indices into that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ItemBatch {
     count: u64,
     encoded: Bytes,
+    tables: Tables,
 }
 
-/// The bytes are no batch: a length is malformed or exceeds what is there.
+/// The bytes are no batch: a length is malformed or exceeds what is there. Or a table belongs to
+/// none of its entities, or is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BadBatch;
@@ -97,12 +102,34 @@ impl ItemBatch {
             rest = after;
             count = count.saturating_add(1);
         }
-        Ok(Self { count, encoded })
+        Ok(Self { count, encoded, tables: Tables::default() })
     }
 
-    /// A batch whose count and lengths come from batches that were checked.
-    pub(crate) const fn trusted(count: u64, encoded: Bytes) -> Self {
-        Self { count, encoded }
+    /// A batch whose count, lengths and tables come from batches that were checked.
+    pub(crate) const fn trusted(count: u64, encoded: Bytes, tables: Tables) -> Self {
+        Self { count, encoded, tables }
+    }
+
+    /// The same entities with what the references of some of them point at, each with the index of
+    /// its entity in rising order. Tables that they had are dropped.
+    ///
+    /// # Errors
+    /// [`BadBatch`] when an index does not rise or there is no such entity, or a table has more
+    /// than 128 references.
+    pub fn with_tables(
+        mut self,
+        tables: impl IntoIterator<Item = (u64, Arc<[Reference]>)>,
+    ) -> Result<Self, BadBatch> {
+        self.tables = Tables::default();
+        let mut next = 0;
+        for (index, table) in tables {
+            if index < next || index >= self.count || table.len() > Limits::REFERENCES {
+                return Err(BadBatch);
+            }
+            self.tables.push(index, table);
+            next = index.saturating_add(1);
+        }
+        Ok(self)
     }
 
     /// The number of entities.
@@ -123,6 +150,30 @@ impl ItemBatch {
         &self.encoded
     }
 
+    /// What credit counts for it, in bytes: the encoded size, and 32 for each reference.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.encoded.len().saturating_add(self.tables.cost())
+    }
+
+    /// Whether an entity of it has references.
+    #[must_use]
+    pub const fn has_references(&self) -> bool {
+        !self.tables.is_empty()
+    }
+
+    /// What the references of the entity with an index point at; nothing if it has none.
+    #[inline]
+    #[must_use]
+    pub fn table(&self, index: u64) -> &[Reference] {
+        self.tables.get(index)
+    }
+
+    /// The tables of the entities with these indices, with the index of each.
+    pub fn tables(&self, indices: Range<u64>) -> impl Iterator<Item = (u64, &Arc<[Reference]>)> {
+        self.tables.within(indices)
+    }
+
     /// Takes the first `count` entities off, or all of them when there are fewer.
     #[must_use]
     pub fn split_to(&mut self, count: u64) -> Self {
@@ -135,7 +186,11 @@ impl ItemBatch {
         }
         let used = self.encoded.len().saturating_sub(rest.len());
         self.count = self.count.saturating_sub(count);
-        Self { count, encoded: self.encoded.split_to(used) }
+        Self { count, encoded: self.encoded.split_to(used), tables: self.tables.split_to(count) }
+    }
+
+    pub(crate) fn into_tables(self) -> Tables {
+        self.tables
     }
 
     /// Takes everything behind the first `count` entities off.
@@ -145,46 +200,53 @@ impl ItemBatch {
         std::mem::replace(self, first)
     }
 
-    /// The longest run from the front that fits into `bytes`; empty when the first does not.
+    /// The longest run from the front whose cost is at most `bytes`; empty when that of the first
+    /// entity is more.
     #[must_use]
     pub fn split_fitting(&mut self, bytes: usize) -> Self {
-        if self.encoded.len() <= bytes {
-            return std::mem::take(self);
+        let fitting = self.fitting(bytes);
+        self.split_to(fitting)
+    }
+
+    /// How many entities from the front have a cost of at most `bytes` together. Costs one step an
+    /// entity unless all of them do.
+    #[must_use]
+    pub fn fitting(&self, bytes: usize) -> u64 {
+        if self.cost() <= bytes {
+            return self.count;
         }
         let mut rest: &[u8] = &self.encoded;
-        let mut fitting = 0u64;
+        let mut tables = self.tables.iter().peekable();
+        let (mut fitting, mut referred) = (0u64, 0usize);
         while let Some((_, after)) = split_item(rest) {
-            if self.encoded.len().saturating_sub(after.len()) > bytes {
+            if let Some((_, table)) = tables.next_if(|(index, _)| *index == fitting) {
+                referred = referred.saturating_add(cost_of(table.len()));
+            }
+            let used = self.encoded.len().saturating_sub(after.len());
+            if used.saturating_add(referred) > bytes {
                 break;
             }
             rest = after;
             fitting = fitting.saturating_add(1);
         }
-        self.split_to(fitting)
+        fitting
     }
 
-    /// The length of the first entity with its prefix, in bytes.
+    /// What credit counts for the last entity, in bytes. Costs one step an entity.
     #[must_use]
-    pub fn first_encoded_len(&self) -> usize {
-        split_item(&self.encoded)
-            .map_or(0, |(_, rest)| self.encoded.len().saturating_sub(rest.len()))
-    }
-
-    /// The length of the last entity with its prefix, in bytes. Costs one step an entity.
-    #[must_use]
-    pub fn last_encoded_len(&self) -> usize {
+    pub fn last_cost(&self) -> usize {
         let mut rest: &[u8] = &self.encoded;
-        let mut last = 0;
+        let mut last = 0usize;
         while let Some((_, after)) = split_item(rest) {
             last = rest.len().saturating_sub(after.len());
             rest = after;
         }
-        last
+        last.saturating_add(cost_of(self.table(self.count.saturating_sub(1)).len()))
     }
 
-    /// Takes the body of the first entity off.
+    /// Takes the first entity off: its body, and what its references point at.
     #[must_use]
-    pub fn pop(&mut self) -> Option<Bytes> {
+    pub fn pop(&mut self) -> Option<(Bytes, Option<Arc<[Reference]>>)> {
         let (length, prefix) = varint::peek(&self.encoded).ok()?;
         let length = usize::try_from(length).ok()?;
         if length > self.encoded.len().checked_sub(prefix)? {
@@ -192,7 +254,7 @@ impl ItemBatch {
         }
         self.encoded.advance(prefix);
         self.count = self.count.saturating_sub(1);
-        Some(self.encoded.split_to(length))
+        Some((self.encoded.split_to(length), self.tables.pop()))
     }
 
     /// The body that begins at an offset into [`ItemBatch::encoded`], and the offset of the next.
@@ -226,6 +288,7 @@ fn split_item(batch: &[u8]) -> Option<(&[u8], &[u8])> {
 pub struct BatchBuilder {
     count: u64,
     encoded: BytesMut,
+    tables: Tables,
     body: Vec<u8>,
 }
 
@@ -233,28 +296,38 @@ impl BatchBuilder {
     /// An empty batch with room for `bytes`.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { count: 0, encoded: BytesMut::with_capacity(bytes), body: Vec::new() }
+        Self { encoded: BytesMut::with_capacity(bytes), ..Self::default() }
     }
 
-    /// Appends one entity that is encoded already.
+    /// Appends one entity that is encoded already and has no references.
     pub fn push(&mut self, body: &[u8]) {
         varint::put(&mut self.encoded, body.len() as u64);
         self.encoded.put_slice(body);
         self.count = self.count.saturating_add(1);
     }
 
-    /// Appends one entity that `encode` writes. When it fails nothing is appended.
+    /// Appends one entity that is encoded already, with what its references point at: at most 128.
+    pub fn push_referring(&mut self, body: &[u8], table: impl Into<Arc<[Reference]>>) {
+        self.tables.push(self.count, table.into());
+        self.push(body);
+    }
+
+    /// Appends one entity that `encode` writes, and what its references point at. When it fails
+    /// nothing is appended.
     ///
     /// # Errors
     /// Those of `encode`.
     pub fn push_with<E>(
         &mut self,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+        encode: impl FnOnce(&mut Vec<u8>, &mut Vec<Reference>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut body = std::mem::take(&mut self.body);
+        let (mut body, mut table) = (std::mem::take(&mut self.body), Vec::new());
         body.clear();
-        let outcome = encode(&mut body);
+        let outcome = encode(&mut body, &mut table);
         if outcome.is_ok() {
+            if !table.is_empty() {
+                self.tables.push(self.count, Table::from(table));
+            }
             self.push(&body);
         }
         self.body = body;
@@ -267,6 +340,8 @@ impl BatchBuilder {
         self.count = batch.count.saturating_add(behind.count);
         self.encoded.unsplit(batch.encoded.into());
         self.encoded.extend_from_slice(&behind.encoded);
+        self.tables = batch.tables;
+        self.tables.append(batch.count, behind.tables);
     }
 
     /// Entities so far.
@@ -281,50 +356,20 @@ impl BatchBuilder {
         self.encoded.len()
     }
 
+    /// What credit counts for them, in bytes: the encoded size, and 32 for each reference.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.encoded.len().saturating_add(self.tables.cost())
+    }
+
     /// The batch; the builder is empty afterwards.
     #[must_use]
     pub fn finish(&mut self) -> ItemBatch {
         let count = std::mem::take(&mut self.count);
-        ItemBatch { count, encoded: self.encoded.split().freeze() }
+        let tables = std::mem::take(&mut self.tables);
+        ItemBatch { count, encoded: self.encoded.split().freeze(), tables }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn batch(bodies: &[&[u8]]) -> ItemBatch {
-        let mut builder = BatchBuilder::default();
-        for body in bodies {
-            builder.push(body);
-        }
-        builder.finish()
-    }
-
-    #[test]
-    fn f7_splitting_and_joining_loses_nothing() {
-        let bodies: [&[u8]; 4] = [b"", b"a", b"bc", b"def"];
-        for n in 0..=5 {
-            let mut rest = batch(&bodies);
-            let first = rest.split_to(n);
-            let all: Vec<_> = first.iter().chain(rest.iter()).collect();
-            assert_eq!(all, bodies, "split at {n}");
-            assert_eq!(first.count() + rest.count(), 4);
-        }
-    }
-
-    #[test]
-    fn a_batch_splits_where_it_fits() {
-        let mut rest = batch(&[b"aa", b"bb", b"cc"]);
-        assert_eq!(rest.split_fitting(7).count(), 2);
-        assert_eq!(rest.split_fitting(2).count(), 0);
-        assert_eq!(rest.split_fitting(3).count(), 1);
-    }
-
-    #[test]
-    fn lying_lengths_are_refused() {
-        for bytes in [&[1u8][..], &[0x80], &[0x80, 0], &[0xff, 0xff, 0xff, 0xff, 0x0f, 1]] {
-            assert_eq!(ItemBatch::parse(Bytes::copy_from_slice(bytes)), Err(BadBatch));
-        }
-    }
-}
+mod tests;

@@ -6,14 +6,16 @@
 
 mod callee;
 mod caller;
+mod lanes;
 mod parts;
+mod pipeline;
 
 use super::refs::Refs;
 use crate::{error::Violation, event::Event, time::Time};
 use bytes::{Bytes, BytesMut};
+use callee::Callee;
 pub(super) use callee::Resolved;
-use callee::{Callee, Cancelled};
-use caller::Caller;
+use caller::{Caller, Outlet};
 use farlens_wire::{
     CallId, Code, Limits, Reference, Side, StreamId,
     frame::{
@@ -129,6 +131,16 @@ impl<V: Into<Bytes>> From<V> for Answer {
     }
 }
 
+/// What frames need of the rest of the link.
+pub(super) struct Inlet<'a> {
+    pub(super) limits: &'a Limits,
+    /// New calls are refused.
+    pub(super) refuses: bool,
+    pub(super) refs: &'a mut Refs,
+    pub(super) now: Time,
+    pub(super) events: &'a mut VecDeque<Event>,
+}
+
 /// The calls of one link, in both directions.
 #[derive(Debug)]
 pub(super) struct Calls {
@@ -153,6 +165,10 @@ impl Calls {
 
     pub(super) const fn running(&self) -> usize {
         self.callee.running()
+    }
+
+    pub(super) fn answered(&self) -> usize {
+        self.callee.answered()
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -201,11 +217,11 @@ impl Calls {
 
     /// The id of a call whose answer may be built upon.
     pub(super) fn id(&self, ticket: CallTicket) -> Option<CallId> {
-        self.caller.id(ticket)
+        self.caller.id(ticket).filter(|_| self.caller.is_pipelined(ticket))
     }
 
-    pub(super) fn cancel(&mut self, ticket: CallTicket) {
-        self.caller.cancel(ticket, &mut self.args);
+    pub(super) fn cancel(&mut self, ticket: CallTicket, events: &mut VecDeque<Event>) {
+        self.caller.cancel(ticket, &mut self.args, events);
     }
 
     pub(super) fn answer(
@@ -220,7 +236,11 @@ impl Calls {
             refs.check(&answer.table, peer.references)?;
             Ok(answer)
         });
-        self.callee.answer(id, outcome, events);
+        let found = match &outcome {
+            Ok(answer) => pipeline::found(answer, |first| refs.origin(first).is_none()),
+            Err(fault) => Err(fault.clone()),
+        };
+        self.callee.answer(id, outcome, &found, events);
     }
 
     // --- inputs ------------------------------------------------------------------------------
@@ -230,28 +250,24 @@ impl Calls {
         &mut self,
         id: CallId,
         frame: CallFrame,
-        (limits, refuse): (&Limits, bool),
-        refs: &mut Refs,
-        now: Time,
-        events: &mut VecDeque<Event>,
+        inlet: &mut Inlet<'_>,
     ) -> Result<bool, Violation> {
         match frame {
-            CallFrame::Call(call) => {
-                self.callee.handle_call(id, call, limits, refuse, refs, now, events)?;
-            }
+            CallFrame::Call(call) => self.callee.handle_call(id, call, inlet)?,
             CallFrame::Cancel(_) => {
-                let met = self.callee.handle_cancel(id, &mut self.results, events)?;
-                return Ok(met == Cancelled::Running);
+                return self.callee.handle_cancel(id, &mut self.results, inlet.events);
             }
             CallFrame::Return(frame) => {
                 self.caller.check_known(id)?;
-                let table = refs.receive(&frame.table)?;
-                let inbox = Inbox::new(frame.length, frame.value, table, limits.message_bytes)?;
-                self.caller.handle_return(id, inbox, events)?;
+                let table = inlet.refs.receive(&frame.table)?;
+                let allowed = inlet.limits.message_bytes;
+                let inbox = Inbox::new(frame.length, frame.value, table, allowed)?;
+                let books = (&*inlet.refs, &mut self.args);
+                self.caller.handle_return(id, inbox, books, inlet.events)?;
             }
             CallFrame::CallFailed(frame) => {
                 self.caller.check_known(id)?;
-                self.caller.handle_failed(id, frame.fault, &mut self.args, events)?;
+                self.caller.handle_failed(id, frame.fault, &mut self.args, inlet.events)?;
             }
             _ => return Err(Violation::protocol("a call frame of an unknown kind")),
         }
@@ -262,14 +278,13 @@ impl Calls {
         &mut self,
         id: CallId,
         part: &Bytes,
-        refs: &mut Refs,
-        now: Time,
-        events: &mut VecDeque<Event>,
+        inlet: &mut Inlet<'_>,
     ) -> Result<(), Violation> {
         if self.side.owns(id.0) {
-            self.caller.handle_part(id, part, events)
+            let books = (&*inlet.refs, &mut self.args);
+            self.caller.handle_part(id, part, books, inlet.events)
         } else {
-            self.callee.handle_part(id, part, refs, now, events)
+            self.callee.handle_part(id, part, inlet.now, inlet.events)
         }
     }
 
@@ -283,8 +298,9 @@ impl Calls {
         id: CallId,
         fault: Fault,
         limits: &Limits,
+        events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
-        self.callee.refuse_unread(id, fault, limits)
+        self.callee.refuse_unread(id, fault, limits, events)
     }
 
     /// What a stream is opened on that names an answer.
@@ -312,9 +328,7 @@ impl Calls {
     // --- outputs -----------------------------------------------------------------------------
 
     pub(super) fn has_output(&self, peer: Announced, limits: &Limits) -> bool {
-        self.has_parts()
-            || self.callee.has_output(limits)
-            || self.caller.has_output(peer, &self.args)
+        self.has_parts() || self.callee.has_output(limits) || self.caller.has_output(peer)
     }
 
     /// Appends frames until `out` has `limit` bytes.
@@ -327,8 +341,14 @@ impl Calls {
         now: Time,
         events: &mut VecDeque<Event>,
     ) {
-        self.callee.put(out, limit, (peer, limits), (refs, &mut self.results));
-        self.caller.put(out, limit, peer, (refs, &mut self.args), now, events);
+        let mut outlet = Outlet { peer, refs, now, events };
+        self.callee.put(out, limit, limits, &mut self.results, &mut outlet);
+        self.caller.put(out, limit, &mut self.args, &mut outlet);
+    }
+
+    /// Tells the peer which answers are needed no longer, behind whatever may name them.
+    pub(super) fn put_spent(&mut self, out: &mut BytesMut, limit: usize) {
+        self.caller.put_spent(out, limit);
     }
 
     pub(super) fn has_parts(&self) -> bool {
@@ -342,9 +362,11 @@ impl Calls {
         room: usize,
         events: &mut VecDeque<Event>,
     ) {
-        self.results.put(out, room);
+        if let Some(whole) = self.results.put(out, room) {
+            self.callee.answer_sent(whole);
+        }
         if let Some(whole) = self.args.put(out, room) {
-            self.caller.finish_one_way(whole, events);
+            self.caller.parts_sent(whole, &mut self.args, events);
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::error::Violation;
 use bytes::BytesMut;
 use farlens_wire::{
-    Code, ObjectId, Reference,
+    Code, Limits, ObjectId, Reference,
     frame::{
         Fault,
         call::{About, Entry, Release},
@@ -46,7 +46,7 @@ struct Export {
 
 /// The tables of one link.
 #[derive(Debug)]
-pub(super) struct Refs {
+pub(crate) struct Refs {
     shell: Box<dyn References>,
     root: Reference,
     exports: BTreeMap<ObjectId, Export>,
@@ -56,6 +56,20 @@ pub(super) struct Refs {
     /// How often each object of the peer came and was not given back.
     imports: BTreeMap<ObjectId, u64>,
     allowed: u32,
+    over: bool,
+}
+
+/// What a stream needs to send elements with references.
+pub(crate) struct Lender<'a> {
+    pub(super) refs: &'a mut Refs,
+    pub(super) peer_allows: u64,
+}
+
+impl Lender<'_> {
+    /// The table as it goes out now, which the peer holds from then on.
+    pub(crate) fn lend(&mut self, table: &[Reference]) -> Result<Vec<Entry>, Fault> {
+        self.refs.lend(table, self.peer_allows)
+    }
 }
 
 impl Refs {
@@ -68,6 +82,7 @@ impl Refs {
             last: ObjectId::ROOT,
             imports: BTreeMap::new(),
             allowed,
+            over: false,
         }
     }
 
@@ -81,6 +96,10 @@ impl Refs {
 
     /// Whether a table may be sent now to a peer that holds `peer_allows` references.
     pub(super) fn check(&self, table: &[Reference], peer_allows: u64) -> Result<(), Fault> {
+        if table.len() > Limits::REFERENCES {
+            let text = format!("a message carries {} references at most", Limits::REFERENCES);
+            return Err(Fault::new(Code::TOO_MANY_REFERENCES, text));
+        }
         let mut new = 0usize;
         for reference in table {
             if self.shell.origin(reference).is_some() {
@@ -136,7 +155,7 @@ impl Refs {
 
     /// The references of a table that has come.
     pub(super) fn receive(&mut self, table: &[Entry]) -> Result<Vec<Reference>, Violation> {
-        if table.len() > farlens_wire::Limits::REFERENCES {
+        if table.len() > Limits::REFERENCES {
             return Err(Violation::protocol("a table has more than 128 references"));
         }
         table.iter().map(|&entry| self.receive_one(entry)).collect()
@@ -196,7 +215,7 @@ impl Refs {
     }
 
     pub(super) fn has_output(&self) -> bool {
-        self.shell.has_releases()
+        !self.over && self.shell.has_releases()
     }
 
     /// Appends what is to be given back, until `out` has `limit` bytes.
@@ -215,6 +234,7 @@ impl Refs {
 
     /// The link is over: nothing is held any more.
     pub(super) fn end(&mut self) -> Vec<Reference> {
+        self.over = true;
         self.known.clear();
         self.imports.clear();
         std::mem::take(&mut self.exports).into_values().map(|export| export.reference).collect()

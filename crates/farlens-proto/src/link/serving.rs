@@ -1,6 +1,6 @@
 //! The streams of a link that its peer opened: this side has the data.
 
-use super::{BATCH_BYTES, Link, calls::Resolved, schedule::Needs};
+use super::{BATCH_BYTES, Lender, Link, calls::Resolved, schedule::Needs};
 use crate::{
     error::Violation,
     event::{DataRequest, Event, Reply},
@@ -253,12 +253,17 @@ impl Link {
                 return;
             };
             let room = room.min(self.handshake.peer_frame_bytes());
+            let peer_allows = self.handshake.peer_limits().references;
+            let mut lender = Lender { refs: &mut self.refs, peer_allows };
             let sent = if let Some(streamer) = self.streamers.get_mut(&id) {
-                let sent = streamer.put_data(out, id, room);
+                let sent = streamer.put_data(out, id, room, &mut lender);
                 self.refresh_streamer(id);
                 sent
             } else if let Some(peer) = self.peers.get_mut(&id) {
-                let sent = peer.put_data(out, id.0, room);
+                let sent = peer.put_data(out, id.0, room, &mut lender);
+                if peer.take_refusal() {
+                    self.changed.insert(id);
+                }
                 self.refresh_peer(id);
                 sent
             } else {

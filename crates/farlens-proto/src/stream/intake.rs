@@ -9,7 +9,7 @@ use crate::{
     error::Violation,
 };
 use bytes::{Bytes, BytesMut};
-use farlens_wire::{Code, Kind, Position, frame::StreamFrame};
+use farlens_wire::{Code, Kind, Limits, Position, Reference, frame::StreamFrame};
 
 /// The order of one run of elements, and the credit that they use.
 #[derive(Debug, Default)]
@@ -17,6 +17,10 @@ pub(crate) struct Intake {
     pub(crate) receive: Receive,
     /// Where the next element belongs.
     next: Position,
+    /// Tables whose entities are still to come, with the position of each.
+    tables: Vec<(Position, Vec<Reference>)>,
+    /// The least that credit counts for these entities, in bytes.
+    announced: u64,
     partial: Option<Partial>,
 }
 
@@ -29,13 +33,20 @@ struct Partial {
 
 impl Intake {
     pub(crate) const fn new(receive: Receive) -> Self {
-        Self { receive, next: Position::ZERO, partial: None }
+        Self { receive, next: Position::ZERO, tables: Vec::new(), announced: 0, partial: None }
     }
 
     /// The next element belongs here. What had come in part is dropped.
     pub(crate) fn restart(&mut self, next: Position) {
         self.next = next;
+        self.drop_unfinished();
+    }
+
+    /// Drops what belongs to an entity that has not come to its end.
+    pub(crate) fn drop_unfinished(&mut self) {
         self.partial = None;
+        self.tables.clear();
+        self.announced = 0;
     }
 
     /// Where the next element belongs.
@@ -43,8 +54,16 @@ impl Intake {
         self.next
     }
 
-    /// Whether every entity that has begun has come to its end.
+    /// Whether every entity that has begun has come to its end, and every table its entity.
     pub(crate) fn check_whole(&self) -> Result<(), Violation> {
+        self.check_no_part()?;
+        if !self.tables.is_empty() {
+            return Err(Violation::protocol("a table without its entity"));
+        }
+        Ok(())
+    }
+
+    fn check_no_part(&self) -> Result<(), Violation> {
         if self.partial.is_some() {
             return Err(Violation::protocol("an entity was not sent to its end"));
         }
@@ -77,7 +96,8 @@ impl Intake {
                 Some(self.take_bytes(data.payload)?)
             }
             (StreamFrame::Items(data), Kind::Items) => {
-                self.check_between(data.at)?;
+                self.check_no_part()?;
+                self.check_place(data.at)?;
                 Some(self.take_items(data.payload, message_bytes)?)
             }
             (StreamFrame::ItemPart { total, part }, Kind::Items) => {
@@ -93,20 +113,56 @@ impl Intake {
         Ok(chunk)
     }
 
+    /// Takes in what the references of an entity point at that comes with the next frame. As many
+    /// tables may wait for that as could belong to entities within the credit.
+    pub(crate) fn take_table(
+        &mut self,
+        at: Position,
+        table: Vec<Reference>,
+        kind: Kind,
+    ) -> Result<(), Violation> {
+        if kind != Kind::Items || table.is_empty() {
+            return Err(Violation::protocol("a table for elements that refer to nothing"));
+        }
+        self.check_no_part()?;
+        if at < self.next || self.tables.last().is_some_and(|(before, _)| *before >= at) {
+            return Err(Violation::protocol("a table for an entity that has come"));
+        }
+        self.receive.check_item_start(self.announced)?;
+        let references = table.len().saturating_mul(Limits::REFERENCE_BYTES) as u64;
+        // An entity has a prefix, if nothing else.
+        self.announced = self.announced.saturating_add(references).saturating_add(1);
+        self.tables.push((at, table));
+        Ok(())
+    }
+
+    /// Gives entities from the next position on the tables that have come for them.
+    fn add_tables(&mut self, batch: ItemBatch) -> Result<ItemBatch, Violation> {
+        if self.tables.is_empty() {
+            return Ok(batch);
+        }
+        self.announced = 0;
+        let next = self.next;
+        let tables = std::mem::take(&mut self.tables).into_iter();
+        let tables = tables.map(|(at, table)| (at.since(next), table.into()));
+        batch.with_tables(tables).map_err(|_| no_such_entity())
+    }
+
     fn take_bytes(&mut self, bytes: Bytes) -> Result<Chunk, Violation> {
         self.receive.take_bytes(bytes.len() as u64)?;
         Ok(Chunk::Bytes(bytes))
     }
 
     fn take_items(&mut self, encoded: Bytes, message_bytes: usize) -> Result<Chunk, Violation> {
-        let length = encoded.len() as u64;
         let batch = ItemBatch::parse(encoded).map_err(|_| {
             Violation::new(Code::MALFORMED, "the lengths of entities do not add up")
         })?;
         if batch.is_empty() {
             return Err(Violation::protocol("a frame without entities"));
         }
-        self.receive.take_items(batch.count(), length, || batch.last_encoded_len() as u64)?;
+        let batch = self.add_tables(batch)?;
+        let cost = batch.cost() as u64;
+        self.receive.take_items(batch.count(), cost, || batch.last_cost() as u64)?;
         let chunk = Chunk::Items(batch);
         if chunk.first_over(message_bytes).is_some() {
             return Err(too_large(message_bytes));
@@ -126,6 +182,9 @@ impl Intake {
             Some(partial) => partial,
             None => {
                 self.receive.check_item_start(0)?;
+                if self.tables.iter().any(|(at, _)| *at != self.next) {
+                    return Err(no_such_entity());
+                }
                 Partial { total, bytes: BytesMut::new() }
             }
         };
@@ -141,11 +200,15 @@ impl Intake {
         }
         let mut batch = BatchBuilder::default();
         batch.push(&partial.bytes);
-        let batch = batch.finish();
-        let length = batch.encoded().len() as u64;
-        self.receive.take_items(1, length, || length)?;
+        let batch = self.add_tables(batch.finish())?;
+        let cost = batch.cost() as u64;
+        self.receive.take_items(1, cost, || cost)?;
         Ok(Some(Chunk::Items(batch)))
     }
+}
+
+fn no_such_entity() -> Violation {
+    Violation::protocol("a table for an entity that the next frame does not hold")
 }
 
 fn too_large(message_bytes: usize) -> Violation {

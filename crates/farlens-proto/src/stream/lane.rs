@@ -16,7 +16,7 @@ use crate::{
     event::{Ask, Reply},
 };
 use farlens_wire::{
-    Code, Edge, Flags, Kind, Mode, Operation, Pos, Position, Step,
+    Code, Edge, Flags, Kind, Mode, Operation, Pos, Position, Reference, Step,
     frame::{
         Fault, StreamFrame,
         stream::{
@@ -189,6 +189,25 @@ impl Lane {
         answer.or_else(|| self.stages.front().map(Stage::step)).unwrap_or(self.last)
     }
 
+    /// What the references of an element of the last run point at.
+    pub(crate) fn handle_table(
+        &mut self,
+        step: Step,
+        at: Position,
+        table: Vec<Reference>,
+        kind: Kind,
+    ) -> Result<(), Violation> {
+        self.check_takes(step)?;
+        self.intake.take_table(at, table, kind)
+    }
+
+    fn check_takes(&self, step: Step) -> Result<(), Violation> {
+        if matches!(self.stages.back(), Some(Stage::Run(run)) if run.step == step) {
+            return Ok(());
+        }
+        Err(Violation::protocol("elements of a step that takes none"))
+    }
+
     /// Elements of the last run.
     pub(crate) fn handle_elements(
         &mut self,
@@ -197,10 +216,7 @@ impl Lane {
         (kind, message_bytes): (Kind, usize),
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
-        let takes = matches!(self.stages.back(), Some(Stage::Run(run)) if run.step == step);
-        if !takes {
-            return Err(Violation::protocol("elements of a step that takes none"));
-        }
+        self.check_takes(step)?;
         let Some(chunk) = self.intake.take(frame, kind, message_bytes)? else { return Ok(()) };
         let Some(Stage::Run(run)) = self.stages.back_mut() else { return Ok(()) };
         run.received = run.received.saturating_add(chunk.elements());
@@ -208,7 +224,7 @@ impl Lane {
             return Err(Violation::protocol("more elements than the run was to have"));
         }
         if run.failed {
-            self.give_back(chunk.elements(), chunk.encoded_len(), kind, budget);
+            self.give_back(chunk.elements(), chunk.cost(), kind, budget);
         } else {
             run.buffer.push(chunk);
         }
@@ -319,7 +335,7 @@ impl Lane {
         let written = Written { step: run.step, at: base, count: run.count };
         self.at = after;
         self.tell(written);
-        self.give_back(stored.elements(), stored.encoded_len(), stored.kind(), budget);
+        self.give_back(stored.elements(), stored.cost(), stored.kind(), budget);
         Ok(())
     }
 
@@ -327,7 +343,7 @@ impl Lane {
         let Some(Stage::Run(run)) = self.stages.front_mut() else { return };
         run.failed = true;
         let elements = chunk.elements().saturating_add(run.buffer.elements());
-        let bytes = chunk.encoded_len().saturating_add(run.buffer.encoded_len());
+        let bytes = chunk.cost().saturating_add(run.buffer.cost());
         run.buffer.clear();
         let failed = WriteFailed { step: run.step, count: run.count, fault: fault.clone() };
         self.tell_failure(failed);

@@ -304,7 +304,7 @@ impl StreamPeer {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
             let entities = if chunk.kind() == Kind::Items { elements } else { 0 };
-            self.taken = Credit { bytes: chunk.encoded_len() as u64, elements: entities };
+            self.taken = Credit { bytes: chunk.cost() as u64, elements: entities };
             if !self.holds_credit() {
                 self.count_taken(budget);
             }
@@ -469,6 +469,7 @@ impl StreamPeer {
         self.phase = Phase::Over(fault.clone());
         self.slots = Slots::default();
         self.intake.receive.release(budget);
+        self.intake.drop_unfinished();
         self.ranges.fail_all(&fault, budget);
         self.writer.end(&fault);
         let answered = self.seeks.under_way && !self.seeks.silent || self.seeks.waiting.is_some();

@@ -152,7 +152,7 @@ impl RangeServer {
     /// Does with a range what is due after a change of it.
     fn refresh(&mut self, id: RangeId) {
         let Some(entry) = self.ranges.get_mut(&id) else { return };
-        if entry.left > 0 && !entry.fetching && entry.queue.encoded_len() < QUEUE_BYTES {
+        if entry.left > 0 && !entry.fetching && entry.queue.cost() < QUEUE_BYTES {
             entry.fetching = true;
             let place = Place { at: entry.next, length: entry.left, merge: entry.merge };
             self.waiting.push(id, place);

@@ -1,13 +1,20 @@
 //! The sending half: what waits to go out in one epoch, and how far it may.
 
 use crate::{
-    buffer::{StreamBuffer, chunk::Chunk},
+    buffer::{
+        StreamBuffer,
+        chunk::{Chunk, ItemBatch},
+    },
     error::Violation,
+    link::Lender,
 };
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
-    Epoch, Kind, Position,
-    frame::stream::{self, Credit},
+    Epoch, Kind, Position, Reference,
+    frame::{
+        Fault, put_control,
+        stream::{self, Credit, Table},
+    },
 };
 
 /// Elements that have been fetched, and the credit they may use.
@@ -20,6 +27,8 @@ pub(crate) struct Send {
     queue: StreamBuffer,
     /// An entity that is going out in parts.
     part: Option<Part>,
+    /// Why the next entity, which has been dropped, cannot go out.
+    refusal: Option<Fault>,
 }
 
 #[derive(Debug)]
@@ -74,13 +83,13 @@ impl Send {
     /// Bytes that wait, a started entity included.
     pub(crate) fn queued(&self) -> usize {
         let part = self.part.as_ref().map_or(0, |part| part.rest.len());
-        self.queue.encoded_len().saturating_add(part)
+        self.queue.cost().saturating_add(part)
     }
 
     /// Credit beyond what is sent and queued; a fetch may ask for that much.
     pub(crate) fn fetchable(&self, kind: Kind) -> Credit {
         // An entity that is going out in parts is counted in bytes, but not yet as an element.
-        let bytes = self.sent.bytes.saturating_add(self.queue.encoded_len() as u64);
+        let bytes = self.sent.bytes.saturating_add(self.queue.cost() as u64);
         let bytes = self.limit.bytes.saturating_sub(bytes);
         if kind == Kind::Bytes {
             return Credit { bytes, elements: bytes };
@@ -114,20 +123,27 @@ impl Send {
         }
     }
 
-    /// Appends one frame whose payload is at most `room` bytes; says whether it did.
+    /// Why nothing goes out from here on: the references of the next entity could not be lent. Told
+    /// once.
+    pub(crate) fn take_refusal(&mut self) -> Option<Fault> {
+        self.refusal.take()
+    }
+
+    /// Appends one frame whose payload is at most `room` bytes, with the tables that belong before
+    /// it; says whether it did.
     pub(crate) fn put_frame(
         &mut self,
         out: &mut BytesMut,
-        id: u64,
-        epoch: Epoch,
+        to: (u64, Epoch),
         room: usize,
+        lender: &mut Lender<'_>,
     ) -> bool {
         let room = room.saturating_sub(stream::BULK_HEAD_MAX);
         if room == 0 || !self.is_ready() {
             return false;
         }
         if self.part.is_some() {
-            return self.put_part(out, id, epoch, room);
+            return self.put_part(out, to, room);
         }
         let left = self.limit.bytes.saturating_sub(self.sent.bytes);
         let within = usize::try_from(left).unwrap_or(usize::MAX).min(room);
@@ -137,49 +153,90 @@ impl Send {
                 let rest = batch.split_off(allowed);
                 self.queue.unpop(Chunk::Items(rest));
             }
-            let at = (epoch, self.at);
-            stream::put_bulk_head(out, stream::ITEMS, id, at, None, batch.encoded().len());
-            out.extend_from_slice(batch.encoded());
-            self.count(batch.encoded().len(), batch.count());
-            return true;
+            return self.put_items(out, to, &mut batch, lender);
         }
         match self.queue.pop(within as u64) {
             Some(Chunk::Bytes(bytes)) => {
-                stream::put_bulk_head(out, stream::DATA, id, (epoch, self.at), None, bytes.len());
-                out.extend_from_slice(&bytes);
+                self.put_bulk(out, to, stream::DATA, &bytes);
                 self.count(bytes.len(), bytes.len() as u64);
                 true
             }
-            Some(Chunk::Items(batch)) => self.put_large(out, id, epoch, room, batch),
+            Some(Chunk::Items(batch)) => self.put_large(out, to, room, batch, lender),
             None => false,
         }
+    }
+
+    fn put_bulk(&self, out: &mut BytesMut, (id, epoch): (u64, Epoch), kind: u8, payload: &[u8]) {
+        stream::put_bulk_head(out, kind, id, (epoch, self.at), None, payload.len());
+        out.extend_from_slice(payload);
+    }
+
+    /// Sends the entities of `batch` up to the first whose references cannot be lent.
+    fn put_items(
+        &mut self,
+        out: &mut BytesMut,
+        to: (u64, Epoch),
+        batch: &mut ItemBatch,
+        lender: &mut Lender<'_>,
+    ) -> bool {
+        if let Some(refused) = self.put_tables(out, to, batch, lender) {
+            drop(batch.split_off(refused));
+        }
+        if batch.is_empty() {
+            return false;
+        }
+        self.put_bulk(out, to, stream::ITEMS, batch.encoded());
+        self.count(batch.cost(), batch.count());
+        true
+    }
+
+    /// Lends what the entities of `batch` refer to; gives the index of the first for which that
+    /// fails.
+    fn put_tables(
+        &mut self,
+        out: &mut BytesMut,
+        to: (u64, Epoch),
+        batch: &ItemBatch,
+        lender: &mut Lender<'_>,
+    ) -> Option<u64> {
+        if !batch.has_references() {
+            return None;
+        }
+        for (index, table) in batch.tables(0..batch.count()) {
+            let at = self.at.forward(index).unwrap_or(Position::MAX);
+            if let Err(fault) = put_table(out, to, at, table, lender) {
+                self.refusal = Some(fault);
+                return Some(index);
+            }
+        }
+        None
     }
 
     /// Sends the first entity of `batch`, which does not fit, whole or in parts.
     fn put_large(
         &mut self,
         out: &mut BytesMut,
-        id: u64,
-        epoch: Epoch,
+        to: (u64, Epoch),
         room: usize,
-        mut batch: crate::ItemBatch,
+        mut batch: ItemBatch,
+        lender: &mut Lender<'_>,
     ) -> bool {
-        let first = batch.split_to(1);
+        let mut first = batch.split_to(1);
         self.queue.unpop(Chunk::Items(batch));
         if first.encoded().len() <= room {
-            let length = first.encoded().len();
-            stream::put_bulk_head(out, stream::ITEMS, id, (epoch, self.at), None, length);
-            out.extend_from_slice(first.encoded());
-            self.count(length, 1);
-            return true;
+            return self.put_items(out, to, &mut first, lender);
         }
-        let Some(rest) = first.clone().pop() else { return false };
-        self.sent.bytes = self.sent.bytes.saturating_add(first.encoded().len() as u64);
+        if self.put_tables(out, to, &first, lender).is_some() {
+            return false;
+        }
+        let cost = first.cost();
+        let Some((rest, _)) = first.pop() else { return false };
+        self.count(cost, 0);
         self.part = Some(Part { total: rest.len(), rest });
-        self.put_part(out, id, epoch, room)
+        self.put_part(out, to, room)
     }
 
-    fn put_part(&mut self, out: &mut BytesMut, id: u64, epoch: Epoch, room: usize) -> bool {
+    fn put_part(&mut self, out: &mut BytesMut, (id, epoch): (u64, Epoch), room: usize) -> bool {
         let Some(part) = self.part.as_mut() else { return false };
         let piece = part.rest.split_to(part.rest.len().min(room));
         let total = Some(part.total as u64);
@@ -197,4 +254,17 @@ impl Send {
         self.sent.elements = self.sent.elements.saturating_add(elements);
         self.at = self.at.forward(elements).unwrap_or(Position::MAX);
     }
+}
+
+/// Lends the references of one entity.
+fn put_table(
+    out: &mut BytesMut,
+    (id, epoch): (u64, Epoch),
+    at: Position,
+    table: &[Reference],
+    lender: &mut Lender<'_>,
+) -> Result<(), Fault> {
+    let table = lender.lend(table)?;
+    put_control(out, id, &Table { epoch, at, table });
+    Ok(())
 }

@@ -17,10 +17,11 @@ use crate::{
     change::Reach,
     error::Violation,
     event::{DataRequest, Reply},
+    link::Lender,
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Code, Delivery, Flags, Kind, Mode, Operation, Step, StreamId,
+    AtEnd, Code, Delivery, Flags, Kind, Mode, Operation, Position, Reference, Step, StreamId,
     frame::{
         Fault, StreamFrame,
         stream::{
@@ -361,6 +362,18 @@ impl Streamer {
         self.lane.handle_elements(step, frame, (kind, message_bytes), budget)
     }
 
+    /// What an element refers to that the peer is going to write. Dropped where the element will
+    /// be.
+    pub(crate) fn handle_table(
+        &mut self,
+        step: Step,
+        at: Position,
+        table: Vec<Reference>,
+    ) -> Result<(), Violation> {
+        let Some(kind) = self.live()?.map(|live| live.kind) else { return Ok(()) };
+        self.lane.handle_table(step, at, table, kind)
+    }
+
     // --- work on the data --------------------------------------------------------------------
 
     /// What the shell should do next, within `room` bytes of send budget.
@@ -477,10 +490,17 @@ impl Streamer {
 
     /// Appends one frame of elements, or what follows the last of them. Cursor and ranges take
     /// turns.
-    pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: StreamId, room: usize) -> bool {
+    pub(crate) fn put_data(
+        &mut self,
+        out: &mut BytesMut,
+        id: StreamId,
+        room: usize,
+        lender: &mut Lender<'_>,
+    ) -> bool {
         self.cursor_sends = !self.cursor_sends;
-        let sent = self.cursor_sends && self.reading.put_data(out, id.0, room);
-        sent || self.ranges.put_frame(out, id.0, room) || self.reading.put_data(out, id.0, room)
+        let sent = self.cursor_sends && self.reading.put_data(out, id.0, room, lender);
+        sent || self.ranges.put_frame(out, id.0, room)
+            || self.reading.put_data(out, id.0, room, lender)
     }
 }
 

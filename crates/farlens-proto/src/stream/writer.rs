@@ -9,11 +9,15 @@
 //!
 //! A run of writes stays open for more elements until the next step begins. It is *done* whenever
 //! all that was handed in has been applied.
+//!
+//! Elements whose references cannot be lent end the writing: their run fails once what was sent of
+//! it is applied, and nothing behind it goes out.
 
 use super::send::Send;
 use crate::{
     buffer::{StreamBuffer, chunk::Chunk},
     error::Violation,
+    link::Lender,
 };
 use bytes::BytesMut;
 use farlens_wire::{
@@ -71,6 +75,10 @@ pub(crate) struct Writer {
     finished: bool,
     under_way: BTreeMap<Step, Progress>,
     stalls: u64,
+    /// Why nothing more is sent.
+    refusal: Option<Fault>,
+    /// That it is so has not been told.
+    refused: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +101,8 @@ struct Progress {
     at: Option<Position>,
     count: u64,
     answered: bool,
+    /// Only so many elements were sent, for this reason.
+    cut: Option<(u64, Fault)>,
     fault: Option<Fault>,
     /// Nobody asks for it any more.
     forgotten: bool,
@@ -135,6 +145,16 @@ impl Writer {
         self.send.queued().saturating_add(self.behind)
     }
 
+    /// Why nothing more is sent, if that is so.
+    pub(crate) const fn refusal(&self) -> Option<&Fault> {
+        self.refusal.as_ref()
+    }
+
+    /// Whether a step has failed on this side; told once.
+    pub(crate) const fn take_refusal(&mut self) -> bool {
+        std::mem::replace(&mut self.refused, false)
+    }
+
     /// Whether everything that was begun is applied or has failed.
     pub(crate) fn is_settled(&self) -> bool {
         self.out.is_empty() && self.under_way.values().all(|progress| progress.outcome().is_some())
@@ -165,7 +185,7 @@ impl Writer {
     pub(crate) fn is_open(&self, step: Step) -> bool {
         let takes =
             |progress: &Progress| progress.handed < progress.length && progress.fault.is_none();
-        step == self.begun && self.under_way.get(&step).is_some_and(takes)
+        step == self.begun && self.refusal.is_none() && self.under_way.get(&step).is_some_and(takes)
     }
 
     /// Adds elements to the run that was begun last.
@@ -175,7 +195,7 @@ impl Writer {
         progress.handed = progress.handed.saturating_add(chunk.elements());
         match self.out.back_mut() {
             Some(last) if last.step == step && last.head.is_some() => {
-                self.behind = self.behind.saturating_add(chunk.encoded_len());
+                self.behind = self.behind.saturating_add(chunk.cost());
                 last.queue.push(chunk);
             }
             Some(last) if last.step == step => self.send.push(chunk),
@@ -318,24 +338,53 @@ impl Writer {
         self.out.front().is_some_and(|front| front.head.is_some() || self.send.is_ready())
     }
 
-    /// Appends one frame whose payload is at most `room` bytes; says whether it did.
-    pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: u64, room: usize) -> bool {
+    /// Appends one frame whose payload is at most `room` bytes; says whether it did, or found that
+    /// nothing more can be sent.
+    pub(crate) fn put_data(
+        &mut self,
+        out: &mut BytesMut,
+        id: u64,
+        room: usize,
+        lender: &mut Lender<'_>,
+    ) -> bool {
         let Some(front) = self.out.front_mut() else { return false };
         let sent = match front.head.take() {
             Some(head) => {
                 head.put(out, id);
                 self.sent = front.step;
                 let queue = std::mem::take(&mut front.queue);
-                self.behind = self.behind.saturating_sub(queue.encoded_len());
+                self.behind = self.behind.saturating_sub(queue.cost());
                 self.send.restart(queue);
                 true
             }
-            None => self.send.put_frame(out, id, Epoch(front.step.0), room),
+            None => self.send.put_frame(out, (id, Epoch(front.step.0)), room, lender),
         };
+        if let Some(fault) = self.send.take_refusal() {
+            self.stop(&fault);
+            return true;
+        }
         if self.send.is_empty() {
             self.out.pop_front();
         }
         sent
+    }
+
+    /// Nothing more is sent. What was sent is still applied.
+    fn stop(&mut self, fault: &Fault) {
+        let (sent, at) = (self.sent, self.send.at().get());
+        self.send.drop_queue();
+        self.out.clear();
+        self.behind = 0;
+        for (step, progress) in self.under_way.range_mut(sent..) {
+            if *step > sent {
+                progress.fault = Some(fault.clone());
+            } else if progress.fault.is_none() {
+                progress.cut = Some((at, fault.clone()));
+            }
+        }
+        self.refusal = Some(fault.clone());
+        self.refused = true;
+        self.sweep();
     }
 }
 
@@ -343,9 +392,10 @@ impl Progress {
     /// How it ended, if it has; a run may go on after that.
     fn outcome(&self) -> Option<Result<(), &Fault>> {
         let done = if self.is_run { self.count == self.handed } else { self.answered };
-        match &self.fault {
-            Some(fault) => Some(Err(fault)),
-            None => done.then_some(Ok(())),
+        match (&self.fault, &self.cut) {
+            (Some(fault), _) => Some(Err(fault)),
+            (None, Some((sent, fault))) => (self.count >= *sent).then_some(Err(fault)),
+            (None, None) => done.then_some(Ok(())),
         }
     }
 }

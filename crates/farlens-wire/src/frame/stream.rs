@@ -5,7 +5,8 @@
 //!  opener                             streamer
 //!    Open {start, limit}  ------------->         asks, with the first credit
 //!         <-------------  Opened {mode, at}      or Failed
-//!         <-------------  Data | Items           within the limit of this epoch
+//!         <-------------  Data | Items           within the limit of this epoch; a Table
+//!                                                before each element with references
 //!    Limit {epoch, bytes} ------------->         more credit, cumulative
 //!         <-------------  UpToDate | End         nothing more for now | for good
 //!    Seek {epoch + 1}     ------------->         a new epoch; older data is stale

@@ -10,10 +10,11 @@
 //! content of a tagged value are levels of their own. Schema and bytes may both be a peer's: even
 //! what takes no bytes is charged.
 
+mod leaf;
+
 use super::{Field, Fields, SchemaDoc, Shape, Type, Variant, View};
-use crate::entity::{decode_one, has_duplicate, is_key};
+use crate::entity::{has_duplicate, is_key};
 use crate::read::Reader;
-use crate::reference::at_index;
 use crate::{Budget, DecodeError, Entity, Reference};
 use std::mem::size_of;
 
@@ -42,14 +43,28 @@ pub fn decode_with(
     table: &[Reference],
     budget: &mut Budget,
 ) -> Result<Entity> {
+    decode_type(schema, &schema.root, bytes, table, budget)
+}
+
+/// As [`decode_with`], for another type of `schema` than its root, such as the result of a method.
+///
+/// # Errors
+/// As [`decode_with`].
+pub fn decode_type(
+    schema: &SchemaDoc,
+    ty: &Type,
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
     let mut input = Reader::new(bytes);
-    let value = decode_type(schema, &schema.root, &mut input, table, budget)?;
+    let value = decode_next(schema, ty, &mut input, table, budget)?;
     input.finish()?;
     Ok(value)
 }
 
 /// Decodes one value of a type of `schema` off the front of `input`.
-pub(crate) fn decode_type(
+pub(crate) fn decode_next(
     schema: &SchemaDoc,
     ty: &Type,
     input: &mut Reader<'_>,
@@ -279,97 +294,5 @@ impl<'s> Source<'s, '_, '_, '_> {
             Ok(View::Unit | View::Empty) => true,
             _ => false,
         }
-    }
-
-    fn leaf_value(&mut self, leaf: &Type) -> Result<Entity> {
-        Ok(match leaf {
-            Type::Bool => Entity::Bool(self.flag()?),
-            Type::U8 => Entity::Int(i128::from(self.input.byte()?)),
-            Type::I8 => Entity::Int(i128::from(self.input.byte()? as i8)),
-            Type::U16 => self.unsigned(u64::from(u16::MAX))?,
-            Type::U32 => self.unsigned(u64::from(u32::MAX))?,
-            Type::U64 => self.unsigned(u64::MAX)?,
-            Type::I16 => self.signed(i64::from(i16::MAX))?,
-            Type::I32 => self.signed(i64::from(i32::MAX))?,
-            Type::I64 => self.signed(i64::MAX)?,
-            Type::I128 => Entity::Int(self.input.i128()?),
-            Type::U128 => {
-                let value = self.input.u128()?;
-                Entity::Int(i128::try_from(value).map_err(|_| DecodeError::IntTooLarge)?)
-            }
-            Type::F32 => Entity::F32(f32::from_le_bytes(self.input.array()?)),
-            Type::F64 => Entity::F64(f64::from_le_bytes(self.input.array()?)),
-            Type::Char => self.character()?,
-            Type::Text => Entity::Text(self.text()?),
-            Type::Bytes => self.bytes()?,
-            Type::Any => self.any()?,
-            Type::Reference | Type::ByteStream | Type::EntityStream(_) => self.reference()?,
-            _ => Entity::Null,
-        })
-    }
-
-    fn any(&mut self) -> Result<Entity> {
-        let mut inner = Reader::new(self.input.bytes()?);
-        let value = decode_one(&mut inner, self.table, self.budget)?;
-        inner.finish()?;
-        Ok(value)
-    }
-
-    fn reference(&mut self) -> Result<Entity> {
-        at_index(self.table, self.input.u64()?).map(|found| Entity::Reference(found.clone()))
-    }
-
-    fn flag(&mut self) -> Result<bool> {
-        match self.input.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(DecodeError::BadBool),
-        }
-    }
-
-    fn unsigned(&mut self, max: u64) -> Result<Entity> {
-        let value = self.input.u64()?;
-        if value > max { Err(DecodeError::NotCanonical) } else { Ok(value.into()) }
-    }
-
-    fn signed(&mut self, max: i64) -> Result<Entity> {
-        let value = self.input.i64()?;
-        if value > max || value < -max - 1 {
-            return Err(DecodeError::NotCanonical);
-        }
-        Ok(value.into())
-    }
-
-    fn text(&mut self) -> Result<String> {
-        let text = self.input.text()?;
-        self.name(text)
-    }
-
-    /// A copy of text, charged, since a name in the schema may be long and occur often.
-    fn name(&mut self, text: &str) -> Result<String> {
-        self.budget.spend_cost(text.len())?;
-        Ok(text.to_owned())
-    }
-
-    fn character(&mut self) -> Result<Entity> {
-        let text = self.text()?;
-        let mut chars = text.chars();
-        match (chars.next(), chars.next()) {
-            (Some(_), None) => Ok(Entity::Text(text)),
-            _ => Err(DecodeError::BadChar),
-        }
-    }
-
-    fn bytes(&mut self) -> Result<Entity> {
-        let bytes = self.input.bytes()?;
-        self.budget.spend_cost(bytes.len())?;
-        // The input is borrowed, and a slice of it would keep the whole message in memory.
-        Ok(Entity::Bytes(bytes::Bytes::copy_from_slice(bytes)))
-    }
-
-    fn count(&mut self) -> Result<usize> {
-        let count = self.input.u64()?;
-        self.budget.spend_elements(count)?;
-        usize::try_from(count).map_err(|_| DecodeError::LengthBeyondInput)
     }
 }

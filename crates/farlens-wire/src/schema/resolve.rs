@@ -207,3 +207,6 @@ fn root_name(side: Side<'_>) -> Option<&str> {
     let transparent = matches!(definition.shape, Shape::Struct(super::Fields::Tuple(_)));
     (!transparent).then_some(&definition.name)
 }
+
+#[cfg(test)]
+mod tests;

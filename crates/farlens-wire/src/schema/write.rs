@@ -187,3 +187,6 @@ fn named(value: &Entity) -> &'static str {
         Entity::Reference(_) => "a reference",
     }
 }
+
+#[cfg(test)]
+mod tests;

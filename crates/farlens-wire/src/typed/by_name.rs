@@ -10,16 +10,17 @@
 //! does not fit is an error here, too, but perhaps only for some values.
 
 mod access;
+mod deserializer;
 mod number;
 mod skip;
+mod variant;
 
 use super::de::{Decoder, Result};
-use crate::entity::ENTITY_NAME;
-use crate::reference::{OnDesk, REFERENCE_NAME};
+use crate::Entity;
+use crate::reference::OnDesk;
 use crate::schema::{SchemaDoc, Type, View};
-use crate::{DecodeError, Entity};
 use access::{Items, Names, Parts};
-use serde::de::{Deserializer, Error as _, Visitor};
+use serde::de::{Deserializer, Visitor};
 use std::mem::size_of;
 
 /// A value of type `ty` that comes next in the input.
@@ -106,7 +107,7 @@ impl<'de, 'b, 's> ByName<'_, 'de, 'b, 's> {
 
     fn variant<V: Visitor<'de>>(self, copied: bool, visitor: V) -> Result<V::Value> {
         self.decoder.budget.spend_cost(size_of::<V::Value>())?;
-        visitor.visit_enum(access::Variant { value: self, copied })
+        visitor.visit_enum(variant::Variant { value: self, copied })
     }
 
     /// Text, or a character as text.
@@ -140,7 +141,7 @@ impl<'de, 'b, 's> ByName<'_, 'de, 'b, 's> {
     /// The value as an untyped one.
     fn untyped(&mut self) -> Result<Entity> {
         let Decoder { input, table, budget } = &mut *self.decoder;
-        crate::schema::decode_type(self.schema, self.ty, input, table, budget)
+        crate::schema::decode_next(self.schema, self.ty, input, table, budget)
     }
 
     fn entity<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
@@ -155,206 +156,5 @@ impl<'de, 'b, 's> ByName<'_, 'de, 'b, 's> {
     }
 }
 
-macro_rules! numbers {
-    ($($name:ident $visit:ident;)*) => {$(
-        #[inline]
-        fn $name<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-            match self.number()? {
-                Some(number) => visitor.$visit(number.fit()?),
-                None => self.deserialize_any(visitor),
-            }
-        }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for ByName<'_, 'de, '_, '_> {
-    type Error = DecodeError;
-
-    #[inline]
-    fn is_human_readable(&self) -> bool {
-        false
-    }
-
-    numbers! {
-        deserialize_u8 visit_u8;
-        deserialize_u16 visit_u16;
-        deserialize_u32 visit_u32;
-        deserialize_u64 visit_u64;
-        deserialize_u128 visit_u128;
-        deserialize_i8 visit_i8;
-        deserialize_i16 visit_i16;
-        deserialize_i32 visit_i32;
-        deserialize_i64 visit_i64;
-        deserialize_i128 visit_i128;
-    }
-
-    fn deserialize_f32<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-        match self.number()? {
-            Some(number) => visitor.visit_f32(number.fit_f32()?),
-            None => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_f64<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-        match self.number()? {
-            Some(number) => visitor.visit_f64(number.fit_f64()?),
-            None => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.text(visitor)
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.text(visitor)
-    }
-
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.bytes(visitor)
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.bytes(visitor)
-    }
-
-    /// A value that is no option is a present one.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.view()? {
-            View::Option(inner) => self.option(inner, visitor),
-            _ => {
-                let ty = self.ty;
-                self.some(ty, visitor)
-            }
-        }
-    }
-
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    /// A structure without fields ignores those of the writer.
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        mut self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
-        match self.view()? {
-            View::Record(..) => {
-                self.skipped()?;
-                visitor.visit_unit()
-            }
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
-        if name == ENTITY_NAME {
-            return self.entity(visitor);
-        }
-        if name == REFERENCE_NAME {
-            return match self.view()? {
-                View::Reference(_) => self.decoder.reference(visitor),
-                _ => Err(DecodeError::custom("a reference is due, there is a plain value")),
-            };
-        }
-        let ty = self.ty;
-        self.nested(|value| visitor.visit_newtype_struct(value.of(ty)))
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.view()? {
-            View::Leaf(Type::Bytes) => self.list(&Type::U8, visitor),
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    /// A structure without fields is one of which the reader has all to fill in.
-    #[inline]
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value> {
-        match self.view()? {
-            View::Record(fields, _) => self.record(Names { fields, copied: false }, visitor),
-            View::Unit | View::Empty => self.record(Names { fields: &[], copied: false }, visitor),
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    #[inline]
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value> {
-        match self.view()? {
-            View::Enum(_) => self.variant(false, visitor),
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-        self.skipped()?;
-        visitor.visit_unit()
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-        match self.view()? {
-            View::Unit | View::Empty => visitor.visit_unit(),
-            View::Option(inner) => self.option(inner, visitor),
-            View::List(ty) => self.list(ty, visitor),
-            View::Array(len, ty) => self.parts(Parts::Array(len, ty), visitor),
-            View::Tuple(types) => self.parts(Parts::Tuple(types), visitor),
-            View::Map(key, value) => self.map((key, value), visitor),
-            View::Record(fields, _) => self.record(Names { fields, copied: true }, visitor),
-            View::Enum(_) => self.variant(true, visitor),
-            View::Reference(_) => Err(DecodeError::custom("a reference is no plain value")),
-            View::Leaf(Type::Bool) => visitor.visit_bool(self.decoder.flag()?),
-            View::Leaf(Type::Char) => visitor.visit_char(self.decoder.character()?.1),
-            View::Leaf(Type::Text) => visitor.visit_borrowed_str(self.decoder.text()?),
-            View::Leaf(Type::Bytes) => visitor.visit_borrowed_bytes(self.decoder.bytes()?),
-            View::Leaf(Type::Any) => {
-                let depth = self.decoder.budget.depth();
-                self.untyped()?.by_name(depth).deserialize_any(visitor)
-            }
-            View::Leaf(number) => self.decoder.number(number)?.visit(visitor),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

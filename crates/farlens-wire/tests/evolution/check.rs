@@ -127,6 +127,5 @@ pub(crate) use {case, declared};
 pub(crate) mod prelude {
     pub(crate) use super::Outcome;
     pub(crate) use bytes::Bytes;
-    pub(crate) use farlens_wire::Entity;
     pub(crate) use std::collections::{BTreeMap, BTreeSet};
 }

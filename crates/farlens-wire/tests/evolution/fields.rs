@@ -48,7 +48,8 @@ case! { an_option_is_added
 
 case! { an_option_in_a_newtype_is_no_option_to_serde
     old { pub struct T { a: u8 } } = T { a: 1 };
-    new { pub struct T { a: u8, b: Maybe } pub struct Maybe(Option<u8>); } = T { a: 2, b: Maybe(None) };
+    new { pub struct T { a: u8, b: Maybe } pub struct Maybe(Option<u8>); }
+        = T { a: 2, b: Maybe(None) };
     forth Differs "T.b: the reader needs it, the writer does not have it";
     back Reads T { a: 2 };
 }
@@ -112,9 +113,17 @@ case! { the_type_is_renamed
 }
 
 case! { one_inside_changes
-    old { pub struct T { list: Vec<In> } pub struct In { tool: Option<Tool> } pub struct Tool { n: u16 } }
+    old {
+        pub struct T { list: Vec<In> }
+        pub struct In { tool: Option<Tool> }
+        pub struct Tool { n: u16 }
+    }
         = T { list: vec![In { tool: Some(Tool { n: 1 }) }, In { tool: None }] };
-    new { pub struct T { list: Vec<In> } pub struct In { tool: Option<Tool> } pub struct Tool { n: u8 } }
+    new {
+        pub struct T { list: Vec<In> }
+        pub struct In { tool: Option<Tool> }
+        pub struct Tool { n: u8 }
+    }
         = T { list: vec![In { tool: Some(Tool { n: 2 }) }] };
     forth Differs "T.list[].tool.n: u16 → u8";
     back Reads T { list: vec![In { tool: Some(Tool { n: 2 }) }] };

@@ -3,7 +3,7 @@
 //! Every read is answered at once with a slice of the same memory, for any number of readers.
 
 use super::encode::encode_element;
-use super::items::{SparseIndex, run_within};
+use super::items::{SparseIndex, run_within, take_within};
 use super::{DataState, Fetched, ReadBudget, StreamerData, fresh_version, out_of_range};
 use crate::{Error, Result};
 use bytes::Bytes;
@@ -21,7 +21,7 @@ pub struct FixedData {
 
 enum Content {
     Bytes(Bytes),
-    Items { encoded: Bytes, index: SparseIndex },
+    Items { batch: ItemBatch, index: SparseIndex },
 }
 
 impl std::fmt::Debug for FixedData {
@@ -42,11 +42,10 @@ impl FixedData {
     /// A sequence of encoded entities. Costs one step an entity now, at most 256 at each read to
     /// find its first one, and eight bytes of memory for every 256.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the data takes the batch over")]
     pub fn encoded(batch: ItemBatch) -> Self {
         let index = SparseIndex::of(batch.encoded());
         let count = index.count();
-        Self::new(Content::Items { encoded: batch.encoded().clone(), index }, count)
+        Self::new(Content::Items { batch, index }, count)
     }
 
     /// A sequence of values, encoded once. Costs as [`FixedData::encoded`].
@@ -56,7 +55,7 @@ impl FixedData {
     pub fn items<T: Element>(values: impl IntoIterator<Item = T>) -> Result<Self> {
         let mut batch = BatchBuilder::default();
         for (index, value) in values.into_iter().enumerate() {
-            batch.push_with(|out| encode_element(&value, index as u64, out))?;
+            batch.push_with(|out, table| encode_element(&value, index as u64, (out, table)))?;
         }
         Ok(Self { schema: T::schema(), ..Self::encoded(batch.finish()) })
     }
@@ -79,10 +78,11 @@ impl FixedData {
         }
         let chunk = match &self.content {
             Content::Bytes(bytes) => Chunk::Bytes(slice(bytes, at, budget)),
-            Content::Items { encoded, index } => {
+            Content::Items { batch, index } => {
                 let (from, skip) = index.near(at.get());
-                let run = encoded.slice(run_within(encoded, from, skip, budget));
-                Chunk::Items(ItemBatch::parse(run).map_err(|_| damaged())?)
+                let run = run_within(batch.encoded(), from, skip, budget);
+                let run = ItemBatch::parse(batch.encoded().slice(run)).map_err(|_| damaged())?;
+                Chunk::Items(with_tables_of(batch, at.get(), run, budget)?)
             }
         };
         Ok(Fetched::Some(chunk))
@@ -129,6 +129,22 @@ fn slice(bytes: &Bytes, at: Position, budget: ReadBudget) -> Bytes {
     let start = usize::try_from(at.get()).map_or(bytes.len(), |at| at.min(bytes.len()));
     let length = budget.byte_count().min(bytes.len() - start);
     bytes.slice(start..start + length)
+}
+
+/// Gives `run`, which lies at `at` in `batch`, its tables, and cuts it to `budget` with these.
+fn with_tables_of(
+    batch: &ItemBatch,
+    at: u64,
+    run: ItemBatch,
+    budget: ReadBudget,
+) -> Result<ItemBatch> {
+    if !batch.has_references() {
+        return Ok(run);
+    }
+    let tables = batch.tables(at..at.saturating_add(run.count()));
+    let tables = tables.map(|(index, table)| (index - at, Arc::clone(table)));
+    let mut run = run.with_tables(tables).map_err(|_| damaged())?;
+    Ok(take_within(&mut run, budget))
 }
 
 fn damaged() -> Error {

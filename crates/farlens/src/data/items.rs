@@ -4,6 +4,7 @@
 //! remembers the offset of every 256th one; the rest is a walk over at most 255 length prefixes.
 
 use super::ReadBudget;
+use farlens_proto::ItemBatch;
 use farlens_wire::varint;
 use std::ops::Range;
 
@@ -77,6 +78,12 @@ pub(super) fn run_within(
         }
     }
     start..end
+}
+
+/// Takes the longest run within `budget` off, one entity at least; references count.
+pub(super) fn take_within(batch: &mut ItemBatch, budget: ReadBudget) -> ItemBatch {
+    let fitting = batch.fitting(budget.bytes).max(1);
+    batch.split_to(fitting.min(budget.elements))
 }
 
 /// The offset behind the entity that starts at `offset`, if all of it is there.

@@ -41,12 +41,15 @@ enum Claim {
 }
 
 impl IterData {
-    /// Publishes entities that `next` appends to the buffer, encoded, until it returns `None`.
+    /// Publishes entities that `next` appends to the buffer, encoded and without references, until it
+    /// returns `None`.
     ///
     /// `next` runs on a thread of its own, where it may block. An error ends the data after the
     /// entities before it; a panic does the same without showing its text.
-    pub fn encoded(next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static) -> Self {
-        Self::of(Source::Blocking(Box::new(next)), None)
+    pub fn encoded(
+        mut next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static,
+    ) -> Self {
+        Self::of(Source::Blocking(Box::new(move |(out, _)| next(out))), None)
     }
 
     /// Publishes the values of an iterator, which runs on a thread of its own, where it may block.

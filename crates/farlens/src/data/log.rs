@@ -10,13 +10,13 @@
 //! Blocks are sealed at 64 KiB, and reads share them. What is read of the tail is copied, since it
 //! still grows. The start moves by single entities, memory is let go of by blocks.
 
-use super::items::{SparseIndex, item_end, run_within};
+use super::items::{SparseIndex, item_end, run_within, take_within};
 use super::{Fetched, ReadBudget};
 use crate::{Error, Result};
 use bytes::{BufMut, Bytes, BytesMut};
 use farlens_proto::{Chunk, ItemBatch};
-use farlens_wire::{Bounds, Code, Position, varint};
-use std::collections::VecDeque;
+use farlens_wire::{Bounds, Code, Limits, Position, Reference, varint};
+use std::{collections::VecDeque, sync::Arc};
 
 /// Encoded bytes of a block. One with a single larger entity has more.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -29,7 +29,9 @@ pub(super) struct ItemLog {
     start: u64,
     /// Where entity `start` lies in the first block, or in the tail when there is no block.
     front: usize,
-    /// Encoded bytes from `start` to the end.
+    /// What the references of entities from `start` on point at, with the number of each.
+    tables: VecDeque<(u64, Arc<[Reference]>)>,
+    /// What is counted for all from `start` to the end.
     bytes: usize,
 }
 
@@ -52,11 +54,18 @@ struct Tail {
 pub(super) struct Run {
     encoded: Bytes,
     skip: u64,
+    /// By the index of the entity behind those that are skipped.
+    tables: Vec<(u64, Arc<[Reference]>)>,
 }
 
 /// The bytes that an entity takes up, with its length before it.
 pub(super) fn encoded_len(body: &[u8]) -> usize {
     varint::len(body.len() as u64) + body.len()
+}
+
+/// What bounds count for an entity: the bytes that it takes up, and 32 for each reference.
+pub(super) fn cost(body: &[u8], table: &[Reference]) -> usize {
+    encoded_len(body) + table.len() * Limits::REFERENCE_BYTES
 }
 
 impl ItemLog {
@@ -75,7 +84,7 @@ impl ItemLog {
         self.end() - self.start
     }
 
-    /// Encoded bytes that are there.
+    /// Bytes that are counted for what is there, as [`cost`] does.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -85,11 +94,11 @@ impl ItemLog {
         Bounds { start: Position::new(self.start), end: Position::new(self.end()) }
     }
 
-    /// Appends an encoded entity and gives its place.
+    /// Appends an encoded entity, with what its references point at, and gives its place.
     ///
     /// # Errors
     /// `TOO_LARGE` beyond 2^63-1 entities.
-    pub(super) fn push(&mut self, body: &[u8]) -> Result<Position> {
+    pub(super) fn push(&mut self, body: &[u8], table: &[Reference]) -> Result<Position> {
         let at = Position::new(self.end()).filter(|at| *at < Position::MAX).ok_or_else(|| {
             Error::new(Code::TOO_LARGE, "a sequence holds at most 2^63-1 elements")
         })?;
@@ -102,7 +111,10 @@ impl ItemLog {
         index.note(encoded.len());
         varint::put(encoded, body.len() as u64);
         encoded.put_slice(body);
-        self.bytes += length;
+        if !table.is_empty() {
+            self.tables.push_back((at.get(), table.into()));
+        }
+        self.bytes += cost(body, table);
         Ok(at)
     }
 
@@ -126,6 +138,9 @@ impl ItemLog {
         let Some(next) = item_end(encoded, self.front) else { return false };
         self.bytes -= next - self.front;
         self.front = next;
+        if let Some((_, table)) = self.tables.pop_front_if(|(number, _)| *number == self.start) {
+            self.bytes -= table.len() * Limits::REFERENCE_BYTES;
+        }
         self.start += 1;
         if next == length {
             self.front = 0;
@@ -151,12 +166,34 @@ impl ItemLog {
         if at >= self.tail.first {
             let (offset, skip) = self.tail.index.near(at - self.tail.first);
             let run = run_within(&self.tail.encoded, offset, skip, budget);
-            return Run { encoded: Bytes::copy_from_slice(&self.tail.encoded[run]), skip: 0 };
+            let encoded = Bytes::copy_from_slice(&self.tail.encoded[run]);
+            return Run { encoded, skip: 0, tables: self.tables_from(at, self.end(), budget) };
         }
         let behind = self.sealed.partition_point(|block| block.first <= at);
         let block = &self.sealed[behind - 1];
         let (offset, skip) = block.index.near(at - block.first);
-        Run { encoded: block.encoded.slice(offset..), skip }
+        let end = self.sealed.get(behind).map_or(self.tail.first, |next| next.first);
+        let tables = self.tables_from(at, end, budget);
+        Run { encoded: block.encoded.slice(offset..), skip, tables }
+    }
+
+    /// The tables of entities from `at` to `end`, up to the first that the budget has no room for.
+    fn tables_from(&self, at: u64, end: u64, budget: ReadBudget) -> Vec<(u64, Arc<[Reference]>)> {
+        let end = end.min(at.saturating_add(budget.elements));
+        let from = self.tables.partition_point(|(number, _)| *number < at);
+        let mut tables = Vec::new();
+        let mut room = budget.bytes;
+        for (number, table) in self.tables.range(from..) {
+            if *number >= end {
+                break;
+            }
+            tables.push((number - at, Arc::clone(table)));
+            match room.checked_sub(table.len() * Limits::REFERENCE_BYTES) {
+                Some(left) => room = left,
+                None => break,
+            }
+        }
+        tables
     }
 }
 
@@ -164,8 +201,15 @@ impl Run {
     /// The entities that fit into the budget, one at least.
     pub(super) fn cut(self, budget: ReadBudget) -> Result<Fetched> {
         let run = self.encoded.slice(run_within(&self.encoded, 0, self.skip, budget));
-        match ItemBatch::parse(run) {
-            Ok(batch) if !batch.is_empty() => Ok(Fetched::Some(Chunk::Items(batch))),
+        let batch = ItemBatch::parse(run).map(|batch| {
+            let count = batch.count();
+            let tables = self.tables.into_iter().take_while(move |(index, _)| *index < count);
+            batch.with_tables(tables)
+        });
+        match batch.flatten() {
+            Ok(mut batch) if !batch.is_empty() => {
+                Ok(Fetched::Some(Chunk::Items(take_within(&mut batch, budget))))
+            }
             _ => Err(Error::new(Code::INTERNAL, "the index of a log does not fit its content")),
         }
     }
@@ -203,7 +247,7 @@ mod tests {
     fn every_entity_is_read_from_its_place_in_block_and_tail() {
         let mut log = ItemLog::default();
         for n in 0..5_000 {
-            assert_eq!(log.push(&body(n)).expect("room").get(), n);
+            assert_eq!(log.push(&body(n), &[]).expect("room").get(), n);
         }
         assert!(log.sealed.len() > 10);
         for at in (0..5_000).step_by(37).chain([4_998, 4_999]) {
@@ -225,7 +269,7 @@ mod tests {
         let mut log = ItemLog::default();
         let mut sizes = VecDeque::new();
         for n in 0..20_000 {
-            log.push(&body(n)).expect("room");
+            log.push(&body(n), &[]).expect("room");
             sizes.push_back(encoded_len(&body(n)));
             if n >= 500 {
                 assert!(log.drop_first());
@@ -240,7 +284,7 @@ mod tests {
         log.drop_before(u64::MAX);
         assert_eq!((log.len(), log.bytes(), log.tail.encoded.len()), (0, 0, 0));
         assert!(!log.drop_first());
-        assert_eq!(log.push(&body(20_000)).expect("room").get(), 20_000);
+        assert_eq!(log.push(&body(20_000), &[]).expect("room").get(), 20_000);
         assert_eq!(numbers(&log, 20_000, ALL), [20_000]);
     }
 
@@ -248,7 +292,7 @@ mod tests {
     fn an_entity_larger_than_a_block_has_one_of_its_own() {
         let mut log = ItemLog::default();
         for length in [10, 3 * BLOCK_BYTES, 10, BLOCK_BYTES] {
-            log.push(&vec![7; length]).expect("room");
+            log.push(&vec![7; length], &[]).expect("room");
         }
         for (at, length) in [(0, 10), (1, 3 * BLOCK_BYTES), (2, 10), (3, BLOCK_BYTES)] {
             let one = ReadBudget { bytes: 1, elements: 1 };

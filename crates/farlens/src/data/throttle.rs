@@ -14,8 +14,8 @@ use std::{pin::pin, sync::Arc};
 
 /// Data whose elements pass through a bucket, reads and writes alike.
 ///
-/// A read takes its share before it begins, and gives back what it did not use. One that has to wait
-/// for its data takes nothing meanwhile, and pays for it afterwards: whoever comes next waits.
+/// A read takes its share before it begins, and gives back what it did not use. One that has to
+/// wait for its data takes nothing meanwhile, and pays for it afterwards: whoever comes next waits.
 pub(crate) struct Throttled {
     data: Arc<dyn ErasedData>,
     bucket: Arc<Bucket>,
@@ -35,7 +35,7 @@ impl Throttled {
 /// What a read costs.
 fn cost(read: &Result<Fetched>) -> usize {
     match read {
-        Ok(Fetched::Some(chunk)) => chunk.encoded_len(),
+        Ok(Fetched::Some(chunk)) => chunk.cost(),
         Ok(Fetched::Nothing) | Err(_) => 0,
     }
 }
@@ -44,9 +44,9 @@ fn cost(read: &Result<Fetched>) -> usize {
 fn cost_of_write(chunk: &Chunk, written: &Result<Stored>) -> usize {
     match written {
         Ok(stored) if stored.elements < chunk.elements() => {
-            chunk.clone().split_to(stored.elements).encoded_len()
+            chunk.clone().split_to(stored.elements).cost()
         }
-        Ok(_) | Err(_) => chunk.encoded_len(),
+        Ok(_) | Err(_) => chunk.cost(),
     }
 }
 
@@ -98,14 +98,14 @@ impl StreamerData for Throttled {
     }
 
     async fn write_at(&self, to: Pos, chunk: Chunk, rules: &Rules) -> Result<Stored> {
-        let taken = self.bucket.take(chunk.encoded_len()).await;
+        let taken = self.bucket.take(chunk.cost()).await;
         let written = self.data.write_at(to, chunk.clone(), rules).await;
         taken.settle(cost_of_write(&chunk, &written));
         written
     }
 
     fn write_now(&self, to: Pos, chunk: &Chunk, rules: &Rules) -> Option<Result<Stored>> {
-        let taken = self.bucket.take_now(chunk.encoded_len())?;
+        let taken = self.bucket.take_now(chunk.cost())?;
         let written = self.data.write_now(to, chunk, rules)?;
         taken.settle(cost_of_write(chunk, &written));
         Some(written)

@@ -8,17 +8,17 @@ pub use keep::Keep;
 
 use super::encode::encode_value;
 use super::ended::Ended;
-use super::log::{ItemLog, encoded_len};
+use super::log::{ItemLog, cost};
 use super::news::{News, Pace};
 use super::{DataState, Fetched, ReadBudget, Stored, StreamerData, fresh_version, out_of_range};
-use crate::{Error, Result};
+use crate::{Error, Result, link::trash::Covered};
 use bytes::Bytes;
 use farlens_proto::{Chunk, ItemBatch, Kind, Rules};
 use farlens_wire::{
-    Bounds, Code, Element, Flags, Limits, ModeOffer, Pos, Position, schema::SchemaDoc,
+    Bounds, Code, Element, Flags, Limits, ModeOffer, Pos, Position, Reference, schema::SchemaDoc,
 };
 use keep::Ages;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 /// A live sequence that is sent from any thread and kept in memory within bounds, as [`Keep`] says.
@@ -26,7 +26,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 ///
 /// The position of an element is the number of elements that were ever sent before it. Readers
 /// begin anywhere in what is kept, and follow the end. Elements are encoded once, when they are
-/// sent. Besides the bytes that are kept, with an eighth for what blocks leave unused, memory holds
+/// sent, and what they refer to is kept as long as they are; each reference counts as 32 bytes. Besides the bytes that are kept, with an eighth for what blocks leave unused, memory holds
 /// two blocks of 64 KiB, or of the size of the largest element.
 ///
 /// Published as `Streamer::new(topic).writable()`, peers with the right to append send to it, too.
@@ -62,8 +62,8 @@ struct Kept {
 }
 
 impl Kept {
-    fn add(&mut self, body: &[u8], keep: &Keep) -> Result<Position> {
-        let at = self.log.push(body)?;
+    fn add(&mut self, body: &[u8], table: &[Reference], keep: &Keep) -> Result<Position> {
+        let at = self.log.push(body, table)?;
         self.ages.note(at.get());
         self.drop_expired();
         self.drop_surplus(keep);
@@ -124,26 +124,19 @@ impl<T: Element> Topic<T> {
     /// bytes alone, `CLOSED` once the topic has ended. It is what it was then.
     #[expect(clippy::needless_pass_by_value, reason = "what is sent is given away")]
     pub fn send(&self, value: T) -> Result<Position> {
-        let mut body = Vec::new();
-        encode_value(&value, &mut body)?;
-        self.send_encoded(&body)
+        let (body, table) = encode_value(&value)?;
+        self.shared.send(&body, &table)
     }
 }
 
 impl<T> Topic<T> {
-    /// Appends an element that is encoded already, as [`Topic::send`]. Whether it is a valid `T` is
+    /// Appends an element without references that is encoded already, as [`Topic::send`]. Whether it is a valid `T` is
     /// found by its readers.
     ///
     /// # Errors
     /// `TOO_LARGE` and `CLOSED`, as [`Topic::send`].
     pub fn send_encoded(&self, body: &[u8]) -> Result<Position> {
-        let shared = &*self.shared;
-        shared.check_size(body)?;
-        let mut kept = shared.open()?;
-        let at = kept.add(body, &shared.keep)?;
-        drop(kept);
-        shared.news.tell();
-        Ok(at)
+        self.shared.send(body, &[])
     }
 
     /// Makes the end final: readers meet it behind the last element. Dropping every clone does not
@@ -178,20 +171,29 @@ impl<T> Topic<T> {
 }
 
 impl Shared {
+    fn send(&self, body: &[u8], table: &[Reference]) -> Result<Position> {
+        self.check_size(body, table)?;
+        let mut kept = self.open()?;
+        let at = kept.add(body, table, &self.keep)?;
+        drop(kept);
+        self.news.tell();
+        Ok(at)
+    }
+
     fn end(&self, ended: Ended) {
         self.kept.lock().ended.get_or_insert(ended);
         self.news.tell();
     }
 
     /// What is kept as of now.
-    fn current(&self) -> MutexGuard<'_, Kept> {
-        let mut kept = self.kept.lock();
+    fn current(&self) -> Covered<'_, Kept> {
+        let mut kept = Covered::lock(&self.kept);
         kept.drop_expired();
         kept
     }
 
     /// What is kept, for adding to it.
-    fn open(&self) -> Result<MutexGuard<'_, Kept>> {
+    fn open(&self) -> Result<Covered<'_, Kept>> {
         let kept = self.current();
         if kept.ended.is_some() {
             return Err(Error::new(Code::CLOSED, "the topic has ended"));
@@ -199,10 +201,10 @@ impl Shared {
         Ok(kept)
     }
 
-    fn check_size(&self, body: &[u8]) -> Result<()> {
-        let bound = self.keep.bytes;
-        if encoded_len(body) > bound {
-            let text = format!("an element of {} bytes in a topic of {bound}", body.len());
+    fn check_size(&self, body: &[u8], table: &[Reference]) -> Result<()> {
+        let (cost, bound) = (cost(body, table), self.keep.bytes);
+        if cost > bound {
+            let text = format!("an element of {cost} bytes in a topic of {bound}");
             return Err(Error::new(Code::TOO_LARGE, text));
         }
         Ok(())
@@ -210,7 +212,7 @@ impl Shared {
 
     /// Adds what a peer has written, all of it or nothing.
     fn store(&self, to: Pos, batch: &ItemBatch, rules: &Rules) -> Result<Stored> {
-        batch.iter().try_for_each(|body| self.check_size(body))?;
+        items_of(batch).try_for_each(|(body, table)| self.check_size(body, table))?;
         let mut kept = self.open()?;
         let (end, elements) = (kept.log.bounds().end, batch.count());
         let at = self.state_of(&kept).judge_write(rules, to, elements)?.at;
@@ -218,7 +220,8 @@ impl Shared {
             let text = format!("a topic grows at its end and nowhere else, not at {at}");
             return Err(Error::new(Code::MODE_FORBIDS, text));
         }
-        batch.iter().try_for_each(|body| kept.add(body, &self.keep).map(drop))?;
+        items_of(batch)
+            .try_for_each(|(body, table)| kept.add(body, table, &self.keep).map(drop))?;
         drop(kept);
         self.news.tell();
         Ok(Stored { at, elements })
@@ -280,14 +283,19 @@ impl<T: Element> Topic<T> {
         let Chunk::Items(batch) = chunk else {
             return Err(Error::new(Code::WRONG_KIND, "a topic consists of entities, not of bytes"));
         };
-        for (index, body) in batch.iter().enumerate() {
-            T::decode(body, &Limits::default()).map_err(|error| {
+        for (index, (body, table)) in items_of(batch).enumerate() {
+            T::decode_with(body, table, &Limits::default()).map_err(|error| {
                 let text = format!("element {index} is not what this topic carries: {error}");
                 Error::new(error.code(), text)
             })?;
         }
         self.shared.store(to, batch, rules)
     }
+}
+
+/// The entities of a batch, with what the references of each point at.
+fn items_of(batch: &ItemBatch) -> impl Iterator<Item = (&[u8], &[Reference])> {
+    batch.iter().zip(0..).map(|(body, index)| (body, batch.table(index)))
 }
 
 impl<T: Element + 'static> StreamerData for Topic<T> {

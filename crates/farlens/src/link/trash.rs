@@ -1,12 +1,14 @@
-//! Where things of users are put while the lock of a link is held.
+//! Where things of users are put while the lock of a link, or of live data, is held.
 //!
-//! What the machines of a link let go of under its lock may hold references, and a reference may be
+//! What is let go of under such a lock may hold references, and a reference may be
 //! the last one to an object whose destructor is the user's. It may take long, panic, or use the
-//! same link. So it waits until the thread has let go of the lock.
+//! same link or data. So it waits until the thread has let go of the lock.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     any::Any,
     cell::RefCell,
+    ops::{Deref, DerefMut},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -17,12 +19,12 @@ thread_local! {
 }
 
 struct Trash {
-    /// Locks of links that this thread holds.
+    /// Such locks that this thread holds.
     locks: usize,
     things: Vec<Thing>,
 }
 
-/// Drops what may be user code: now, or when this thread holds no lock of a link any more.
+/// Drops what may be user code: now, or when this thread holds none of these locks any more.
 pub(crate) fn bury(thing: Thing) {
     let mut thing = Some(thing);
     // A thread that is ending has no trash any more, and holds no lock.
@@ -40,7 +42,7 @@ pub(crate) fn discard<T>(thing: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(thing)));
 }
 
-/// Says that this thread is about to hold the lock of a link. It is dropped after that was let go.
+/// Says that this thread is about to hold such a lock. It is dropped after that was let go.
 pub(super) struct Lid(());
 
 impl Lid {
@@ -57,6 +59,39 @@ impl Drop for Lid {
             if trash.locks == 0 { std::mem::take(&mut trash.things) } else { Vec::new() }
         });
         things.into_iter().for_each(discard);
+    }
+}
+
+/// Data under a lock, and the lid that lies over it.
+pub(crate) struct Covered<'a, T> {
+    // Dropped before the lid.
+    inner: MutexGuard<'a, T>,
+    _lid: Lid,
+}
+
+impl<'a, T> Covered<'a, T> {
+    pub(crate) fn lock(mutex: &'a Mutex<T>) -> Self {
+        let lid = Lid::close();
+        Self { inner: mutex.lock(), _lid: lid }
+    }
+
+    /// The lock itself, to wait on a condition.
+    pub(crate) const fn inner(&mut self) -> &mut MutexGuard<'a, T> {
+        &mut self.inner
+    }
+}
+
+impl<T> Deref for Covered<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for Covered<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Error, Result};
 use farlens_wire::{
-    DecodeError, Limits,
+    DecodeError,
     schema::{Resolution, Schema, SchemaBuilder, Type},
     typed,
 };
@@ -158,9 +158,9 @@ pub(super) fn decode<T: DeserializeOwned>(
     outcome: &Outcome,
     by: Option<&Resolution>,
 ) -> Result<T, DecodeError> {
-    let Outcome { value, table, .. } = outcome;
+    let Outcome { value, table, limits, .. } = outcome;
     match by {
-        None => typed::decode_with(value, table, &Limits::default()),
-        Some(by) => by.decode(value, table, &Limits::default()),
+        None => typed::decode_with(value, table, limits),
+        Some(by) => by.decode(value, table, limits),
     }
 }

@@ -1,6 +1,9 @@
 //! A call as it reaches an object, and its answer as it leaves it.
 
-use super::evolve::{self, Part};
+use super::{
+    evolve::{self, Part},
+    own_limits,
+};
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_wire::{Code, Limits, Reference, schema::SchemaDoc, typed};
@@ -19,6 +22,8 @@ pub struct Incoming {
     pub table: Vec<Reference>,
     /// The caller's interface, where it differs from that of the object.
     pub writer: Option<Arc<SchemaDoc>>,
+    /// What decoding the parameters may cost.
+    pub limits: Arc<Limits>,
 }
 
 impl Incoming {
@@ -28,12 +33,11 @@ impl Incoming {
     /// # Errors
     /// `MALFORMED`, `DECODE_LIMIT` or `SCHEMA_MISMATCH`, with the name of the method.
     pub fn arguments<A: DeserializeOwned>(&self, own: &SchemaDoc) -> Result<A> {
-        let Self { method, args, table, writer } = self;
-        let limits = Limits::default();
+        let Self { method, args, table, writer, limits } = self;
         let decoded = match writer {
-            None => typed::decode_with(args, table, &limits),
+            None => typed::decode_with(args, table, limits),
             Some(writer) => evolve::resolution(Part::Arguments, method, writer, own)?
-                .decode(args, table, &limits),
+                .decode(args, table, limits),
         };
         decoded.map_err(|error| {
             let method = method.escape_debug();
@@ -50,7 +54,7 @@ impl Incoming {
 }
 
 /// What a method answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The value, encoded.
@@ -60,13 +64,21 @@ pub struct Outcome {
     /// The interface of the object, where it differs from that of the caller. Whoever brings the
     /// answer to the caller knows that, and the object does not.
     pub writer: Option<Arc<SchemaDoc>>,
+    /// What decoding the value may cost. That, too, is known to whoever brings the answer.
+    pub(crate) limits: Arc<Limits>,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new())
+    }
 }
 
 impl Outcome {
     /// A value, encoded, with what its references point at.
     #[must_use]
-    pub const fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
-        Self { value, table, writer: None }
+    pub fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
+        Self { value, table, writer: None, limits: own_limits() }
     }
 
     /// An answer that is `value`.

@@ -14,7 +14,8 @@ use crate::{
 use bytes::Bytes;
 use farlens_proto::{Chunk, ItemBatch, Kind, OpenOn};
 use farlens_wire::{
-    AtEnd, Bounds, Code, Element, Epoch, Flags, Limits, Mode, Pos, Position, schema::SchemaDoc,
+    AtEnd, Bounds, Code, Element, Epoch, Flags, Limits, Mode, Pos, Position, Reference,
+    schema::SchemaDoc,
 };
 use futures::{Sink, Stream};
 use std::{
@@ -42,7 +43,7 @@ pub struct EntityStream<T> {
     skipped: u64,
     held: Held,
     conversion: Arc<Conversion>,
-    limits: Limits,
+    limits: Arc<Limits>,
     at_end: AtEnd,
     /// Elements that are taken from the link at once: credit counts them as consumed then.
     at_once: u64,
@@ -65,11 +66,12 @@ impl Held {
         Self { offset: 0, left: batch.count(), batch }
     }
 
-    /// The next body; the batch is let go of behind its last one.
+    /// The next body, with what its references point at; the batch is let go of behind its last one.
     #[inline]
-    fn next<R>(&mut self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    fn next<R>(&mut self, read: impl FnOnce(&[u8], &[Reference]) -> R) -> Option<R> {
         let (body, next) = self.batch.body_at(self.offset)?;
-        let value = read(body);
+        let index = self.batch.count().saturating_sub(self.left);
+        let value = read(body, self.batch.table(index));
         self.offset = next;
         self.left = self.left.saturating_sub(1);
         if self.left == 0 {
@@ -156,7 +158,7 @@ impl<T> EntityStream<T> {
         let held = self.held.left;
         if let Some(skip) = self.raw.skip_within(to, self.position(), held) {
             for _ in 0..skip {
-                let _ = self.held.next(|_| ());
+                let _ = self.held.next(|_, _| ());
             }
             self.writer.go_to(self.position());
             return Ok(self.position());
@@ -245,7 +247,8 @@ impl<T: Element> EntityStream<T> {
         }
         loop {
             let (conversion, limits) = (&self.conversion, &self.limits);
-            if let Some(element) = self.held.next(|body| conversion.decode(body, &[], limits)) {
+            let decode = |body: &[u8], table: &[_]| conversion.decode(body, table, limits);
+            if let Some(element) = self.held.next(decode) {
                 return Poll::Ready(element.map(Step::Item));
             }
             return Poll::Ready(match ready!(self.raw.poll_next(cx, self.at_once)) {

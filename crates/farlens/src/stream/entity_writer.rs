@@ -17,7 +17,7 @@ pub(super) struct EntityWriter {
     batch: BatchBuilder,
 }
 
-/// Encoded bytes that are handed over at once.
+/// What is handed over at once, in bytes that credit counts.
 const BATCH_BYTES: usize = 16 << 10;
 
 impl EntityWriter {
@@ -32,7 +32,7 @@ impl EntityWriter {
 
     /// Waits until one more value may be added.
     pub(super) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        if self.batch.encoded_len() < BATCH_BYTES {
+        if self.batch.cost() < BATCH_BYTES {
             return self.cursor.poll_room(cx);
         }
         self.poll_hand_over(cx)
@@ -41,8 +41,8 @@ impl EntityWriter {
     /// Adds a value to the batch.
     pub(super) fn add<T: Element>(&mut self, value: &T) -> Result<()> {
         let limit = self.raw.link().shared().peek(farlens_proto::Link::peer_message_bytes);
-        self.batch.push_with(|body| {
-            self.conversion.encode(value, body, &mut Vec::new())?;
+        self.batch.push_with(|body, table| {
+            self.conversion.encode(value, body, table)?;
             if body.len() > limit {
                 let text = format!("an entity of {} bytes; the peer takes {limit}", body.len());
                 return Err(Error::new(Code::TOO_LARGE, text));

@@ -1,32 +1,35 @@
 //! Calls of the peer: each runs at most once and is answered at most once.
 //!
 //! ```text
-//!  Arriving ──whole──▶ Waiting (for the answer that it is made on) ──▶ Running ──answer──▶ owed
-//!                                                        │                          │
-//!                                                        └────── Cancel ────────────┴──▶ gone
+//!  Pending ──(arguments whole, target known)──▶ Running ──answer──▶ Answered ──(sent)──▶ gone
+//!     │                                            │                    │
+//!     └────────────────── Cancel ──────────────────┴────────────────────┴──▶ gone
 //! ```
 //!
-//! Calls that others may be made on are kept, answered, until the peer cancels them.
+//! Calls that others may be made on stay, answered, until the peer cancels them. What a call of two
+//! ways takes of its level's load it takes for as long as it is on the books here.
 
 use super::{
-    Answer, Called,
-    caller::Load,
+    Answer, Called, Inlet,
+    caller::{Load, Outlet},
     parts::{Inbox, Outbox},
 };
-use crate::{error::Violation, event::Event, link::refs::Refs, time::Time};
+use crate::{error::Violation, event::Event, time::Time};
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
-    CallId, Code, Limits, Reference, Side, StreamId,
+    CallId, Code, Limits, ObjectId, Reference, Side, StreamId,
     frame::{
         CallFrame, Fault, LinkFrame,
         call::{Call, CallFailed, CallTarget, Return},
-        link::{Announced, OneWayLimit},
+        link::OneWayLimit,
     },
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Answers that wait for each other, in a chain, at most.
-const CHAIN: u32 = 16;
+/// Calls that wait for each other's answers, one behind the other, at most.
+const CHAIN: usize = 16;
+/// The level on whose books calls are that no level is allowed for.
+const NO_LEVEL: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct Incoming {
@@ -35,25 +38,48 @@ struct Incoming {
     one_way: bool,
     pipelined: bool,
     deadline: Option<Time>,
-    /// How many answers it waits for, one behind the other.
-    chain: u32,
     state: State,
     /// What waits for its answer.
-    dependents: Vec<Dependent>,
+    dependents: BTreeSet<Dependent>,
 }
 
 #[derive(Debug)]
 enum State {
-    Arriving(Box<Call>, Inbox),
-    Waiting(Box<Called>),
+    Pending(Box<Pending>),
     Running,
-    /// Answered, and kept for calls that are made on the answer.
-    Kept(Result<Reference, Fault>),
+    Answered(Answered),
 }
 
-/// What can be made on an answer that is not there yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dependent {
+/// A call that the shell was not told of.
+#[derive(Debug)]
+struct Pending {
+    call: Call,
+    inbox: Inbox,
+    on: On,
+    /// When its latest frame came.
+    came: Time,
+}
+
+#[derive(Debug)]
+enum On {
+    Known(Reference),
+    /// The answer to this call will tell.
+    Answer(CallId),
+}
+
+#[derive(Debug)]
+struct Answered {
+    /// What others that are made on the answer find.
+    found: Result<Reference, Fault>,
+    /// Its place among the answers that are owed.
+    owed: Option<u64>,
+    /// Parts of the answer are going out.
+    going: bool,
+}
+
+/// What can be made on an answer that is not there yet. Calls go on in the order made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Dependent {
     Call(CallId),
     Open(StreamId),
 }
@@ -63,10 +89,6 @@ pub(super) enum Dependent {
 struct Owed {
     id: CallId,
     outcome: Result<Answer, Fault>,
-    depth: u32,
-    bytes: u64,
-    /// Its call stays on the books until the peer cancels it.
-    kept: bool,
 }
 
 /// What an answer that was waited for has become.
@@ -84,11 +106,13 @@ pub(super) struct Callee {
     calls: BTreeMap<CallId, Incoming>,
     running: usize,
     levels: BTreeMap<u32, Load>,
-    owed: VecDeque<Owed>,
+    /// In the order of completion.
+    owed: BTreeMap<u64, Owed>,
+    next_owed: u64,
     one_way_come: OneWayLimit,
     one_way_done: OneWayLimit,
     one_way_granted: OneWayLimit,
-    deadlines: BTreeMap<(Time, CallId), ()>,
+    deadlines: BTreeSet<(Time, CallId)>,
     /// Streams whose target is known now.
     resolved: VecDeque<Resolved>,
 }
@@ -102,11 +126,12 @@ impl Callee {
             calls: BTreeMap::new(),
             running: 0,
             levels: BTreeMap::new(),
-            owed: VecDeque::new(),
+            owed: BTreeMap::new(),
+            next_owed: 0,
             one_way_come: none,
             one_way_done: none,
             one_way_granted: none,
-            deadlines: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
             resolved: VecDeque::new(),
         }
     }
@@ -116,8 +141,13 @@ impl Callee {
         self.running
     }
 
+    /// Calls that are answered and still on the books.
+    pub(super) fn answered(&self) -> usize {
+        self.calls.len().saturating_sub(self.running)
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first_key_value().map(|((time, _), ())| *time)
+        self.deadlines.first().map(|(time, _)| *time)
     }
 
     pub(super) fn take_resolved(&mut self) -> Option<Resolved> {
@@ -142,65 +172,118 @@ impl Callee {
     }
 
     /// Puts a call on the books, if the peer keeps to what it was told.
-    fn admit(&mut self, call: &Call, limits: &Limits) -> Result<(), Violation> {
+    fn admit(
+        &mut self,
+        id: CallId,
+        (call, depth): (&Call, u32),
+        limits: &Limits,
+        now: Time,
+    ) -> Result<(), Violation> {
+        let allowed = (u64::from(limits.calls), limits.argument_bytes as u64);
         if call.one_way {
-            let (come, done) = (&mut self.one_way_come, self.one_way_done);
-            let open = come.calls.saturating_sub(done.calls) < u64::from(limits.calls)
-                && come.bytes.saturating_sub(done.bytes) < limits.argument_bytes as u64;
-            come.calls = come.calls.saturating_add(1);
-            come.bytes = come.bytes.saturating_add(call.length);
-            return if open {
-                Ok(())
-            } else {
-                Err(Violation::new(Code::TOO_MANY_CALLS, "more one-way calls than allowed"))
-            };
+            self.admit_one_way(call.length, allowed)?;
+        } else {
+            let load = self.levels.entry(depth).or_default();
+            load.add(call.length);
+            if load.calls > 1 && (load.calls > allowed.0 || load.bytes > allowed.1) {
+                let text = format!("more than {} calls at a time", limits.calls);
+                return Err(Violation::new(Code::TOO_MANY_CALLS, text));
+            }
         }
-        let load = self.levels.entry(call.depth).or_default();
-        load.add(call.length);
-        let alone = load.calls == 1;
-        if alone
-            || load.calls <= u64::from(limits.calls) && load.bytes <= limits.argument_bytes as u64
+        let deadline = call.deadline_ms.map(|ms| now.plus_ms(ms));
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, id));
+        }
+        self.running = self.running.saturating_add(1);
+        let incoming = Incoming {
+            depth,
+            bytes: call.length,
+            one_way: call.one_way,
+            pipelined: call.pipelined && !call.one_way,
+            deadline,
+            state: State::Running,
+            dependents: BTreeSet::new(),
+        };
+        self.calls.insert(id, incoming);
+        Ok(())
+    }
+
+    fn admit_one_way(&mut self, length: u64, allowed: (u64, u64)) -> Result<(), Violation> {
+        let (come, done) = (&mut self.one_way_come, self.one_way_done);
+        if come.calls.saturating_sub(done.calls) >= allowed.0
+            || come.bytes.saturating_sub(done.bytes) >= allowed.1
         {
-            return Ok(());
+            return Err(Violation::new(Code::TOO_MANY_CALLS, "more one-way calls than allowed"));
         }
-        let text = format!("more than {} calls at a time", limits.calls);
-        Err(Violation::new(Code::TOO_MANY_CALLS, text))
+        come.calls = come.calls.saturating_add(1);
+        come.bytes = come.bytes.saturating_add(length);
+        Ok(())
     }
 
     pub(super) fn handle_call(
         &mut self,
         id: CallId,
         mut call: Call,
-        limits: &Limits,
-        refuse: bool,
-        refs: &mut Refs,
-        now: Time,
-        events: &mut VecDeque<Event>,
+        inlet: &mut Inlet<'_>,
     ) -> Result<(), Violation> {
         self.check_new(id)?;
-        let table = refs.receive(&call.table)?;
-        let inbox =
-            Inbox::new(call.length, std::mem::take(&mut call.args), table, limits.message_bytes)?;
+        let table = inlet.refs.receive(&call.table)?;
+        let (limits, args) = (inlet.limits, std::mem::take(&mut call.args));
+        let inbox = Inbox::new(call.length, args, table, limits.message_bytes)?;
         let too_deep = call.depth >= limits.call_depth;
-        if too_deep {
-            // A level that is not allowed is on nobody's books.
+        let depth = if too_deep { NO_LEVEL } else { call.depth };
+        self.admit(id, (&call, depth), limits, inlet.now)?;
+        let on = self.resolve(id, call.target, inlet)?;
+        let refused = if too_deep {
             let text = format!("calls are nested more than {} levels deep", limits.call_depth);
-            call.depth = u32::MAX;
-            self.admit(&call, limits)?;
-            self.insert(id, &call, now);
-            self.fail(id, Fault::new(Code::TOO_DEEP, text));
-            return Ok(());
+            Some(Fault::new(Code::TOO_DEEP, text))
+        } else if inlet.refuses {
+            Some(Fault::new(Code::NOT_RUN, "the other side is shutting down"))
+        } else {
+            None
+        };
+        match refused.map_or(on, Err) {
+            Ok(on) => self.hold(id, Pending { call, inbox, on, came: inlet.now }, inlet.events),
+            Err(fault) => self.fail(id, fault, inlet.events),
         }
-        self.admit(&call, limits)?;
-        self.insert(id, &call, now);
-        if refuse {
-            self.fail(id, Fault::new(Code::NOT_RUN, "the other side is shutting down"));
-            return Ok(());
+        Ok(())
+    }
+
+    /// What a call is made on, as far as that is known when it comes.
+    fn resolve(
+        &self,
+        id: CallId,
+        target: CallTarget,
+        inlet: &Inlet<'_>,
+    ) -> Result<Result<On, Fault>, Violation> {
+        match target {
+            CallTarget::Object(object) => {
+                Ok(inlet.refs.target(object)?.map(On::Known).ok_or_else(gone))
+            }
+            CallTarget::Answer(parent) if parent >= id => {
+                Err(Violation::protocol("a call on the answer of a later one"))
+            }
+            CallTarget::Answer(parent) => {
+                self.check_known(parent)?;
+                Ok(match self.answer_of(parent) {
+                    Some(found) => found.map(On::Known),
+                    None => Ok(On::Answer(parent)),
+                })
+            }
+            _ => Err(Violation::protocol("a call on a target of an unknown kind")),
+        }
+    }
+
+    fn hold(&mut self, id: CallId, pending: Pending, events: &mut VecDeque<Event>) {
+        if let On::Answer(parent) = pending.on
+            && let Some(parent) = self.calls.get_mut(&parent)
+        {
+            parent.dependents.insert(Dependent::Call(id));
         }
         if let Some(entry) = self.calls.get_mut(&id) {
-            entry.state = State::Arriving(Box::new(call), inbox);
+            entry.state = State::Pending(Box::new(pending));
         }
-        self.start_if_whole(id, refs, now, events)
+        self.start_if_complete(id, events);
     }
 
     /// A call whose frame could not be read whole is refused by its id.
@@ -209,120 +292,74 @@ impl Callee {
         id: CallId,
         fault: Fault,
         limits: &Limits,
+        events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
         self.check_new(id)?;
-        let call = Call::new(farlens_wire::ObjectId::ROOT, "", Vec::new());
-        self.admit(&call, limits)?;
-        self.insert(id, &call, Time::ZERO);
-        self.fail(id, fault);
+        let call = Call::new(ObjectId::ROOT, "", Vec::new());
+        self.admit(id, (&call, NO_LEVEL), limits, Time::ZERO)?;
+        self.fail(id, fault, events);
         Ok(())
-    }
-
-    fn insert(&mut self, id: CallId, call: &Call, now: Time) {
-        let deadline = call.deadline_ms.map(|ms| now.plus_ms(ms));
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, id), ());
-        }
-        self.running = self.running.saturating_add(1);
-        self.calls.insert(
-            id,
-            Incoming {
-                depth: call.depth,
-                bytes: call.length,
-                one_way: call.one_way,
-                pipelined: call.pipelined,
-                deadline,
-                chain: 0,
-                state: State::Running,
-                dependents: Vec::new(),
-            },
-        );
     }
 
     pub(super) fn handle_part(
         &mut self,
         id: CallId,
         part: &Bytes,
-        refs: &mut Refs,
         now: Time,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
         self.check_known(id)?;
         match self.calls.get_mut(&id).map(|call| &mut call.state) {
-            Some(State::Arriving(_, inbox)) => inbox.add(part)?,
+            Some(State::Pending(pending)) => {
+                pending.came = now;
+                pending.inbox.add(part)?;
+            }
             // It was refused before it was whole, or given up.
-            None | Some(State::Kept(_)) => return Ok(()),
-            Some(_) => return Err(Violation::protocol("a call is longer than it said")),
+            None | Some(State::Answered(_)) => return Ok(()),
+            Some(State::Running) => {
+                return Err(Violation::protocol("a message is longer than it said"));
+            }
         }
-        self.start_if_whole(id, refs, now, events)
+        self.start_if_complete(id, events);
+        Ok(())
     }
 
-    fn start_if_whole(
-        &mut self,
-        id: CallId,
-        refs: &mut Refs,
-        now: Time,
-        events: &mut VecDeque<Event>,
-    ) -> Result<(), Violation> {
-        let Some(entry) = self.calls.get_mut(&id) else { return Ok(()) };
-        if !matches!(&entry.state, State::Arriving(_, inbox) if inbox.is_whole()) {
-            return Ok(());
+    fn start_if_complete(&mut self, id: CallId, events: &mut VecDeque<Event>) {
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        let complete = matches!(
+            &entry.state,
+            State::Pending(pending) if pending.inbox.is_whole() && matches!(pending.on, On::Known(_))
+        );
+        if !complete {
+            return;
         }
-        let State::Arriving(call, inbox) = std::mem::replace(&mut entry.state, State::Running)
-        else {
-            return Ok(());
-        };
-        let timeout_ms = entry.deadline.map(|due| due.ms_since(now));
-        let Answer { value: args, table } = inbox.finish();
-        let Call { target, method, depth, one_way, interface, .. } = *call;
-        let called = |on| Called {
-            call: id,
-            on,
-            method,
-            timeout_ms,
-            depth,
-            one_way,
-            interface,
-            args,
-            table,
-        };
-        match target {
-            CallTarget::Object(object) => match refs.target(object)? {
-                Some(on) => events.push_back(Event::Called(Box::new(called(on)))),
-                None => self.fail(id, gone()),
-            },
-            CallTarget::Answer(parent) => {
-                let root = refs.target(farlens_wire::ObjectId::ROOT)?;
-                let Some(placeholder) = root else { return Ok(()) };
-                let waiting = Box::new(called(placeholder));
-                self.wait_for(parent, Dependent::Call(id))?;
-                match self.answer_of(parent) {
-                    Some(Ok(on)) => {
-                        events.push_back(Event::Called(Box::new(Called { on, ..*waiting })));
-                    }
-                    Some(Err(fault)) => self.fail(id, fault),
-                    None => self.park(id, parent, waiting),
-                }
-            }
-            _ => return Err(Violation::protocol("a call on a target of an unknown kind")),
+        if let State::Pending(pending) = std::mem::replace(&mut entry.state, State::Running)
+            && let Pending { call, inbox, on: On::Known(on), came } = *pending
+        {
+            let Answer { value: args, table } = inbox.finish();
+            events.push_back(Event::Called(Box::new(Called {
+                call: id,
+                on,
+                method: call.method,
+                timeout_ms: entry.deadline.map(|due| due.ms_since(came)),
+                depth: call.depth,
+                one_way: call.one_way,
+                interface: call.interface,
+                args,
+                table,
+            })));
         }
-        Ok(())
     }
 
     // --- answers that others wait for --------------------------------------------------------
 
-    /// Checks that an answer may be waited for.
-    fn wait_for(&self, parent: CallId, _: Dependent) -> Result<(), Violation> {
-        self.check_known(parent)
-    }
-
-    /// The first reference of an answer that is there; the fault that stands for it.
+    /// What is made on the answer of a call finds there; nothing while it has to wait for it.
     fn answer_of(&self, parent: CallId) -> Option<Result<Reference, Fault>> {
         match self.calls.get(&parent) {
             None => Some(Err(gone())),
             Some(call) if !call.pipelined => Some(Err(gone())),
-            Some(Incoming { state: State::Kept(outcome), .. }) => Some(outcome.clone()),
-            Some(call) if call.chain >= CHAIN => {
+            Some(Incoming { state: State::Answered(answered), .. }) => Some(answered.found.clone()),
+            Some(_) if self.is_chain_full(parent) => {
                 let text = format!("more than {CHAIN} calls wait for each other's answers");
                 Some(Err(Fault::new(Code::TOO_DEEP, text)))
             }
@@ -330,13 +367,25 @@ impl Callee {
         }
     }
 
-    fn park(&mut self, id: CallId, parent: CallId, called: Box<Called>) {
-        let Some(parent) = self.calls.get_mut(&parent) else { return };
-        parent.dependents.push(Dependent::Call(id));
-        let chain = parent.chain.saturating_add(1);
-        if let Some(entry) = self.calls.get_mut(&id) {
-            entry.chain = chain;
-            entry.state = State::Waiting(called);
+    /// Whether a call and what it waits for are as many as may wait for each other.
+    fn is_chain_full(&self, mut id: CallId) -> bool {
+        for _ in 0..CHAIN {
+            match self.parent(id) {
+                Some(parent) => id = parent,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The call for whose answer another waits.
+    fn parent(&self, id: CallId) -> Option<CallId> {
+        match &self.calls.get(&id)?.state {
+            State::Pending(pending) => match pending.on {
+                On::Answer(parent) => Some(parent),
+                On::Known(_) => None,
+            },
+            _ => None,
         }
     }
 
@@ -351,153 +400,150 @@ impl Callee {
         if answer.is_none()
             && let Some(parent) = self.calls.get_mut(&parent)
         {
-            parent.dependents.push(Dependent::Open(stream));
+            parent.dependents.insert(Dependent::Open(stream));
         }
         Ok(answer)
     }
 
-    /// Lets what waited for an answer go on.
+    /// Lets what waited for an answer go on. As deep as [`CHAIN`] at most.
     fn settle(
         &mut self,
-        dependents: Vec<Dependent>,
-        outcome: &Result<Reference, Fault>,
+        dependents: BTreeSet<Dependent>,
+        found: &Result<Reference, Fault>,
         events: &mut VecDeque<Event>,
     ) {
         for dependent in dependents {
-            match dependent {
-                Dependent::Open(stream) => {
-                    self.resolved.push_back(Resolved { stream, outcome: outcome.clone() });
+            match (dependent, found) {
+                (Dependent::Open(stream), _) => {
+                    self.resolved.push_back(Resolved { stream, outcome: found.clone() });
                 }
-                Dependent::Call(id) => self.go_on(id, outcome, events),
-            }
-        }
-    }
-
-    fn go_on(
-        &mut self,
-        id: CallId,
-        outcome: &Result<Reference, Fault>,
-        events: &mut VecDeque<Event>,
-    ) {
-        let Some(entry) = self.calls.get_mut(&id) else { return };
-        let State::Waiting(called) = std::mem::replace(&mut entry.state, State::Running) else {
-            return;
-        };
-        match outcome {
-            Ok(on) => {
-                let called = Called { on: on.clone(), ..*called };
-                events.push_back(Event::Called(Box::new(called)));
-            }
-            Err(fault) => {
+                (Dependent::Call(id), Ok(reference)) => {
+                    if let Some(call) = self.calls.get_mut(&id)
+                        && let State::Pending(pending) = &mut call.state
+                    {
+                        pending.on = On::Known(reference.clone());
+                    }
+                    self.start_if_complete(id, events);
+                }
                 // What waits for this one fails with the same reason.
-                self.answer(id, Err(fault.clone()), events);
+                (Dependent::Call(id), Err(fault)) => self.fail(id, fault.clone(), events),
             }
         }
     }
 
     // --- answers -----------------------------------------------------------------------------
 
+    /// The shell answers; others that are made on the answer find `found`.
     pub(super) fn answer(
         &mut self,
         id: CallId,
         outcome: Result<Answer, Fault>,
+        found: &Result<Reference, Fault>,
         events: &mut VecDeque<Event>,
     ) {
         let Some(entry) = self.calls.get_mut(&id) else { return };
-        if matches!(entry.state, State::Kept(_)) {
+        if !matches!(entry.state, State::Running) {
             return;
         }
-        let first = match &outcome {
-            Ok(answer) => answer.table.first().cloned().ok_or_else(|| {
-                let text = "the call that this one waited for answered without an object";
-                Fault::new(Code::NO_SUCH_OBJECT, text)
-            }),
-            Err(fault) => Err(fault.clone()),
-        };
-        let dependents = std::mem::take(&mut entry.dependents);
+        let dependents = self.stop(id);
+        self.owe(id, outcome, found.clone());
+        self.settle(dependents, found, events);
+    }
+
+    /// Fails a call that has no answer.
+    fn fail(&mut self, id: CallId, fault: Fault, events: &mut VecDeque<Event>) {
+        if self.calls.get(&id).is_none_or(|call| matches!(call.state, State::Answered(_))) {
+            return;
+        }
+        let dependents = self.stop(id);
+        self.owe(id, Err(fault.clone()), Err(fault.clone()));
+        self.settle(dependents, &Err(fault), events);
+    }
+
+    /// A call runs no longer and waits no longer; what waits for it.
+    fn stop(&mut self, id: CallId) -> BTreeSet<Dependent> {
+        if let Some(parent) = self.parent(id)
+            && let Some(parent) = self.calls.get_mut(&parent)
+        {
+            parent.dependents.remove(&Dependent::Call(id));
+        }
+        let Some(entry) = self.calls.get_mut(&id) else { return BTreeSet::new() };
         self.running = self.running.saturating_sub(1);
         if let Some(deadline) = entry.deadline.take() {
             self.deadlines.remove(&(deadline, id));
         }
-        let owed = Owed {
-            id,
-            outcome,
-            depth: entry.depth,
-            bytes: entry.bytes,
-            kept: entry.pipelined && !entry.one_way,
-        };
+        std::mem::take(&mut entry.dependents)
+    }
+
+    fn owe(&mut self, id: CallId, outcome: Result<Answer, Fault>, found: Result<Reference, Fault>) {
+        let Some(entry) = self.calls.get_mut(&id) else { return };
         if entry.one_way {
-            self.one_way_done.calls = self.one_way_done.calls.saturating_add(1);
-            self.one_way_done.bytes = self.one_way_done.bytes.saturating_add(entry.bytes);
-            self.calls.remove(&id);
-        } else {
-            if owed.kept {
-                entry.state = State::Kept(first.clone());
-            } else {
-                self.calls.remove(&id);
-            }
-            self.owed.push_back(owed);
+            self.strike(id);
+            return;
         }
-        self.settle(dependents, &first, events);
+        let place = self.next_owed;
+        self.next_owed = self.next_owed.saturating_add(1);
+        self.owed.insert(place, Owed { id, outcome });
+        entry.state = State::Answered(Answered { found, owed: Some(place), going: false });
     }
 
-    /// Answers a call that has not been told to the shell.
-    fn fail(&mut self, id: CallId, fault: Fault) {
-        let mut events = VecDeque::new();
-        self.answer(id, Err(fault), &mut events);
+    /// Takes a call off the books.
+    fn strike(&mut self, id: CallId) {
+        let Some(entry) = self.calls.remove(&id) else { return };
+        if entry.one_way {
+            let done = &mut self.one_way_done;
+            done.calls = done.calls.saturating_add(1);
+            done.bytes = done.bytes.saturating_add(entry.bytes);
+        } else if let Some(load) = self.levels.get_mut(&entry.depth) {
+            load.remove(entry.bytes);
+            if load.calls == 0 {
+                self.levels.remove(&entry.depth);
+            }
+        }
     }
 
+    /// Says whether the peer took back a call that had no answer.
     pub(super) fn handle_cancel(
         &mut self,
         id: CallId,
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
-    ) -> Result<Cancelled, Violation> {
+    ) -> Result<bool, Violation> {
         self.check_known(id)?;
-        let was_owed = self.owed.iter().position(|owed| owed.id == id);
-        let owed = was_owed.and_then(|index| self.owed.remove(index));
-        parts.forget(id);
-        let Some(entry) = self.calls.remove(&id) else {
-            if let Some(owed) = owed {
-                self.lighten(owed.depth, owed.bytes);
+        match self.calls.get(&id).map(|call| &call.state) {
+            None => return Ok(false),
+            Some(State::Answered(answered)) => {
+                if let Some(place) = answered.owed {
+                    self.owed.remove(&place);
+                }
+                if answered.going {
+                    parts.forget(id);
+                }
+                self.strike(id);
+                return Ok(false);
             }
-            return Ok(Cancelled::Answered);
-        };
-        self.lighten(entry.depth, entry.bytes);
-        if matches!(entry.state, State::Kept(_)) {
-            return Ok(Cancelled::Answered);
+            Some(State::Running) => events.push_back(Event::Cancelled { call: id }),
+            Some(State::Pending(_)) => {}
         }
-        self.running = self.running.saturating_sub(1);
-        if let Some(deadline) = entry.deadline {
-            self.deadlines.remove(&(deadline, id));
-        }
-        if matches!(entry.state, State::Running) {
-            events.push_back(Event::Cancelled { call: id });
-        }
+        let dependents = self.stop(id);
+        self.strike(id);
         let text = "the call that this one waited for was given up";
-        let fault = Err(Fault::new(Code::CANCELLED, text));
-        self.settle(entry.dependents, &fault, events);
-        Ok(Cancelled::Running)
-    }
-
-    fn lighten(&mut self, depth: u32, bytes: u64) {
-        if let Some(load) = self.levels.get_mut(&depth) {
-            load.remove(bytes);
-        }
+        self.settle(dependents, &Err(Fault::new(Code::CANCELLED, text)), events);
+        Ok(true)
     }
 
     /// Gives up the calls whose deadline has passed.
     pub(super) fn handle_timeout(&mut self, now: Time, events: &mut VecDeque<Event>) {
-        while let Some((&(due, id), ())) = self.deadlines.first_key_value() {
+        while let Some(&(due, id)) = self.deadlines.first() {
             if due > now {
                 return;
             }
-            self.deadlines.remove(&(due, id));
+            self.deadlines.pop_first();
             if self.calls.get(&id).is_some_and(|call| matches!(call.state, State::Running)) {
                 events.push_back(Event::Cancelled { call: id });
             }
             let text = "the deadline of the call has passed";
-            self.answer(id, Err(Fault::new(Code::DEADLINE_EXCEEDED, text)), events);
+            self.fail(id, Fault::new(Code::DEADLINE_EXCEEDED, text), events);
         }
     }
 
@@ -507,13 +553,15 @@ impl Callee {
         !self.owed.is_empty() || self.one_way_due(limits)
     }
 
+    /// Whether half of what the peer may have under way is free again and it does not know.
     fn one_way_due(&self, limits: &Limits) -> bool {
         let fresh = |done: u64, granted: u64, window: u64| {
-            done.saturating_add(window).saturating_sub(granted.max(window)) * 2 >= window
+            let more = done.saturating_add(window).saturating_sub(granted.max(window));
+            more > 0 && more.saturating_mul(2) >= window
         };
         let (done, granted) = (self.one_way_done, self.one_way_granted);
-        fresh(done.calls, granted.calls, u64::from(limits.calls)) && done.calls > 0
-            || fresh(done.bytes, granted.bytes, limits.argument_bytes as u64) && done.bytes > 0
+        fresh(done.calls, granted.calls, u64::from(limits.calls))
+            || fresh(done.bytes, granted.bytes, limits.argument_bytes as u64)
     }
 
     /// Appends answers until `out` has `limit` bytes.
@@ -521,8 +569,9 @@ impl Callee {
         &mut self,
         out: &mut BytesMut,
         limit: usize,
-        (peer, limits): (Announced, &Limits),
-        (refs, parts): (&mut Refs, &mut Outbox),
+        limits: &Limits,
+        parts: &mut Outbox,
+        outlet: &mut Outlet<'_>,
     ) {
         if self.one_way_due(limits) {
             self.one_way_granted = OneWayLimit {
@@ -532,23 +581,62 @@ impl Callee {
             LinkFrame::OneWayLimit(self.one_way_granted).put(out);
         }
         while out.len() < limit
-            && let Some(owed) = self.owed.pop_front()
+            && let Some((_, owed)) = self.owed.pop_first()
         {
-            if !owed.kept {
-                self.lighten(owed.depth, owed.bytes);
+            self.put_answer(out, owed, parts, outlet);
+        }
+    }
+
+    fn put_answer(
+        &mut self,
+        out: &mut BytesMut,
+        owed: Owed,
+        parts: &mut Outbox,
+        outlet: &mut Outlet<'_>,
+    ) {
+        let Owed { id, outcome } = owed;
+        let peer = outlet.peer;
+        let refs = &mut *outlet.refs;
+        let lent = outcome.and_then(|answer| {
+            let table = refs.lend(&answer.table, peer.references)?;
+            Ok((table, answer.value))
+        });
+        let mut rest = Bytes::new();
+        let fault = match lent {
+            Ok((table, value)) => {
+                let length = value.len() as u64;
+                let (first, more) = Outbox::first_part(value, 0, table.len(), peer);
+                rest = more;
+                CallFrame::from(Return { table, length, value: first }).put(out, id.0);
+                None
             }
-            let outcome = owed
-                .outcome
-                .and_then(|answer| Ok((refs.lend(&answer.table, peer.references)?, answer.value)));
-            match outcome {
-                Ok((table, value)) => {
-                    let length = value.len() as u64;
-                    let (first, rest) = Outbox::first_part(value, peer);
-                    CallFrame::from(Return { table, length, value: first }).put(out, owed.id.0);
-                    parts.push(owed.id, None, rest);
-                }
-                Err(fault) => CallFrame::from(CallFailed::new(fault)).put(out, owed.id.0),
+            Err(fault) => {
+                CallFrame::from(CallFailed::new(fault.clone())).put(out, id.0);
+                Some(fault)
             }
+        };
+        if let Some(Incoming { state: State::Answered(answered), .. }) = self.calls.get_mut(&id) {
+            answered.owed = None;
+            answered.going = !rest.is_empty();
+            if let Some(fault) = fault {
+                answered.found = Err(fault);
+            }
+        }
+        if rest.is_empty() {
+            self.answer_sent(id);
+        } else {
+            parts.push(id, rest);
+        }
+    }
+
+    /// The last of an answer is out.
+    pub(super) fn answer_sent(&mut self, id: CallId) {
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        if let State::Answered(answered) = &mut entry.state {
+            answered.going = false;
+        }
+        if !entry.pipelined {
+            self.strike(id);
         }
     }
 
@@ -561,15 +649,6 @@ impl Callee {
         }
         *self = Self::new(self.side);
     }
-}
-
-/// What a cancel has met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cancelled {
-    /// A call that was still running.
-    Running,
-    /// One that had its answer.
-    Answered,
 }
 
 fn gone() -> Fault {

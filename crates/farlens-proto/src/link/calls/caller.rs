@@ -1,20 +1,26 @@
 //! Calls that this side makes: they wait for room at the peer, level by level, and for an answer.
+//!
+//! ```text
+//!  (for the parent to be sent) ─▶ (behind parts to the same object) ─▶ ready ──▶ sent ──▶ answered
+//! ```
 
 use super::{
     Answer, CallOn, CallRequest, CallTicket,
+    lanes::Lanes,
     parts::{Inbox, Outbox},
+    pipeline,
 };
 use crate::{error::Violation, event::Event, link::refs::Refs, time::Time};
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
-    CallId, Code, Reference, Side,
+    CallId, Code, ObjectId, Reference, Side,
     frame::{
         CallFrame, Fault,
         call::{Call, CallTarget, Cancel},
         link::{Announced, OneWayLimit},
     },
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What one level of nesting has under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +53,8 @@ struct Outgoing {
     /// What is still to be sent; nothing once the first frame is out.
     unsent: Option<Unsent>,
     id: Option<CallId>,
+    /// Parts of its arguments are still going out.
+    going: bool,
     /// The answer as it comes in.
     inbox: Option<Inbox>,
 }
@@ -59,11 +67,21 @@ struct Unsent {
     interface: Option<[u8; 16]>,
 }
 
-/// Where a call waits for its turn.
-#[derive(Debug, Default)]
+/// Calls of one depth.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Level {
-    queue: VecDeque<CallTicket>,
+    /// Those that only wait for room.
+    ready: BTreeSet<CallTicket>,
+    /// What the peer has on its books until it has read the last cancel that was put.
     load: Load,
+}
+
+/// A cancel that is to be sent.
+#[derive(Debug)]
+struct Unwanted {
+    id: CallId,
+    /// What the peer strikes from its books then: a depth and bytes; nothing for one-way calls.
+    load: Option<(u32, u64)>,
 }
 
 /// The calls of this side.
@@ -75,15 +93,28 @@ pub(super) struct Caller {
     calls: BTreeMap<CallTicket, Outgoing>,
     tickets: BTreeMap<CallId, CallTicket>,
     levels: BTreeMap<u32, Level>,
-    /// Cancels that are to be sent.
-    cancels: VecDeque<CallId>,
+    lanes: Lanes,
+    /// By the call on whose answer they are made: calls that are not sent as a whole.
+    children: BTreeMap<CallTicket, BTreeSet<CallTicket>>,
+    /// Calls that were given up.
+    cancels: VecDeque<Unwanted>,
+    /// Pipelined calls whose answer has come.
+    spent: VecDeque<Unwanted>,
     one_way_sent: OneWayLimit,
     one_way_limit: OneWayLimit,
-    deadlines: BTreeMap<(Time, CallTicket), ()>,
+    deadlines: BTreeSet<(Time, CallTicket)>,
+}
+
+/// What sending needs of the rest of the link.
+pub(super) struct Outlet<'a> {
+    pub(super) peer: Announced,
+    pub(super) refs: &'a mut Refs,
+    pub(super) now: Time,
+    pub(super) events: &'a mut VecDeque<Event>,
 }
 
 impl Caller {
-    pub(super) const fn new(side: Side) -> Self {
+    pub(super) fn new(side: Side) -> Self {
         Self {
             side,
             next_ticket: 1,
@@ -91,10 +122,13 @@ impl Caller {
             calls: BTreeMap::new(),
             tickets: BTreeMap::new(),
             levels: BTreeMap::new(),
+            lanes: Lanes::default(),
+            children: BTreeMap::new(),
             cancels: VecDeque::new(),
+            spent: VecDeque::new(),
             one_way_sent: OneWayLimit { calls: 0, bytes: 0 },
             one_way_limit: OneWayLimit { calls: 0, bytes: 0 },
-            deadlines: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
         }
     }
 
@@ -103,7 +137,7 @@ impl Caller {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first_key_value().map(|((time, _), ())| *time)
+        self.deadlines.first().map(|(time, _)| *time)
     }
 
     pub(super) fn call(&mut self, request: CallRequest, now: Time) -> CallTicket {
@@ -112,21 +146,25 @@ impl Caller {
         let CallRequest { on, method, args, table, timeout_ms, depth, .. } = request;
         let deadline = timeout_ms.map(|ms| now.plus_ms(ms));
         if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, ticket), ());
+            self.deadlines.insert((deadline, ticket));
+        }
+        if let CallOn::Answer(parent) = on {
+            self.children.entry(parent).or_default().insert(ticket);
         }
         let call = Outgoing {
             depth,
             bytes: args.len() as u64,
             one_way: request.one_way,
-            pipelined: request.pipelined,
+            pipelined: request.pipelined && !request.one_way,
             deadline,
             on,
             unsent: Some(Unsent { method, args, table, interface: request.interface }),
             id: None,
+            going: false,
             inbox: None,
         };
         self.calls.insert(ticket, call);
-        self.levels.entry(depth).or_default().queue.push_back(ticket);
+        self.queue(ticket);
         ticket
     }
 
@@ -140,43 +178,154 @@ impl Caller {
         self.calls.get(&ticket)?.id
     }
 
-    /// Gives a call up; says whether it was still wanted.
-    pub(super) fn cancel(&mut self, ticket: CallTicket, parts: &mut Outbox) {
-        if let Some((call, id)) = self.forget(ticket) {
-            match id {
-                Some(id) => {
-                    parts.forget(id);
-                    if !call.one_way {
-                        self.cancels.push_back(id);
-                    }
-                }
-                None => self.leave_queue(call.depth, ticket),
+    // --- waiting to be sent ------------------------------------------------------------------
+
+    /// Has a call wait where it must: for its parent, behind parts, or only for room.
+    fn queue(&mut self, ticket: CallTicket) {
+        let Some(call) = self.calls.get(&ticket) else { return };
+        if matches!(call.on, CallOn::Answer(parent) if self.id(parent).is_none()) {
+            // It is queued when its parent is sent.
+            return;
+        }
+        if !self.lanes.hold(&call.on, ticket) {
+            self.levels.entry(call.depth).or_default().ready.insert(ticket);
+        }
+    }
+
+    /// A call that was not sent waits nowhere any more.
+    fn unqueue(&mut self, call: &Outgoing, ticket: CallTicket) {
+        self.lanes.leave(&call.on, ticket);
+        self.change_level(call.depth, |level| {
+            level.ready.remove(&ticket);
+        });
+        self.unlink(&call.on, ticket);
+    }
+
+    /// A call depends no longer on what becomes of its parent.
+    fn unlink(&mut self, on: &CallOn, ticket: CallTicket) {
+        if let CallOn::Answer(parent) = on
+            && let Some(children) = self.children.get_mut(parent)
+        {
+            children.remove(&ticket);
+            if children.is_empty() {
+                self.children.remove(parent);
             }
         }
     }
 
-    fn leave_queue(&mut self, depth: u32, ticket: CallTicket) {
-        if let Some(level) = self.levels.get_mut(&depth) {
-            level.queue.retain(|&other| other != ticket);
+    /// The parts of a call are out, or not wanted any more: others to that object may go.
+    fn stop_going(&mut self, on: &CallOn, ticket: CallTicket) {
+        self.unlink(on, ticket);
+        for waiting in self.lanes.end(on) {
+            self.queue(waiting);
         }
     }
 
-    /// Takes a call out of every book.
-    fn forget(&mut self, ticket: CallTicket) -> Option<(Outgoing, Option<CallId>)> {
+    // --- ends --------------------------------------------------------------------------------
+
+    /// Takes a call out of every book but the level's load, and stops its parts.
+    fn forget(&mut self, ticket: CallTicket, parts: &mut Outbox) -> Option<Outgoing> {
         let call = self.calls.remove(&ticket)?;
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, ticket));
         }
-        if let Some(id) = call.id {
-            self.tickets.remove(&id);
-            if !call.one_way
-                && let Some(level) = self.levels.get_mut(&call.depth)
-            {
-                level.load.remove(call.bytes);
+        match call.id {
+            None => self.unqueue(&call, ticket),
+            Some(id) => {
+                self.tickets.remove(&id);
+                if call.going {
+                    parts.forget(id);
+                    self.stop_going(&call.on, ticket);
+                }
             }
         }
-        let id = call.id;
-        Some((call, id))
+        Some(call)
+    }
+
+    fn lighten(&mut self, (depth, bytes): (u32, u64)) {
+        self.change_level(depth, |level| level.load.remove(bytes));
+    }
+
+    fn change_level(&mut self, depth: u32, change: impl FnOnce(&mut Level)) {
+        let Some(level) = self.levels.get_mut(&depth) else { return };
+        change(level);
+        if *level == Level::default() {
+            self.levels.remove(&depth);
+        }
+    }
+
+    /// What is made on the answer of a call goes on without it, or ends like it.
+    fn end_children(
+        &mut self,
+        parent: CallTicket,
+        found: Result<Reference, Fault>,
+        parts: &mut Outbox,
+        events: &mut VecDeque<Event>,
+    ) {
+        let mut ended = vec![(parent, found)];
+        while let Some((parent, found)) = ended.pop() {
+            for ticket in self.children.remove(&parent).unwrap_or_default() {
+                match &found {
+                    Ok(reference) => self.retarget(ticket, reference),
+                    // What is going the peer knows, and ends itself.
+                    Err(fault) if self.id(ticket).is_none() => {
+                        let pipelined = self.is_pipelined(ticket);
+                        self.forget(ticket, parts);
+                        let outcome = Err(fault.clone());
+                        events.push_back(Event::Answered { call: ticket, outcome });
+                        if pipelined {
+                            ended.push((ticket, Err(fault.clone())));
+                        }
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    /// A call goes straight to the object that it was to find in an answer.
+    fn retarget(&mut self, ticket: CallTicket, reference: &Reference) {
+        let Some(call) = self.calls.get_mut(&ticket) else { return };
+        let on = CallOn::Object(reference.clone());
+        let before = std::mem::replace(&mut call.on, on.clone());
+        if call.going {
+            // What waits behind it is retargeted as well.
+            self.lanes.begin(&on);
+            self.stop_going(&before, ticket);
+        } else {
+            self.lanes.leave(&before, ticket);
+            if let Some(level) = self.levels.get_mut(&call.depth) {
+                level.ready.remove(&ticket);
+            }
+            self.queue(ticket);
+        }
+    }
+
+    /// Gives a call up.
+    pub(super) fn cancel(
+        &mut self,
+        ticket: CallTicket,
+        parts: &mut Outbox,
+        events: &mut VecDeque<Event>,
+    ) {
+        let text = "the call that this one waits for was given up";
+        self.abandon(ticket, Fault::new(Code::CANCELLED, text), parts, events);
+    }
+
+    /// Gives a call up; what waits for its answer ends with `fault`.
+    fn abandon(
+        &mut self,
+        ticket: CallTicket,
+        fault: Fault,
+        parts: &mut Outbox,
+        events: &mut VecDeque<Event>,
+    ) {
+        let Some(call) = self.forget(ticket, parts) else { return };
+        if let Some(id) = call.id {
+            let load = (!call.one_way).then_some((call.depth, call.bytes));
+            self.cancels.push_back(Unwanted { id, load });
+        }
+        self.end_children(ticket, Err(fault), parts, events);
     }
 
     /// Ends the calls whose deadline has passed.
@@ -186,14 +335,15 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
-        while let Some((&(due, ticket), ())) = self.deadlines.first_key_value() {
+        while let Some(&(due, ticket)) = self.deadlines.first() {
             if due > now {
                 return;
             }
-            self.cancel(ticket, parts);
-            let text = "the deadline of the call has passed";
-            let outcome = Err(Fault::new(Code::DEADLINE_EXCEEDED, text));
+            self.deadlines.pop_first();
+            let fault = Fault::new(Code::DEADLINE_EXCEEDED, "the deadline of the call has passed");
+            let outcome = Err(fault.clone());
             events.push_back(Event::Answered { call: ticket, outcome });
+            self.abandon(ticket, fault, parts, events);
         }
     }
 
@@ -208,33 +358,40 @@ impl Caller {
 
     // --- sending -----------------------------------------------------------------------------
 
-    pub(super) fn has_output(&self, peer: Announced, parts: &Outbox) -> bool {
-        !self.cancels.is_empty()
-            || self.levels.values().any(|level| self.first_ready(level, peer, parts).is_some())
+    pub(super) fn has_output(&self, peer: Announced) -> bool {
+        let goes = |level: &Level| {
+            let first = level.ready.first().and_then(|ticket| self.calls.get(ticket));
+            first.is_some_and(|call| self.fits(level, call, peer))
+        };
+        !self.cancels.is_empty() || !self.spent.is_empty() || self.levels.values().any(goes)
     }
 
-    /// The first call of a level, if the peer has room for it now.
-    fn first_ready(&self, level: &Level, peer: Announced, parts: &Outbox) -> Option<CallTicket> {
-        let &ticket = level.queue.front()?;
-        let call = self.calls.get(&ticket)?;
-        let sent = match &call.on {
-            CallOn::Answer(parent) => self.id(*parent).is_some() || !self.is_pipelined(*parent),
-            _ => true,
-        };
-        let fits = if call.one_way {
-            self.one_way_room(peer)
-        } else {
-            let bytes = level.load.bytes.saturating_add(call.bytes);
-            let alone = level.load.calls == 0;
-            alone || level.load.calls < peer.calls && bytes <= peer.argument_bytes
-        };
-        (sent && fits && !parts.holds_up(&call.on)).then_some(ticket)
+    /// Whether the peer has room for a call.
+    fn fits(&self, level: &Level, call: &Outgoing, peer: Announced) -> bool {
+        if call.one_way {
+            let (sent, limit) = (self.one_way_sent, self.one_way_limit);
+            return sent.calls < limit.calls.max(peer.calls)
+                && sent.bytes < limit.bytes.max(peer.argument_bytes);
+        }
+        let bytes = level.load.bytes.saturating_add(call.bytes);
+        level.load.calls == 0 || level.load.calls < peer.calls && bytes <= peer.argument_bytes
     }
 
-    fn one_way_room(&self, peer: Announced) -> bool {
-        let (sent, limit) = (self.one_way_sent, self.one_way_limit);
-        sent.calls < limit.calls.max(peer.calls)
-            && sent.bytes < limit.bytes.max(peer.argument_bytes)
+    /// Takes the first call of a level that may go now.
+    fn take_ready(&mut self, depth: u32, peer: Announced) -> Option<CallTicket> {
+        loop {
+            let level = self.levels.get(&depth)?;
+            let &ticket = level.ready.first()?;
+            let call = self.calls.get(&ticket)?;
+            let held = self.lanes.hold(&call.on, ticket);
+            if !held && !self.fits(level, call, peer) {
+                return None;
+            }
+            self.levels.get_mut(&depth)?.ready.remove(&ticket);
+            if !held {
+                return Some(ticket);
+            }
+        }
     }
 
     /// Appends frames until `out` has `limit` bytes.
@@ -242,24 +399,40 @@ impl Caller {
         &mut self,
         out: &mut BytesMut,
         limit: usize,
-        peer: Announced,
-        (refs, parts): (&mut Refs, &mut Outbox),
-        now_sending: Time,
-        events: &mut VecDeque<Event>,
+        parts: &mut Outbox,
+        outlet: &mut Outlet<'_>,
     ) {
         while out.len() < limit
-            && let Some(id) = self.cancels.pop_front()
+            && let Some(unwanted) = self.cancels.pop_front()
         {
-            CallFrame::from(Cancel::default()).put(out, id.0);
+            self.put_cancel(out, &unwanted);
         }
-        let depths: Vec<u32> = self.levels.keys().copied().collect();
-        for depth in depths {
-            while out.len() < limit {
-                let Some(level) = self.levels.get(&depth) else { break };
-                let Some(ticket) = self.first_ready(level, peer, parts) else { break };
-                self.leave_queue(depth, ticket);
-                self.send(out, ticket, peer, (refs, parts), now_sending, events);
+        let mut next = 0;
+        while let Some((&depth, _)) = self.levels.range(next..).next() {
+            while out.len() < limit
+                && let Some(ticket) = self.take_ready(depth, outlet.peer)
+            {
+                self.send(out, ticket, parts, outlet);
             }
+            let Some(deeper) = depth.checked_add(1) else { return };
+            next = deeper;
+        }
+    }
+
+    /// Tells the peer which answers are needed no longer. Only when no open waits to be sent: it
+    /// may name one of them.
+    pub(super) fn put_spent(&mut self, out: &mut BytesMut, limit: usize) {
+        while out.len() < limit
+            && let Some(unwanted) = self.spent.pop_front()
+        {
+            self.put_cancel(out, &unwanted);
+        }
+    }
+
+    fn put_cancel(&mut self, out: &mut BytesMut, unwanted: &Unwanted) {
+        CallFrame::from(Cancel::default()).put(out, unwanted.id.0);
+        if let Some(load) = unwanted.load {
+            self.lighten(load);
         }
     }
 
@@ -267,22 +440,22 @@ impl Caller {
         &mut self,
         out: &mut BytesMut,
         ticket: CallTicket,
-        peer: Announced,
-        (refs, parts): (&mut Refs, &mut Outbox),
-        now: Time,
-        events: &mut VecDeque<Event>,
+        parts: &mut Outbox,
+        outlet: &mut Outlet<'_>,
     ) {
         let Some(unsent) = self.calls.get_mut(&ticket).and_then(|call| call.unsent.take()) else {
             return;
         };
+        let refs = &mut *outlet.refs;
         let prepared = self
             .target(ticket, refs)
-            .and_then(|target| Ok((target, refs.lend(&unsent.table, peer.references)?)));
+            .and_then(|target| Ok((target, refs.lend(&unsent.table, outlet.peer.references)?)));
         let (target, table) = match prepared {
             Ok(prepared) => prepared,
             Err(fault) => {
-                self.forget(ticket);
-                events.push_back(Event::Answered { call: ticket, outcome: Err(fault) });
+                let outcome = Err(fault.clone());
+                outlet.events.push_back(Event::Answered { call: ticket, outcome });
+                self.abandon(ticket, fault, parts, outlet.events);
                 return;
             }
         };
@@ -291,42 +464,64 @@ impl Caller {
         self.tickets.insert(id, ticket);
         let Some(call) = self.calls.get_mut(&ticket) else { return };
         call.id = Some(id);
-        let level = self.levels.entry(call.depth).or_default();
         if call.one_way {
             self.one_way_sent.calls = self.one_way_sent.calls.saturating_add(1);
             self.one_way_sent.bytes = self.one_way_sent.bytes.saturating_add(call.bytes);
         } else {
-            level.load.add(call.bytes);
+            self.levels.entry(call.depth).or_default().load.add(call.bytes);
         }
-        let (args, rest) = Outbox::first_part(unsent.args, peer);
+        let Unsent { method, args, interface, .. } = unsent;
+        let (args, rest) = Outbox::first_part(args, method.len(), table.len(), outlet.peer);
+        call.going = !rest.is_empty();
         let frame = Call {
             target,
-            method: unsent.method,
-            deadline_ms: call.deadline.map(|due| due.ms_since(now)),
+            method,
+            deadline_ms: call.deadline.map(|due| due.ms_since(outlet.now)),
             depth: call.depth,
             one_way: call.one_way,
             pipelined: call.pipelined,
-            interface: unsent.interface,
+            interface,
             table,
             length: call.bytes,
             args,
         };
         CallFrame::from(frame).put(out, id.0);
-        let whole = rest.is_empty();
-        parts.push(id, Some(call.on.clone()), rest);
-        if call.pipelined {
-            events.push_back(Event::Sent { call: ticket });
+        if call.going {
+            self.lanes.begin(&call.on);
+            parts.push(id, rest);
+        } else {
+            self.sent_whole(ticket, parts, outlet.events);
         }
-        if call.one_way && whole {
-            self.finish_one_way(id, events);
+        if self.is_pipelined(ticket) {
+            outlet.events.push_back(Event::Sent { call: ticket });
+            for child in self.children.get(&ticket).cloned().unwrap_or_default() {
+                self.queue(child);
+            }
         }
     }
 
-    /// A call that nothing answers is over once it has been sent.
-    pub(super) fn finish_one_way(&mut self, id: CallId, events: &mut VecDeque<Event>) {
+    /// The last part of a call is out.
+    pub(super) fn parts_sent(
+        &mut self,
+        id: CallId,
+        parts: &mut Outbox,
+        events: &mut VecDeque<Event>,
+    ) {
         let Some(&ticket) = self.tickets.get(&id) else { return };
-        if self.calls.get(&ticket).is_some_and(|call| call.one_way) {
-            self.forget(ticket);
+        let Some(call) = self.calls.get_mut(&ticket) else { return };
+        call.going = false;
+        let on = call.on.clone();
+        self.stop_going(&on, ticket);
+        self.sent_whole(ticket, parts, events);
+    }
+
+    /// A call is out as a whole. One that nothing answers is over then.
+    fn sent_whole(&mut self, ticket: CallTicket, parts: &mut Outbox, events: &mut VecDeque<Event>) {
+        let Some(call) = self.calls.get(&ticket) else { return };
+        let (on, one_way) = (call.on.clone(), call.one_way);
+        self.unlink(&on, ticket);
+        if one_way {
+            self.forget(ticket, parts);
             let outcome = Ok(Answer::default());
             events.push_back(Event::Answered { call: ticket, outcome });
         }
@@ -335,7 +530,7 @@ impl Caller {
     fn target(&self, ticket: CallTicket, refs: &Refs) -> Result<CallTarget, Fault> {
         let gone = |text: &str| Fault::new(Code::NO_SUCH_OBJECT, text);
         match self.calls.get(&ticket).map(|call| &call.on) {
-            Some(CallOn::Root) => Ok(CallTarget::Object(farlens_wire::ObjectId::ROOT)),
+            Some(CallOn::Root) => Ok(CallTarget::Object(ObjectId::ROOT)),
             Some(CallOn::Object(reference)) => refs
                 .origin(reference)
                 .map(CallTarget::Object)
@@ -343,7 +538,7 @@ impl Caller {
             Some(CallOn::Answer(parent)) => self
                 .id(*parent)
                 .map(CallTarget::Answer)
-                .ok_or_else(|| gone("the call that this one waits for has failed")),
+                .ok_or_else(|| gone("the call that this one waits for has ended")),
             None => Err(gone("the call is gone")),
         }
     }
@@ -358,20 +553,29 @@ impl Caller {
         Err(Violation::protocol("a frame for a call that was never made"))
     }
 
+    /// The call that an answer begins for, if it is still wanted.
+    fn unanswered(&mut self, id: CallId) -> Result<Option<CallTicket>, Violation> {
+        let Some(&ticket) = self.tickets.get(&id) else { return Ok(None) };
+        let Some(call) = self.calls.get(&ticket) else { return Ok(None) };
+        if call.one_way || call.inbox.is_some() {
+            return Err(Violation::protocol("an answer to a call that has one or wants none"));
+        }
+        Ok(Some(ticket))
+    }
+
     /// The beginning of an answer, or all of it.
     pub(super) fn handle_return(
         &mut self,
         id: CallId,
         inbox: Inbox,
+        (refs, parts): (&Refs, &mut Outbox),
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
-        let Some(&ticket) = self.tickets.get(&id) else { return Ok(()) };
-        let Some(call) = self.calls.get_mut(&ticket) else { return Ok(()) };
-        if call.one_way || call.inbox.is_some() {
-            return Err(Violation::protocol("an answer to a call that has one or wants none"));
+        let Some(ticket) = self.unanswered(id)? else { return Ok(()) };
+        if let Some(call) = self.calls.get_mut(&ticket) {
+            call.inbox = Some(inbox);
         }
-        call.inbox = Some(inbox);
-        self.take_if_whole(ticket, events);
+        self.take_if_whole(id, ticket, (refs, parts), events);
         Ok(())
     }
 
@@ -379,6 +583,7 @@ impl Caller {
         &mut self,
         id: CallId,
         part: &Bytes,
+        (refs, parts): (&Refs, &mut Outbox),
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
         self.check_known(id)?;
@@ -387,33 +592,26 @@ impl Caller {
         inbox
             .ok_or_else(|| Violation::protocol("a part of an answer that has not begun"))?
             .add(part)?;
-        self.take_if_whole(ticket, events);
+        self.take_if_whole(id, ticket, (refs, parts), events);
         Ok(())
     }
 
-    fn take_if_whole(&mut self, ticket: CallTicket, events: &mut VecDeque<Event>) {
-        let whole = |call: &Outgoing| call.inbox.as_ref().is_some_and(Inbox::is_whole);
-        if self.calls.get(&ticket).is_some_and(whole)
-            && let Some((call, Some(id))) = self.forget(ticket)
-        {
-            let answer = call.inbox.map(Inbox::finish).unwrap_or_default();
-            if call.pipelined {
-                self.cancels.push_back(id);
-                self.retarget(ticket, answer.table.first());
-            }
-            events.push_back(Event::Answered { call: ticket, outcome: Ok(answer) });
-        }
-    }
-
-    /// Calls that wait for an answer which has come go straight to what it holds.
-    fn retarget(&mut self, parent: CallTicket, reference: Option<&Reference>) {
-        for call in self.calls.values_mut().filter(|call| call.unsent.is_some()) {
-            if matches!(call.on, CallOn::Answer(on) if on == parent)
-                && let Some(reference) = reference
-            {
-                call.on = CallOn::Object(reference.clone());
-            }
-        }
+    fn take_if_whole(
+        &mut self,
+        id: CallId,
+        ticket: CallTicket,
+        (refs, parts): (&Refs, &mut Outbox),
+        events: &mut VecDeque<Event>,
+    ) {
+        let call = self.calls.get_mut(&ticket);
+        let Some(inbox) = call.and_then(|call| call.inbox.take_if(|inbox| inbox.is_whole())) else {
+            return;
+        };
+        let answer = inbox.finish();
+        let found = pipeline::found(&answer, |first| refs.origin(first).is_some());
+        self.finish(id, ticket, parts);
+        events.push_back(Event::Answered { call: ticket, outcome: Ok(answer) });
+        self.end_children(ticket, found, parts, events);
     }
 
     pub(super) fn handle_failed(
@@ -423,28 +621,31 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
-        let Some(&ticket) = self.tickets.get(&id) else { return Ok(()) };
-        let begun =
-            self.calls.get(&ticket).is_some_and(|call| call.one_way || call.inbox.is_some());
-        if begun {
-            return Err(Violation::protocol("an answer to a call that has one or wants none"));
-        }
-        if let Some((call, _)) = self.forget(ticket) {
-            parts.forget(id);
-            if call.pipelined {
-                self.cancels.push_back(id);
-            }
-        }
-        events.push_back(Event::Answered { call: ticket, outcome: Err(fault) });
+        let Some(ticket) = self.unanswered(id)? else { return Ok(()) };
+        self.finish(id, ticket, parts);
+        events.push_back(Event::Answered { call: ticket, outcome: Err(fault.clone()) });
+        self.end_children(ticket, Err(fault), parts, events);
         Ok(())
     }
 
-    /// The link is over: what was not sent has not run, of the rest nobody knows.
+    /// A call has its answer. The peer keeps one that was pipelined until it is told.
+    fn finish(&mut self, id: CallId, ticket: CallTicket, parts: &mut Outbox) {
+        let Some(call) = self.forget(ticket, parts) else { return };
+        let load = (call.depth, call.bytes);
+        if call.pipelined {
+            self.spent.push_back(Unwanted { id, load: Some(load) });
+        } else {
+            self.lighten(load);
+        }
+    }
+
+    /// The link is over: what was not sent as a whole has not run, of the rest nobody knows.
     pub(super) fn end(&mut self, fault: &Fault, events: &mut VecDeque<Event>) {
         for (ticket, call) in std::mem::take(&mut self.calls) {
-            let (code, what) = match call.id {
-                None => (Code::NOT_RUN, "the call was not sent"),
-                Some(_) => (Code::UNKNOWN, "the call was sent and has no answer"),
+            let (code, what) = if call.id.is_none() || call.going {
+                (Code::NOT_RUN, "the call was not sent")
+            } else {
+                (Code::UNKNOWN, "the call was sent and has no answer")
             };
             let fault = Fault::new(code, format!("{what}: {}", fault.text));
             events.push_back(Event::Answered { call: ticket, outcome: Err(fault) });

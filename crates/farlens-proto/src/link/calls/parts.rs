@@ -1,6 +1,6 @@
 //! Arguments and results that are longer than a frame: how they go out and how they come in.
 
-use super::{Answer, CallOn};
+use super::Answer;
 use crate::error::Violation;
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
@@ -9,10 +9,12 @@ use farlens_wire::{
 };
 use std::collections::VecDeque;
 
-/// What goes with the first frame; more than that goes out in parts, in turn with streams.
+/// What goes with the first frame, in bytes; what is longer goes in parts, in turn with streams.
 const INLINE_BYTES: usize = 16 << 10;
-/// What the first frame needs beside, but for its table, in bytes, at most.
-const HEAD_BYTES: usize = 4 << 10;
+/// What the first frame needs beside names and table, in bytes, at most.
+const HEAD_BYTES: usize = 128;
+/// What one line of a table takes, in bytes, at most.
+const ENTRY_BYTES: usize = 40;
 /// One part, in bytes, at most.
 const PART_BYTES: usize = 16 << 10;
 
@@ -20,8 +22,6 @@ const PART_BYTES: usize = 16 << 10;
 #[derive(Debug)]
 struct Sending {
     id: CallId,
-    /// What a call is made on; nothing for results.
-    on: Option<CallOn>,
     rest: Bytes,
 }
 
@@ -30,24 +30,27 @@ struct Sending {
 pub(super) struct Outbox(VecDeque<Sending>);
 
 impl Outbox {
-    /// What the first frame of a message carries, and what is left then.
-    pub(super) fn first_part(mut message: Bytes, peer: Announced) -> (Vec<u8>, Bytes) {
+    /// What the first frame carries of a message beside `name` bytes of text and `table` lines:
+    /// all or nothing. And what is left then.
+    pub(super) fn first_part(
+        message: Bytes,
+        name: usize,
+        table: usize,
+        peer: Announced,
+    ) -> (Vec<u8>, Bytes) {
         let frame = usize::try_from(peer.frame_bytes).unwrap_or(usize::MAX);
-        let room = frame.saturating_sub(HEAD_BYTES).min(INLINE_BYTES);
-        let first = message.split_to(message.len().min(room));
-        (first.to_vec(), message)
-    }
-
-    /// Has the rest of a message sent.
-    pub(super) fn push(&mut self, id: CallId, on: Option<CallOn>, rest: Bytes) {
-        if !rest.is_empty() {
-            self.0.push_back(Sending { id, on, rest });
+        let head =
+            HEAD_BYTES.saturating_add(name).saturating_add(table.saturating_mul(ENTRY_BYTES));
+        if message.len() <= frame.saturating_sub(head).min(INLINE_BYTES) {
+            (message.to_vec(), Bytes::new())
+        } else {
+            (Vec::new(), message)
         }
     }
 
-    /// Whether a call to the same object is still going out.
-    pub(super) fn holds_up(&self, on: &CallOn) -> bool {
-        self.0.iter().any(|sending| sending.on.as_ref() == Some(on))
+    /// Has the rest of a message sent.
+    pub(super) fn push(&mut self, id: CallId, rest: Bytes) {
+        self.0.push_back(Sending { id, rest });
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::{
     stream::{recv::ReceiveBudget, seek::Wish},
 };
 use farlens_wire::{
-    Code, Epoch, Flags, Pos, Position,
+    Code, Epoch, Flags, Kind, Pos, Position, Reference,
     frame::{
         StreamFrame,
         stream::{Broken, End, Gap, Opened, SeekFailed, Sought, State, UpToDate},
@@ -82,13 +82,31 @@ impl StreamPeer {
         if !self.is_current(epoch)? {
             return Ok(());
         }
-        let kind = self.info.as_ref().map(|info| info.kind);
-        let kind = kind.ok_or_else(|| Violation::protocol("elements before the stream is open"))?;
+        let kind = self.kind()?;
         if let Some(chunk) = self.intake.take(frame, kind, message_bytes)? {
             self.finish = None;
             self.arrive(chunk);
         }
         Ok(())
+    }
+
+    /// What an element of `epoch` refers to that comes next. Dropped where the element will be.
+    pub(crate) fn handle_table(
+        &mut self,
+        epoch: Epoch,
+        at: Position,
+        table: Vec<Reference>,
+    ) -> Result<(), Violation> {
+        if !self.is_current(epoch)? {
+            return Ok(());
+        }
+        let kind = self.kind()?;
+        self.intake.take_table(at, table, kind)
+    }
+
+    fn kind(&self) -> Result<Kind, Violation> {
+        let kind = self.info.as_ref().map(|info| info.kind);
+        kind.ok_or_else(|| Violation::protocol("elements before the stream is open"))
     }
 
     /// Elements show that the end lies behind them, whatever was told of it.

@@ -5,6 +5,7 @@ use crate::{
     buffer::chunk::Chunk,
     change::Reach,
     error::Violation,
+    link::Lender,
     stream::{
         lane::{allowed, judge_run, judge_truncate},
         writer::{StepStatus, too_many_steps},
@@ -59,6 +60,9 @@ impl StreamPeer {
         };
         let (mode, append_only) = (info.mode, info.append_only);
         judge(Rights { mode, append_only, reach: Reach::default() })?;
+        if let Some(fault) = self.writer.refusal() {
+            return Err(fault.clone());
+        }
         if self.writer.is_finished() {
             return Err(Fault::new(Code::CLOSED, "nothing more may be written to this stream"));
         }
@@ -129,8 +133,19 @@ impl StreamPeer {
     }
 
     /// Appends one frame of what is written.
-    pub(crate) fn put_data(&mut self, out: &mut BytesMut, id: u64, room: usize) -> bool {
-        self.writer.put_data(out, id, room)
+    pub(crate) fn put_data(
+        &mut self,
+        out: &mut BytesMut,
+        id: u64,
+        room: usize,
+        lender: &mut Lender<'_>,
+    ) -> bool {
+        self.writer.put_data(out, id, room, lender)
+    }
+
+    /// Whether a step has failed on this side, before all of it was sent; told once.
+    pub(crate) fn take_refusal(&mut self) -> bool {
+        self.writer.take_refusal()
     }
 }
 

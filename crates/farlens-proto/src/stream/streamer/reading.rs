@@ -5,6 +5,7 @@ use crate::{
     buffer::chunk::Chunk,
     error::Violation,
     event::{Ask, Reply},
+    link::Lender,
     stream::send::Send,
 };
 use bytes::BytesMut;
@@ -386,10 +387,15 @@ impl Reading {
         if self.broken || self.next <= end || self.send.is_unwanted() {
             return;
         }
+        self.stop_short(truncated(end));
+    }
+
+    /// Breaks off behind what has been sent, whatever has been fetched.
+    fn stop_short(&mut self, fault: Fault) {
         self.send.drop_queue();
         self.gap = None;
         self.fetch = Fetch::None;
-        self.break_off(truncated(end));
+        self.break_off(fault);
     }
 
     /// The data looks different: wait on where nothing came, read on where something did.
@@ -429,18 +435,28 @@ impl Reading {
     }
 
     /// Appends one frame of elements, or what follows the last of them.
-    pub(super) fn put_data(&mut self, out: &mut BytesMut, id: u64, room: usize) -> bool {
+    pub(super) fn put_data(
+        &mut self,
+        out: &mut BytesMut,
+        id: u64,
+        room: usize,
+        lender: &mut Lender<'_>,
+    ) -> bool {
         if let Some(gap) = self.gap.take_if(|gap| gap.at == self.send.at()) {
             StreamControl::from(gap).put(out, id);
             self.send.skip_to(gap.to);
             return true;
         }
-        if self.send.put_frame(out, id, self.epoch, room) {
+        let sent = self.send.put_frame(out, (id, self.epoch), room, lender);
+        if let Some(fault) = self.send.take_refusal() {
+            self.stop_short(fault);
+        }
+        if sent {
             return true;
         }
         match self.tail.take_if(|_| self.send.is_empty()) {
             Some(StreamControl::Broken(broken)) => {
-                // What was cut off was not sent, whatever had been fetched.
+                // What was dropped was not sent, whatever had been fetched.
                 StreamControl::from(Broken { at: self.send.at(), ..broken }).put(out, id);
                 true
             }

@@ -2,9 +2,8 @@
 
 use super::{Shared, State};
 use crate::data::{encode::encode_value, ended::Ended};
-use crate::{Error, Result};
-use farlens_wire::{Code, Element};
-use parking_lot::MutexGuard;
+use crate::{Error, Result, link::trash::Covered};
+use farlens_wire::{Code, Element, Reference};
 use std::{
     fmt,
     marker::PhantomData,
@@ -103,23 +102,20 @@ impl<T: Element> Publisher<T> {
     /// `USAGE` for a value that cannot be encoded, `CLOSED` as in [`Publisher::send`].
     pub async fn send_async(&self, value: T) -> Result<()> {
         let shared = &*self.inlet.0;
-        let mut body = Vec::new();
-        encode_value(&value, &mut body)?;
+        let encoded = encode_value(&value)?;
         drop(value);
-        let sent =
-            shared.room_news.wait_for(|| shared.push_if_room(&mut shared.state.lock(), &body));
-        sent.await?;
+        let push = || shared.push_if_room(&mut Covered::lock(&shared.state), &encoded);
+        shared.room_news.wait_for(push).await?;
         shared.news.tell();
         Ok(())
     }
 
     fn send_within(&self, value: &T, patience: &Patience) -> Result<()> {
         let shared = &*self.inlet.0;
-        let mut body = Vec::new();
-        encode_value(value, &mut body)?;
-        let mut state = shared.state.lock();
+        let encoded = encode_value(value)?;
+        let mut state = Covered::lock(&shared.state);
         let sent = loop {
-            if let Some(sent) = shared.push_if_room(&mut state, &body) {
+            if let Some(sent) = shared.push_if_room(&mut state, &encoded) {
                 break sent;
             }
             shared.block(&mut state, patience)?;
@@ -133,7 +129,11 @@ impl<T: Element> Publisher<T> {
 
 impl Shared {
     /// Appends an element, or says why that can never be; `None` while there is no room.
-    fn push_if_room(&self, state: &mut MutexGuard<'_, State>, body: &[u8]) -> Option<Result<()>> {
+    fn push_if_room(
+        &self,
+        state: &mut State,
+        (body, table): &(Vec<u8>, Vec<Reference>),
+    ) -> Option<Result<()>> {
         if state.ended.is_some() {
             return Some(Err(Error::new(Code::CLOSED, "the channel has ended")));
         }
@@ -144,11 +144,11 @@ impl Shared {
         if state.is_full() {
             return None;
         }
-        Some(state.log.push(body).map(drop))
+        Some(state.log.push(body, table).map(drop))
     }
 
     /// Blocks the thread until something has changed.
-    fn block(&self, state: &mut MutexGuard<'_, State>, patience: &Patience) -> Result<()> {
+    fn block(&self, state: &mut Covered<'_, State>, patience: &Patience) -> Result<()> {
         if matches!(patience, Patience::None) {
             return Err(full(state));
         }
@@ -156,12 +156,12 @@ impl Shared {
             return Err(must_not_block());
         }
         match patience {
-            Patience::Until(until) if self.room.wait_until(state, *until).timed_out() => {
+            Patience::Until(until) if self.room.wait_until(state.inner(), *until).timed_out() => {
                 Err(Error::new(Code::TIMEOUT, "the channel had no room in time"))
             }
             Patience::Until(_) | Patience::None => Ok(()),
             Patience::Endless => {
-                self.room.wait(state);
+                self.room.wait(state.inner());
                 Ok(())
             }
         }

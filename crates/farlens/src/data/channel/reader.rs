@@ -1,9 +1,9 @@
 //! What one stream has of a channel.
 
 use super::{Shared, offers};
-use crate::Result;
 use crate::data::{DataState, Fetched, ReadBudget, StreamerData, out_of_range};
 use crate::data::{ended::Ended, news::Pace};
+use crate::{Result, link::trash::Covered};
 use farlens_proto::Kind;
 use farlens_wire::{Bounds, ModeOffer, Position, schema::SchemaDoc};
 use std::{fmt, sync::Arc};
@@ -34,7 +34,7 @@ impl ChannelReader {
 
     /// What there is at a position; `None` while that is still to be sent.
     fn fetch(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
-        let mut state = self.shared.state.lock();
+        let mut state = Covered::lock(&self.shared.state);
         let end = state.log.end();
         let needed = state.readers.get(&self.id).copied().unwrap_or(end);
         if at.get() < needed || at.get() > end {
@@ -108,7 +108,7 @@ impl StreamerData for ChannelReader {
 
 impl Drop for ChannelReader {
     fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
+        let mut state = Covered::lock(&self.shared.state);
         state.readers.remove(&self.id);
         state.release();
         drop(state);

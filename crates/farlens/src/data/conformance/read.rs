@@ -3,7 +3,7 @@
 use super::{
     Report, Subject,
     bench::Bench,
-    model::{elements_of, position},
+    model::position,
     report::{Verdict, applies, broken, demand},
     trial::{ALL, Trial},
 };
@@ -67,7 +67,7 @@ async fn walks<S: Subject>(
 }
 
 fn keeps_budget(chunk: &Chunk, budget: ReadBudget) -> Verdict {
-    let (bytes, elements) = (chunk.encoded_len(), chunk.elements());
+    let (bytes, elements) = (chunk.cost(), chunk.elements());
     let alone = chunk.kind() == Kind::Items && elements == 1;
     let kept = elements <= budget.elements && (bytes <= budget.bytes || alone);
     demand(kept, || format!("{bytes} bytes and {elements} elements for {budget:?}"))
@@ -146,15 +146,15 @@ async fn entities_decode<S: Subject>(bench: &Bench<'_, S>) -> Verdict {
     let limits = Limits::default();
     let mut at = trial.model.start();
     while at < trial.model.end() {
-        let found = match trial.read(at, ALL).await? {
-            Ok(Fetched::Some(chunk)) => elements_of(&chunk),
-            other => trial.some(at, other)?,
+        let batch = match trial.read(at, ALL).await? {
+            Ok(Fetched::Some(Chunk::Items(batch))) if !batch.is_empty() => batch,
+            other => return trial.some(at, other).map(drop),
         };
-        demand(!found.is_empty(), || format!("a read at {at} gives an empty chunk"))?;
-        for body in &found {
+        for (index, body) in batch.iter().enumerate() {
+            let table = batch.table(index as u64);
             let decoded = match &schema {
-                Some(schema) => decode_with(schema, body, &[], &mut Budget::new(&limits)),
-                None => Entity::decode(body, &limits),
+                Some(schema) => decode_with(schema, body, table, &mut Budget::new(&limits)),
+                None => Entity::decode_with(body, table, &limits),
             };
             if let Err(error) = decoded {
                 return broken(format!("entity {at} does not decode: {error}"));

@@ -2,7 +2,7 @@
 
 use crate::data::{encode::encode_element, ended::Ended};
 use crate::{Error, Result};
-use farlens_wire::{Code, Element};
+use farlens_wire::{Code, Element, Reference};
 use futures::{FutureExt, Stream};
 use std::{
     future::poll_fn,
@@ -10,10 +10,12 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Appends the next entity, encoded; nothing when there is no further one.
-type Next = Box<dyn FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send>;
+/// Where the next entity goes: its encoding, and what its references point at.
+type Out<'a> = (&'a mut Vec<u8>, &'a mut Vec<Reference>);
+/// Appends the next entity; nothing when there is no further one.
+type Next = Box<dyn FnMut(Out<'_>) -> Option<Result<()>> + Send>;
 /// The same where the entity may have to be waited for.
-type PollNext = Box<dyn FnMut(&mut Context<'_>, &mut Vec<u8>) -> Poll<Option<Result<()>>> + Send>;
+type PollNext = Box<dyn FnMut(&mut Context<'_>, Out<'_>) -> Poll<Option<Result<()>>> + Send>;
 
 /// What is pulled.
 pub(super) enum Source {
@@ -49,14 +51,14 @@ impl Source {
     }
 }
 
-/// One entity into `body`, or how the source ended.
-pub(super) fn step(next: &mut Next, body: &mut Vec<u8>) -> Option<Ended> {
-    outcome(catch_unwind(AssertUnwindSafe(|| next(body))).ok())
+/// One entity into `out`, or how the source ended.
+pub(super) fn step(next: &mut Next, out: Out<'_>) -> Option<Ended> {
+    outcome(catch_unwind(AssertUnwindSafe(|| next(out))).ok())
 }
 
 /// The same of a source that is polled.
-pub(super) async fn step_polled(next: &mut PollNext, body: &mut Vec<u8>) -> Option<Ended> {
-    let polled = AssertUnwindSafe(poll_fn(|cx| next(cx, body))).catch_unwind();
+pub(super) async fn step_polled(next: &mut PollNext, (body, table): Out<'_>) -> Option<Ended> {
+    let polled = AssertUnwindSafe(poll_fn(|cx| next(cx, (&mut *body, &mut *table)))).catch_unwind();
     outcome(polled.await.ok())
 }
 

@@ -3,9 +3,9 @@
 use super::WORTHWHILE_BYTES;
 use super::source::{Source, discard, step, step_polled};
 use crate::Result;
-use crate::data::{Fetched, ReadBudget, ended::Ended, items::run_within, out_of_range};
+use crate::data::{Fetched, ReadBudget, ended::Ended, items::take_within, out_of_range};
 use farlens_proto::{BatchBuilder, Chunk, ItemBatch};
-use farlens_wire::{Bounds, Code, Position};
+use farlens_wire::{Bounds, Code, Limits, Position, Reference};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use tokio::{
@@ -80,10 +80,11 @@ impl Shared {
     fn pull(&self, mut source: Source, mut left: ReadBudget) {
         let mut end = None;
         if let Source::Blocking(next) = &mut source {
-            let mut body = Vec::new();
+            let (mut body, mut table) = (Vec::new(), Vec::new());
             while end.is_none() && left.bytes > 0 && left.elements > 0 {
                 body.clear();
-                end = step(next, &mut body).or_else(|| self.keep(&body, &mut left));
+                end = step(next, (&mut body, &mut table));
+                end = end.or_else(|| self.keep(&body, std::mem::take(&mut table), &mut left));
             }
         }
         self.finish_job(source, end);
@@ -93,10 +94,11 @@ impl Shared {
     async fn pull_polled(self: Arc<Self>, mut source: Source, mut left: ReadBudget) {
         let mut end = None;
         if let Source::Polled(next) = &mut source {
-            let mut body = Vec::new();
+            let (mut body, mut table) = (Vec::new(), Vec::new());
             while end.is_none() && left.bytes > 0 && left.elements > 0 {
                 body.clear();
-                end = step_polled(next, &mut body).await.or_else(|| self.keep(&body, &mut left));
+                end = step_polled(next, (&mut body, &mut table)).await;
+                end = end.or_else(|| self.keep(&body, std::mem::take(&mut table), &mut left));
                 coop::consume_budget().await;
             }
         }
@@ -104,15 +106,20 @@ impl Shared {
     }
 
     /// Keeps an entity for the next read; ends the job when no read will come.
-    fn keep(&self, body: &[u8], left: &mut ReadBudget) -> Option<Ended> {
+    fn keep(&self, body: &[u8], table: Vec<Reference>, left: &mut ReadBudget) -> Option<Ended> {
         let mut store = self.store.lock();
         if store.abandoned {
             return Some(Ended::Finished);
         }
-        left.bytes = left.bytes.saturating_sub(body.len());
+        let cost = body.len() + table.len() * Limits::REFERENCE_BYTES;
+        left.bytes = left.bytes.saturating_sub(cost);
         left.elements -= 1;
-        store.fresh.push(body);
-        let enough = store.fresh.encoded_len() + store.ready.encoded().len();
+        if table.is_empty() {
+            store.fresh.push(body);
+        } else {
+            store.fresh.push_referring(body, table);
+        }
+        let enough = store.cost();
         let awaited = store.wanted.take_if(|wanted| *wanted <= enough).is_some();
         drop(store);
         if awaited {
@@ -163,9 +170,13 @@ impl Store {
 
     /// Whether a little is there and more is being made, so that waiting a moment pays.
     pub(super) fn grows(&self) -> bool {
-        let encoded = self.fresh.encoded_len() + self.ready.encoded().len();
         let running = self.source.is_none() && self.end.is_none();
-        running && !self.is_empty() && encoded < WORTHWHILE_BYTES
+        running && !self.is_empty() && self.cost() < WORTHWHILE_BYTES
+    }
+
+    /// What all that is there costs, in bytes.
+    fn cost(&self) -> usize {
+        self.fresh.cost() + self.ready.cost()
     }
 
     /// What is there for a request; `None` when the iterator has to be asked.
@@ -190,11 +201,4 @@ impl Store {
         self.end.as_ref().filter(|end| end.is_finished())?;
         self.next.forward(self.ready.count() + self.fresh.count())
     }
-}
-
-/// Takes the longest run within `budget` off, one entity at least.
-pub(super) fn take_within(batch: &mut ItemBatch, budget: ReadBudget) -> ItemBatch {
-    let run = batch.encoded().slice(run_within(batch.encoded(), 0, 0, budget));
-    let count = ItemBatch::parse(run).map_or(1, |run| run.count());
-    batch.split_to(count)
 }

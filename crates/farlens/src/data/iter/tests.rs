@@ -1,7 +1,7 @@
 mod polled;
 
-use super::store::take_within;
 use super::*;
+use crate::data::items::take_within;
 use farlens_proto::{BatchBuilder, Chunk};
 use std::{
     sync::{

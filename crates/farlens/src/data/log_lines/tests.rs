@@ -315,7 +315,7 @@ async fn what_a_read_gives_is_measured_as_it_is_encoded() {
         let Fetched::Some(chunk) = lines.read_at(at(0), budget).await.expect("readable") else {
             panic!("lines are there");
         };
-        let fits = chunk.encoded_len() <= bytes || chunk.elements() == 1;
-        assert!(fits, "{} bytes for {bytes}", chunk.encoded_len());
+        let fits = chunk.cost() <= bytes || chunk.elements() == 1;
+        assert!(fits, "{} bytes for {bytes}", chunk.cost());
     }
 }

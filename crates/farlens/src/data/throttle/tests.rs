@@ -26,7 +26,7 @@ async fn drain(data: &Throttled, length: usize) -> Duration {
     let (begun, mut place) = (Instant::now(), 0);
     while place < length {
         match data.read_at(at(place), want(256 << 10)).await.expect("memory does not fail") {
-            Fetched::Some(chunk) => place += chunk.encoded_len(),
+            Fetched::Some(chunk) => place += chunk.cost(),
             Fetched::Nothing => panic!("nothing lies at {place}"),
         }
     }
@@ -90,7 +90,7 @@ async fn what_can_pass_at_once_does_and_what_cannot_is_left_to_waiting() {
     let mut place = 0;
     while let Some(read) = data.read_now(at(place), want(1_000)) {
         let Ok(Fetched::Some(chunk)) = read else { panic!("nothing lies at {place}") };
-        place += chunk.encoded_len();
+        place += chunk.cost();
     }
     assert_eq!(place, BURST / 1_000 * 1_000);
     let chunk = Chunk::Bytes(Bytes::from(vec![1; 1_000]));

@@ -38,8 +38,8 @@ impl Keep {
         self
     }
 
-    /// At most so many encoded bytes, each element with its length before it. One that does not fit
-    /// alone cannot be sent.
+    /// At most so many encoded bytes, each element with its length before it, and 32 for each of
+    /// its references. One that does not fit alone cannot be sent.
     #[must_use]
     pub const fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;

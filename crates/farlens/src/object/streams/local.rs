@@ -56,8 +56,9 @@ pub(super) fn read<T: Element>(
     let begin = async move {
         let reader = Reader::open::<T>(&reference)?;
         Ok(stream::try_unfold(reader, async |mut reader| {
-            let Some(body) = reader.next().await? else { return Ok(None) };
-            let element = T::decode(&body, &Limits::default()).map_err(|error| {
+            let Some((body, table)) = reader.next().await? else { return Ok(None) };
+            let table = table.as_deref().unwrap_or_default();
+            let element = T::decode_with(&body, table, &Limits::default()).map_err(|error| {
                 Error::new(error.code(), format!("an element is malformed: {error}"))
             })?;
             Ok(Some((element, reader)))
@@ -84,11 +85,11 @@ impl Reader {
         Ok(Self { data, at: Position::ZERO, held: ItemBatch::default() })
     }
 
-    /// The next element, encoded, or nothing at a final end.
-    async fn next(&mut self) -> Result<Option<Bytes>> {
+    /// The next element, encoded, with what its references point at; or nothing at a final end.
+    async fn next(&mut self) -> Result<Option<(Bytes, Option<Arc<[Reference]>>)>> {
         loop {
-            if let Some(body) = self.held.pop() {
-                return Ok(Some(body));
+            if let Some(element) = self.held.pop() {
+                return Ok(Some(element));
             }
             match self.data.read_at(self.at, BUDGET).await? {
                 Fetched::Some(Chunk::Items(batch)) => {

@@ -57,7 +57,7 @@ impl VecData {
         let rest = content.elements.get(usize::try_from(skip).unwrap()..).unwrap_or_default();
         let (mut end, mut bytes) = (0, 0);
         while end < rest.len() && (end as u64) < budget.elements {
-            bytes += chunk_of(self.kind, &rest[end..=end]).encoded_len();
+            bytes += chunk_of(self.kind, &rest[end..=end]).cost();
             if end > 0 && bytes > budget.bytes {
                 break;
             }
