@@ -41,6 +41,11 @@ pub trait Alarm {
 pub trait Dataset {
     async fn size(&self) -> farlens::Result<u64>;
     async fn part(&self, from: u64) -> farlens::Result<DatasetRef>;
+    fn halves(&self) -> impl Stream<Item = farlens::Result<DatasetRef>>;
+    async fn total(
+        &self,
+        others: impl Stream<Item = farlens::Result<DatasetRef>>,
+    ) -> farlens::Result<u64>;
 }
 
 /// Measures what is
@@ -188,6 +193,20 @@ impl Dataset for Numbers {
             return Err(farlens::Error::new(farlens::Code::OUT_OF_RANGE, "there are fewer"));
         }
         Ok(DatasetRef::new(Self { from: self.from + from, until: self.until }))
+    }
+
+    fn halves(&self) -> impl Stream<Item = farlens::Result<DatasetRef>> {
+        let middle = self.from.midpoint(self.until);
+        let halves = [(self.from, middle), (middle, self.until)];
+        stream::iter(halves.map(|(from, until)| Ok(DatasetRef::new(Self { from, until }))))
+    }
+
+    async fn total(
+        &self,
+        others: impl Stream<Item = farlens::Result<DatasetRef>> + Send,
+    ) -> farlens::Result<u64> {
+        let own = self.size().await?;
+        others.try_fold(own, async |sum, other| Ok(sum + other.size().await?)).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Streams as results and as parameters.
 
-use crate::probe::{Pose, Probe, everywhere, probe};
+use crate::probe::{Dataset, Pose, Probe, everywhere, probe};
 use farlens::{Code, Entity, Error};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -50,6 +50,17 @@ async fn a_stream_can_be_a_parameter() {
         let broken = stream::iter([Ok(1), Err(Error::new(Code::BUSY, "no more"))]);
         let error = probe.sum(broken).await.unwrap_err();
         assert!(error.message().contains("no more"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn objects_come_and_go_in_streams() {
+    for (probe, _, _home) in everywhere().await {
+        let data = probe.dataset("all".into()).await.unwrap();
+        let halves: Vec<_> = data.halves().try_collect().await.unwrap();
+        assert_eq!(halves[1].size().await.unwrap(), 50);
+        let both = stream::iter(halves.clone()).map(Ok);
+        assert_eq!(data.total(both).await.unwrap(), 200);
     }
 }
 
