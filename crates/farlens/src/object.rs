@@ -13,6 +13,7 @@
 
 mod answer;
 mod context;
+mod dynamic;
 mod evolve;
 pub mod generated;
 pub(crate) mod imported;
@@ -25,6 +26,7 @@ pub(crate) mod streams;
 
 pub use answer::Answer;
 pub use context::CallContext;
+pub use dynamic::{DynamicAnswer, DynamicObject};
 pub use incoming::{Incoming, Outcome};
 pub use remote::Remote;
 pub use request::Outgoing;
@@ -37,6 +39,13 @@ use crate::Result;
 use farlens_wire::{Limits, schema::SchemaDoc};
 use futures::future::BoxFuture;
 use std::sync::{Arc, LazyLock};
+
+/// What decoding something that has not left the process may cost: as much as any link allows.
+pub(crate) fn own_limits() -> Arc<Limits> {
+    static LIMITS: LazyLock<Arc<Limits>> =
+        LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
+    Arc::clone(&LIMITS)
+}
 
 /// An object whose methods are called by name.
 ///
@@ -53,11 +62,4 @@ pub trait Dispatch: Send + Sync + 'static {
     /// Whatever the method fails with; `NO_SUCH_METHOD`, `MALFORMED` and `SCHEMA_MISMATCH` before
     /// anything was run.
     fn call(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Outcome>>;
-}
-
-/// What decoding something that has not left the process may cost: as much as any link allows.
-pub(crate) fn own_limits() -> Arc<Limits> {
-    static LIMITS: LazyLock<Arc<Limits>> =
-        LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
-    Arc::clone(&LIMITS)
 }

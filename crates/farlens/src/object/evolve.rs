@@ -116,12 +116,7 @@ fn value_of(part: Part, method: &str, interface: &SchemaDoc) -> Result<SchemaDoc
 }
 
 fn root(doc: &SchemaDoc) -> Option<(&str, &Interface)> {
-    let Type::Named(index) = doc.root() else { return None };
-    let definition = doc.definitions().get(usize::try_from(*index).ok()?)?;
-    match &definition.shape {
-        Shape::Interface(interface) => Some((&definition.name, interface)),
-        _ => None,
-    }
+    Some((&doc.definition_of(doc.root())?.name, doc.interface_of(doc.root())?))
 }
 
 /// The structure in which the parameters of a method travel. No type has a name like this one.
