@@ -2,8 +2,9 @@
 //!
 //! A [`SchemaDoc`] is a type and the definitions that it refers to by number. Named types are
 //! always definitions, which lets them contain themselves. The derive macro and [`SchemaBuilder`]
-//! make documents; a peer may send one, which is decoded under a budget; [`decode_with`] reads
-//! values by one.
+//! make documents; a peer may send one, which is decoded under a budget. [`decode_with`] reads
+//! values by one and [`encode_with`] writes them; [`Resolution`] says how a reader whose type is
+//! another one reads them.
 
 mod build;
 mod difference;

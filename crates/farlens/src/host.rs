@@ -29,8 +29,8 @@ pub(crate) struct Host {
 pub(crate) struct Guest {
     host: Arc<Host>,
     key: KeyId,
-    /// Levels of nested calls that its handlers may be on.
-    call_depth: u32,
+    /// Those of the link.
+    limits: Arc<Limits>,
 }
 
 /// What a peer reaches without having got a reference to it.
@@ -40,8 +40,8 @@ pub(crate) struct Root;
 pub(crate) type ListArgs = (String, Option<String>);
 
 impl Guest {
-    pub(crate) const fn new(host: Arc<Host>, key: KeyId, call_depth: u32) -> Self {
-        Self { host, key, call_depth }
+    pub(crate) const fn new(host: Arc<Host>, key: KeyId, limits: Arc<Limits>) -> Self {
+        Self { host, key, limits }
     }
 
     /// Decides whether the peer may come in, and enrols it if its invite is good.
@@ -131,7 +131,7 @@ impl Guest {
         let deadline = called.timeout_ms.map(Duration::from_millis);
         let deadline = deadline.and_then(|left| Instant::now().checked_add(left));
         let depth = called.depth.saturating_add(1);
-        let context = CallContext::of_peer(self.key, deadline, depth, self.call_depth);
+        let context = CallContext::of_peer(self.key, deadline, depth, self.limits.call_depth);
         if let Some(object) = called.on.get::<LocalObject>() {
             if called.method == DESCRIBE {
                 let mut schema = Vec::new();
@@ -143,6 +143,7 @@ impl Guest {
                 args: called.args,
                 table: called.table,
                 writer: interface,
+                limits: Arc::clone(&self.limits),
             };
             let outcome = object.serve(context, incoming)?.await?;
             return Ok(Answer { value: outcome.value.into(), table: outcome.table });

@@ -46,7 +46,7 @@ pub struct Link(Arc<Inner>);
 pub(crate) struct Inner {
     shared: Arc<Shared>,
     peer: KeyId,
-    limits: Limits,
+    limits: Arc<Limits>,
     /// Where its tasks run.
     runtime: Handle,
     /// Ends when the driver has.
@@ -78,12 +78,12 @@ impl Link {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let limits = config.limits.clone();
+        let limits = Arc::new(config.limits.clone());
         let identity = PeerIdentity::new(*peer.as_bytes());
         let home = Home::new();
         let root = Reference::new(Root);
         let holdings = Box::new(Holdings::new(Arc::clone(&home), root));
-        let shared = Shared::new(home, limits.clone(), |now| {
+        let shared = Shared::new(home, Limits::clone(&limits), |now| {
             proto::Link::new(side, identity, config, holdings, now)
         });
         let stall = Duration::from_millis(limits.stall_ms);
@@ -95,7 +95,7 @@ impl Link {
         });
         tokio::spawn(dispatcher::run(
             Arc::clone(&shared),
-            Guest::new(host, peer, limits.call_depth),
+            Guest::new(host, peer, Arc::clone(&limits)),
         ));
         let runtime = Handle::current();
         let link = Self(Arc::new(Inner { shared, peer, limits, runtime, driven }));
@@ -120,7 +120,7 @@ impl Link {
         &self.0.runtime
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.0.limits
     }
 

@@ -266,7 +266,11 @@ proptest! {
         let bytes = [&[1][..], &bytes].concat();
         if let Ok(doc) = decoded(&bytes) {
             prop_assert_eq!(encoded(&doc), bytes);
-            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &[], &mut Budget::new(&Limits::default())));
+            let mut budget = Budget::new(&Limits::default());
+            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &[], &mut budget));
+            let (doc, other) = (Arc::new(doc), SchemaDoc::of::<Zoo>());
+            prop_assert!(Resolution::between(&doc, &doc).is_ok());
+            let _ = (Resolution::between(&doc, &other), Resolution::between(&other, &doc));
         }
     }
 

@@ -21,7 +21,7 @@ fn guest(grants: &str, published: Vec<(&str, Publication)>) -> Guest {
     let key = KeyId::from_bytes([7; 32]);
     let grants = Grant::parse_list(grants).expect("grants");
     host.access.authorize(key, grants).expect("memory does not fail");
-    Guest::new(Arc::new(host), key, 16)
+    Guest::new(Arc::new(host), key, Arc::default())
 }
 
 async fn find(guest: &Guest, path: &str, wanted: Flags, purpose: Purpose) -> Result<Found, Code> {
@@ -288,7 +288,7 @@ async fn open_to_all_is_for_reading() {
     let mut host = Host { access: Access::new(None, true).expect("memory"), ..Host::default() };
     let path = RemotePath::new("/mem").expect("a path");
     host.publications.insert(&path, MemData::new([]).into()).expect("a fitting mode");
-    let guest = Guest::new(Arc::new(host), KeyId::from_bytes([7; 32]), 16);
+    let guest = Guest::new(Arc::new(host), KeyId::from_bytes([7; 32]), Arc::default());
     assert!(find(&guest, "/mem", READ, Purpose::Use).await.is_ok());
     let refused = find(&guest, "/mem", READ | WRITE, Purpose::Use).await;
     assert_eq!(refused.err(), Some(Code::MODE_FORBIDS));

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Error, Result};
 use farlens_wire::{
-    Budget, Code, Entity, Limits,
+    Budget, Code, Entity,
     schema::{self, Fields, Interface, Method, SchemaDoc, Shape, Type},
 };
 use std::sync::Arc;
@@ -117,8 +117,8 @@ fn unknown_name<'a>(method: &Method, args: &'a Entity) -> Option<&'a str> {
 }
 
 fn answer(doc: &SchemaDoc, method: &Method, outcome: &Outcome) -> Result<DynamicAnswer> {
-    let Outcome { value, table, .. } = outcome;
-    let mut budget = Budget::new(&Limits::default());
+    let Outcome { value, table, limits, .. } = outcome;
+    let mut budget = Budget::new(limits);
     let mut value = schema::decode_type(doc, &method.result, value, table, &mut budget)
         .map_err(|error| malformed(&method.name, &error))?;
     let Some(success) = success_of(doc, &method.result) else {

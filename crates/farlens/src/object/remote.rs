@@ -1,8 +1,7 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
 use super::{
-    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
-    imported::{Place, outcome},
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve, imported::Place,
     promise::Promised,
 };
 use crate::{
@@ -156,7 +155,7 @@ pub(super) fn deliver(
             let call = imported.start(&reference, Place::Object, request, false)?;
             let answer = call.await.map_err(|fault| to_error(&fault))?;
             let writer = evolve::writer_of(&reference, known).await?;
-            return Ok(Outcome { writer, ..outcome(answer) });
+            return Ok(Outcome { writer, ..imported.outcome(answer) });
         }
         if let Some(promised) = reference.get::<Promised>() {
             return promised.deliver(request).await;

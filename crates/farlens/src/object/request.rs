@@ -1,6 +1,6 @@
 //! A call as it leaves its caller.
 
-use super::{CallContext, Incoming};
+use super::{CallContext, Incoming, own_limits};
 use crate::{Error, Result};
 use farlens_wire::{
     Reference,
@@ -70,6 +70,7 @@ impl Outgoing {
             args: self.args.into(),
             table: self.table,
             writer: self.interface.filter(|interface| **interface != *own),
+            limits: own_limits(),
         }
     }
 }
