@@ -170,10 +170,13 @@ pub(crate) fn is_directory(path: &str) -> Error {
 /// That an object stands at `path`, if so, where a stream was wanted.
 pub(crate) async fn is_object(link: &Link, path: &str) -> Option<Error> {
     let stat = link.stat(path).await.ok()?;
-    (stat.entry.kind == EntryKind::Object).then(|| {
-        Error::new(Code::WRONG_KIND, format!("{path} is an object, not a stream"))
-            .with_hint("`farlens describe` shows what can be called of it")
-    })
+    (stat.entry.kind == EntryKind::Object).then(|| no_stream(path))
+}
+
+/// That what stands at `path` is called, and neither read nor written.
+pub(crate) fn no_stream(path: &str) -> Error {
+    Error::new(Code::WRONG_KIND, format!("{path} is an object, not a stream"))
+        .with_hint("`farlens describe` shows what can be called of it")
 }
 
 /// An error of opening `path`, with what would have been possible.

@@ -444,7 +444,13 @@ fn who_may_only_read_is_told_what_is_missing() {
 fn an_object_is_no_stream_and_no_verb_takes_it_for_one() {
     let lab = Lab::open(&[Verb::Read, Verb::Write, Verb::Call]);
     let probe = lab.at("/probe");
-    for words in [&["cat", &probe][..], &["iter", &probe], &["tail", &probe], &["put", &probe]] {
+    for words in [
+        &["cat", &probe][..],
+        &["iter", &probe],
+        &["tail", &probe],
+        &["put", &probe],
+        &["put", &probe, "--dry-run"],
+    ] {
         let output = lab.home.run([words, &["-q", "--json"]].concat());
         let (exit, error) = failure(&output);
         assert_eq!((exit, &error["kind"]), (Some(9), &json!("wrong_kind")), "{words:?} {error}");

@@ -53,6 +53,18 @@ impl Remote {
     /// record or a map by their names; objects and streams are [`Entity::Reference`]s. Parameters
     /// that are options may be left out.
     ///
+    /// ```
+    /// # use farlens::{DynamicAnswer, Entity, Remote};
+    /// # async fn example(probe: Remote) -> farlens::Result<()> {
+    /// let args = Entity::map([("n", Entity::from(3u32))]);
+    /// match probe.call_dynamic("calibrate", &args).await? {
+    ///     DynamicAnswer::Value(error) => println!("{error:?}"),
+    ///     other => println!("no value: {other:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NO_SUCH_METHOD`; `USAGE` for parameters that the method does not have, that are missing or
     /// that do not fit, with the reason and before anything is sent; otherwise as
