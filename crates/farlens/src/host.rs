@@ -203,9 +203,9 @@ impl Guest {
         let path = RemotePath::new(&path)?;
         let rights = self.host.access.rights(&self.key);
         // Who may call an object may know what it is.
-        let calls = rights.allow(Verb::Call, &path);
-        let object = || self.host.publications.object(&path).is_ok();
-        if !rights.allow(Verb::Read, &path) && !(calls && object()) {
+        let calls =
+            || rights.allow(Verb::Call, &path) && self.host.publications.object(&path).is_ok();
+        if !rights.allow(Verb::Read, &path) && !calls() {
             return Err(nothing_at(&path));
         }
         let stat = self.host.publications.stat(&path).await?;
