@@ -198,17 +198,23 @@ impl Guest {
     async fn list(&self, (path, after): ListArgs) -> Result<Vec<u8>> {
         let path = RemotePath::new(&path)?;
         let rights = self.host.access.rights(&self.key);
-        let visible = |at: &RemotePath| rights.show(at);
+        let publications = &self.host.publications;
+        let calls = |at: &RemotePath| rights.allow(Verb::Call, at);
+        let visible =
+            |at: &RemotePath| rights.show(at) || publications.objects_within(at).any(calls);
         if !visible(&path) {
             return Err(nothing_at(&path));
         }
-        encode(&self.host.publications.list(&path, after, visible).await?)
+        encode(&publications.list(&path, after, visible).await?)
     }
 
     async fn stat(&self, path: String) -> Result<Vec<u8>> {
         let path = RemotePath::new(&path)?;
         let rights = self.host.access.rights(&self.key);
-        if !rights.allow(Verb::Read, &path) {
+        // Who may call an object may know what it is.
+        let calls =
+            || rights.allow(Verb::Call, &path) && self.host.publications.object(&path).is_ok();
+        if !rights.allow(Verb::Read, &path) && !calls() {
             return Err(nothing_at(&path));
         }
         let stat = self.host.publications.stat(&path).await?;

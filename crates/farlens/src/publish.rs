@@ -317,6 +317,15 @@ impl Publications {
         }
     }
 
+    /// Where there are objects at a path or beneath it.
+    pub(crate) fn objects_within(&self, path: &RemotePath) -> impl Iterator<Item = &RemotePath> {
+        let objects = self.0.iter().filter_map(|(at, publication)| match publication {
+            Publication::Object(_) => Some(at),
+            Publication::Stream(_) | Publication::Directory(_) => None,
+        });
+        objects.filter(|at| at.is_within(path))
+    }
+
     /// The stream at a path, which is there.
     pub(crate) async fn streamer(&self, path: &RemotePath) -> Result<Streamer> {
         match self.find(path)? {

@@ -6,11 +6,13 @@
 mod attenuation;
 mod cuts;
 mod destructors;
+mod dynamic;
 mod elements;
 mod handshake;
 mod hostile_client;
 mod hostile_server;
 mod hostile_writer;
+mod ladders;
 mod objects;
 mod observers;
 mod owners;
@@ -19,6 +21,7 @@ mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod tokens;
 mod versions;
 mod writing;
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{ByteStream, EntityStream, Error, Result};
 use farlens_wire::{
-    Code, DecodeError, Element, Reference,
+    DecodeError, Element,
     schema::{Resolution, Schema, SchemaBuilder, Type},
     typed,
 };
@@ -111,7 +111,7 @@ impl<T: Value> Answer for Result<T> {
     }
 
     async fn into_outcome(self) -> Result<Outcome> {
-        encode(&self?)
+        Outcome::of(&self?)
     }
 
     fn from_result(result: Self) -> Self {
@@ -135,7 +135,7 @@ impl<T: Value, E: Value + From<Error>> Answer for Result<T, E> {
     }
 
     async fn into_outcome(self) -> Result<Outcome> {
-        encode(&self)
+        Outcome::of(&self)
     }
 
     fn from_result(result: Result<T>) -> Self {
@@ -159,7 +159,7 @@ impl Answer for Result<ByteStream> {
     }
 
     async fn into_outcome(self) -> Result<Outcome> {
-        encode(&self?.pass().await?)
+        Outcome::of(&self?.pass().await?)
     }
 
     fn from_result(result: Self) -> Self {
@@ -182,7 +182,7 @@ impl<T: Element + Schema + 'static> Answer for Result<EntityStream<T>> {
     }
 
     async fn into_outcome(self) -> Result<Outcome> {
-        encode(&self?.pass().await?)
+        Outcome::of(&self?.pass().await?)
     }
 
     fn from_result(result: Self) -> Self {
@@ -206,15 +206,6 @@ fn opened<P: Passed>(
     async move { P::receive(remote.promise(request)).await }
 }
 
-/// An answer that holds `value`.
-pub(super) fn encode<T: Serialize>(value: &T) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    typed::encode_with(value, &mut outcome.value, &mut outcome.table).map_err(|error| {
-        Error::new(Code::INTERNAL, format!("the answer cannot be encoded: {error}"))
-    })?;
-    Ok(outcome)
-}
-
 /// The value that an answer holds.
 pub(super) fn decode<T: DeserializeOwned>(
     outcome: &Outcome,
@@ -224,14 +215,5 @@ pub(super) fn decode<T: DeserializeOwned>(
     match by {
         None => typed::decode_with(value, table, limits),
         Some(by) => by.decode(value, table, limits),
-    }
-}
-
-impl Outcome {
-    /// The reference that the answer is, also inside the `Ok` of an error type of its own. None
-    /// where it is anything else, such as that error.
-    pub(crate) fn reference(&self) -> Option<&Reference> {
-        // The index of the first reference, alone or behind the index of the variant `Ok`.
-        matches!(*self.value, [0] | [0, 0]).then(|| self.table.first()).flatten()
     }
 }

@@ -12,11 +12,11 @@ use crate::{
 use farlens_proto::About;
 use farlens_wire::{
     Code, Reference,
-    schema::{Schema, SchemaBuilder, Type},
+    schema::{Schema, SchemaBuilder, SchemaDoc, Type},
 };
 use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// An object that can be called, in this process or at the other end of a link.
 ///
@@ -45,13 +45,7 @@ impl Remote {
     /// The name of its interface, where that is known without asking.
     pub(crate) fn interface_name(&self) -> Option<String> {
         let interface = self.reference.get::<LocalObject>()?.interface();
-        match interface.root() {
-            Type::Named(index) => {
-                let index = usize::try_from(*index).ok()?;
-                Some(interface.definitions().get(index)?.name.clone())
-            }
-            _ => None,
-        }
+        Some(interface.definition_of(interface.root())?.name.clone())
     }
 
     /// What it points at.
@@ -125,6 +119,18 @@ impl Remote {
         Ok(request)
     }
 
+    /// Waits for what is no call of the user's, as long as a call may take.
+    pub(super) async fn in_time<T>(
+        &self,
+        method: &str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(deadline) = CallContext::current().of_call(self.timeout)?.deadline() else {
+            return work.await;
+        };
+        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| Err(too_late(method)))
+    }
+
     fn deliver_in_time(
         &self,
         request: Outgoing,
@@ -165,6 +171,22 @@ pub(super) fn deliver(
         }
         if let Some(promised) = reference.get::<Promised>() {
             return promised.deliver(request).await;
+        }
+        Err(no_object())
+    })
+}
+
+/// The interface of whatever can be called.
+pub(super) fn describe(reference: Reference) -> BoxFuture<'static, Result<Arc<SchemaDoc>>> {
+    Box::pin(async move {
+        if let Some(object) = reference.get::<LocalObject>() {
+            return Ok(Arc::clone(object.interface()));
+        }
+        if let Some(imported) = reference.get::<Imported>() {
+            return imported.describe(&reference).await;
+        }
+        if let Some(promised) = reference.get::<Promised>() {
+            return describe(promised.reference().await?).await;
         }
         Err(no_object())
     })

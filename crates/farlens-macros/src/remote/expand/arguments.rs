@@ -13,7 +13,7 @@ use syn::spanned::Spanned;
 pub(super) fn structures(interface: &Interface) -> TokenStream {
     let structures = interface.methods.iter().map(structure);
     quote! {
-        use ::farlens::object::generated;
+        use ::farlens::object::generated as __farlens;
         #(#structures)*
     }
 }
@@ -24,7 +24,7 @@ fn structure(method: &Method) -> TokenStream {
     let names = method.parameters.iter().map(|parameter| &parameter.name);
     quote! {
         #(#cfgs)*
-        #[derive(generated::serde::Serialize, generated::serde::Deserialize)]
+        #[derive(__farlens::serde::Serialize, __farlens::serde::Deserialize)]
         #[serde(crate = "::farlens::object::generated::serde")]
         #[allow(non_camel_case_types)]
         struct #structure<#(#types),*> { #(#names: #types),* }
@@ -35,7 +35,7 @@ fn structure(method: &Method) -> TokenStream {
 pub(super) fn types(method: &Method) -> impl Iterator<Item = TokenStream> {
     method.parameters.iter().map(|parameter| match &parameter.passed {
         Passed::Value(ty) => quote!(#ty),
-        Passed::Stream(_) | Passed::Opened(_) => quote!(generated::Reference),
+        Passed::Stream(_) | Passed::Opened(_) => quote!(__farlens::Reference),
     })
 }
 
@@ -44,7 +44,7 @@ pub(super) fn types(method: &Method) -> impl Iterator<Item = TokenStream> {
 pub(super) fn preparation(method: &Method) -> TokenStream {
     let prepared = method.parameters.iter().filter_map(|Parameter { name, passed }| {
         let Passed::Opened(ty) = passed else { return None };
-        let pass = quote_spanned!(ty.span()=> <#ty as generated::Passed>::pass);
+        let pass = quote_spanned!(ty.span()=> <#ty as __farlens::Passed>::pass);
         Some(quote!(let #name = #pass(#name).await;))
     });
     quote!(#(#prepared)*)
@@ -59,11 +59,11 @@ pub(super) fn request(interface: &Interface, method: &Method) -> TokenStream {
         Passed::Opened(_) => quote!(#name: #name?),
         Passed::Stream(stream) => {
             let item = &stream.item;
-            quote_spanned!(item.span()=> #name: <#item as generated::Item>::publish(#name)?)
+            quote_spanned!(item.span()=> #name: <#item as __farlens::Item>::publish(#name)?)
         }
     });
     quote! {
-        generated::request::<#handle, _>(#name, move || {
+        __farlens::request::<#handle, _>(#name, move || {
             ::core::result::Result::Ok(#structure { #(#fields),* })
         })
     }
