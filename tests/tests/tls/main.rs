@@ -12,6 +12,7 @@ mod handshake;
 mod hostile_client;
 mod hostile_server;
 mod hostile_writer;
+mod ladders;
 mod objects;
 mod observers;
 mod owners;
@@ -19,6 +20,7 @@ mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod tokens;
 mod versions;
 mod writing;
 
