@@ -2,7 +2,10 @@
 
 use super::{CallContext, Dispatch, Incoming, Outcome, Outgoing};
 use crate::{Error, Result, link::trash};
-use farlens_wire::{Code, schema::SchemaDoc};
+use farlens_wire::{
+    Code,
+    schema::{SchemaDoc, Type},
+};
 use futures::{FutureExt, future::BoxFuture};
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -25,6 +28,13 @@ impl LocalObject {
 
     pub(crate) const fn interface(&self) -> &Arc<SchemaDoc> {
         &self.interface
+    }
+
+    /// The name of its interface; none where what dispatches by hand has none.
+    pub(crate) fn interface_name(&self) -> Option<&str> {
+        let Type::Named(index) = self.interface.root() else { return None };
+        let definition = self.interface.definitions().get(usize::try_from(*index).ok()?)?;
+        Some(&definition.name)
     }
 
     /// Answers a call from this process. Dropping the future drops the handler's.

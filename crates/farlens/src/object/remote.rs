@@ -44,14 +44,7 @@ impl Remote {
 
     /// The name of its interface, where that is known without asking.
     pub(crate) fn interface_name(&self) -> Option<String> {
-        let interface = self.reference.get::<LocalObject>()?.interface();
-        match interface.root() {
-            Type::Named(index) => {
-                let index = usize::try_from(*index).ok()?;
-                Some(interface.definitions().get(index)?.name.clone())
-            }
-            _ => None,
-        }
+        self.reference.get::<LocalObject>()?.interface_name().map(str::to_owned)
     }
 
     /// What it points at.
