@@ -11,7 +11,11 @@ use farlens_proto::{
     OpenRequest, PeerIdentity, RangeStatus, ReadOutcome, SeekStatus, StepStatus, Time, WriteTo,
 };
 use farlens_wire::{
-    AtEnd, Code, Edge, Flags, Kind, Limits, Pos, Side, Step, StreamId, frame::Fault,
+    AtEnd, Code, Edge, Flags, Kind, Limits, Pos, Side, Step, StreamId,
+    frame::{
+        Fault,
+        stream::{Open, Target},
+    },
 };
 use std::collections::BTreeMap;
 
@@ -115,10 +119,9 @@ impl End {
     fn take_event(&mut self, serves: bool) -> bool {
         let Some(event) = self.link.poll_event() else { return false };
         match &event {
-            Event::OpenRequested { stream, open, .. } if serves => {
-                let farlens_wire::frame::stream::Target::Path(path) = &open.target else {
-                    return true;
-                };
+            Event::OpenRequested {
+                stream, open: Open { target: Target::Path(path), .. }, ..
+            } if serves => {
                 match (published(path, self.sources.len()), stored(path, self.stores.len())) {
                     (Some(index), _) => {
                         self.serving.insert(*stream, index);
@@ -242,7 +245,7 @@ impl Pair {
             moved |= from.take_event(self.serves);
             moved |= self.serves && from.serve();
             let mut out = BytesMut::new();
-            from.link.poll_transmit(&mut out, Time::ZERO);
+            from.link.poll_transmit(&mut out, self.now);
             if !out.is_empty() && to.link.is_reading() {
                 to.link.handle_input(out.freeze(), self.now);
                 moved = true;

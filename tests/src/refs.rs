@@ -19,6 +19,25 @@ pub struct Thing(pub u64);
 #[derive(Debug)]
 pub struct Lens(pub u64);
 
+/// How often objects with these numbers were dropped.
+pub type Graves = Arc<Mutex<BTreeMap<u64, u32>>>;
+
+/// Something that can be exported as an object, whose end is written down.
+#[derive(Debug)]
+pub struct Mortal {
+    /// Names it.
+    pub number: u64,
+    /// Where its end is written down.
+    pub graves: Graves,
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        let mut graves = self.graves.lock().unwrap_or_else(PoisonError::into_inner);
+        *graves.entry(self.number).or_default() += 1;
+    }
+}
+
 /// An object of the peer.
 #[derive(Debug)]
 pub struct Imported {
@@ -90,7 +109,8 @@ impl References for Holdings {
                 schema: None,
             });
         }
-        reference.get::<Thing>().map(|_| About::Object { interface: None })
+        let is_object = reference.get::<Thing>().is_some() || reference.get::<Mortal>().is_some();
+        is_object.then_some(About::Object { interface: None })
     }
 
     fn import(&mut self, object: ObjectId, about: About) -> Reference {

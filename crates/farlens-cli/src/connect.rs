@@ -2,7 +2,7 @@
 
 use crate::{args::Global, output};
 use clap::Args;
-use farlens::{Client, Code, EntryKind, Error, Kind, Link, Result, Target};
+use farlens::{Client, Code, EntryKind, Error, Kind, Link, Remote, Result, Target};
 use std::{io::Read, path::Path};
 
 /// What a verb works on.
@@ -86,6 +86,37 @@ pub(crate) async fn link(global: &Global, target: &Target) -> Result<Link> {
 pub(crate) async fn open(global: &Global, arg: &TargetArg) -> Result<(Link, Target)> {
     let target = target(global, arg.target.as_deref())?;
     Ok((link(global, &target).await?, target))
+}
+
+/// The object at a path, whose calls take as long as `--timeout` says.
+pub(crate) async fn object(global: &Global, link: &Link, path: &str) -> Result<Remote> {
+    let object: Remote = match link.object(path).await {
+        Ok(object) => object,
+        Err(error) => return Err(explain_object(link, path, error).await),
+    };
+    Ok(match global.timeout {
+        Some(timeout) => object.with_timeout(timeout),
+        None => object,
+    })
+}
+
+async fn explain_object(link: &Link, path: &str, error: Error) -> Error {
+    let kind = link.stat(path).await.map(|stat| stat.entry.kind).ok();
+    match (error.code(), kind) {
+        (Code::NOT_FOUND, Some(EntryKind::Object)) => {
+            let text = format!("you may see the object at {path}, and not call it");
+            Error::new(Code::NOT_PERMITTED, text)
+                .with_hint("ask its owner for a grant to call, or for a ticket that has one")
+        }
+        (Code::WRONG_KIND, Some(_)) => Error::new(Code::WRONG_KIND, format!("{path} is no object"))
+            .with_hint("`farlens stat` shows what it is"),
+        // Beneath a directory there are no objects, and perhaps nothing at all.
+        (Code::WRONG_KIND, None) => {
+            let error = Error::new(Code::NOT_FOUND, format!("nothing is published at {path}"));
+            explain(link, path, error).await
+        }
+        _ => explain(link, path, error).await,
+    }
 }
 
 /// What helps who may not write.

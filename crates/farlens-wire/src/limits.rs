@@ -103,6 +103,24 @@ impl fmt::Display for LimitsError {
 impl std::error::Error for LimitsError {}
 
 impl Limits {
+    /// The same for messages of up to `bytes`, with what goes with them: the memory that decoding
+    /// one may take, and the arguments of calls that may be under way.
+    ///
+    /// ```
+    /// let limits = farlens_wire::Limits::default().message(50_000_000);
+    /// assert_eq!(limits.message_bytes, 50_000_000);
+    /// assert!(limits.validate().is_ok());
+    /// ```
+    #[must_use]
+    pub fn message(self, bytes: usize) -> Self {
+        Self {
+            message_bytes: bytes,
+            cost_bytes: self.cost_bytes.max(bytes.saturating_mul(4)),
+            argument_bytes: self.argument_bytes.max(bytes),
+            ..self
+        }
+    }
+
     /// The largest payload of a hello frame, in bytes: nothing big before trust is settled.
     pub const HELLO_BYTES: usize = 4 << 10;
     /// The largest payload of a control frame, in bytes. Calls, results and data may be larger.

@@ -46,8 +46,8 @@ pub(crate) struct Guest {
     visitor: Arc<Visitor>,
     /// The root object.
     root: Reference,
-    /// Levels of nested calls that its handlers may be on.
-    call_depth: u32,
+    /// Those of the link.
+    limits: Arc<Limits>,
 }
 
 /// What a peer opens.
@@ -60,10 +60,10 @@ enum Opened<'a> {
 pub(crate) struct Root;
 
 impl Guest {
-    pub(crate) fn new(host: Arc<Host>, key: KeyId, call_depth: u32) -> Self {
+    pub(crate) fn new(host: Arc<Host>, key: KeyId, limits: Arc<Limits>) -> Self {
         let visitor = Arc::new(Visitor::new(host, key));
         let root = Front::reference(&visitor);
-        Self { visitor, root, call_depth }
+        Self { visitor, root, limits }
     }
 
     /// Decides whether the peer may come in, and enrols it if its invite is good.
@@ -116,13 +116,14 @@ impl Guest {
         let remaining = called.timeout_ms.map(Duration::from_millis);
         let deadline = remaining.and_then(|left| Instant::now().checked_add(left));
         let depth = called.depth.saturating_add(1);
-        let context = CallContext::of_peer(self.visitor.key, deadline, depth, self.call_depth);
+        let context =
+            CallContext::of_peer(self.visitor.key, deadline, depth, self.limits.call_depth);
         let (is_root, method) = (called.on.get::<Root>().is_some(), called.method.clone());
         let on = if is_root { self.root.clone() } else { called.on.clone() };
         let object = on.get::<LocalObject>();
         if let Some(root) = object.filter(|_| is_root && Front::looks_up(&method)) {
             // The root object passes by itself, with the path.
-            return serve(root, called, interface, context).await;
+            return self.serve(root, called, interface, context).await;
         }
         let target = match self.visitor.host.publications.path_of(&on) {
             _ if is_root => Asked::Root,
@@ -141,34 +142,36 @@ impl Guest {
         });
         let work = async {
             if let Some(object) = object {
-                return serve(object, called, interface, context).await;
+                return self.serve(object, called, interface, context).await;
             }
             Err(Error::new(Code::NO_SUCH_OBJECT, "this is nothing that can be called"))
         };
         self.visitor.pass(span, asks, work).await
     }
-}
 
-/// Runs a method of an object of this process.
-async fn serve(
-    object: &LocalObject,
-    called: Called,
-    interface: Option<Arc<SchemaDoc>>,
-    context: CallContext,
-) -> Result<Answer> {
-    if called.interface.is_some() != interface.is_some() {
-        let text = "the call names an interface that was not announced, or cannot be read";
-        return Err(Error::new(Code::SCHEMA_MISMATCH, text));
+    /// Runs a method of an object of this process.
+    async fn serve(
+        &self,
+        object: &LocalObject,
+        called: Called,
+        interface: Option<Arc<SchemaDoc>>,
+        context: CallContext,
+    ) -> Result<Answer> {
+        if called.interface.is_some() != interface.is_some() {
+            let text = "the call names an interface that was not announced, or cannot be read";
+            return Err(Error::new(Code::SCHEMA_MISMATCH, text));
+        }
+        if called.method == DESCRIBE {
+            let mut schema = Vec::new();
+            object.interface().encode(&mut schema);
+            return Ok(schema.into());
+        }
+        let Called { method, args, table, .. } = called;
+        let limits = Arc::clone(&self.limits);
+        let incoming = Incoming { method, args, table, writer: interface, limits };
+        let outcome = object.serve(context, incoming)?.await?;
+        Ok(Answer { value: outcome.value.into(), table: outcome.table })
     }
-    if called.method == DESCRIBE {
-        let mut schema = Vec::new();
-        object.interface().encode(&mut schema);
-        return Ok(schema.into());
-    }
-    let Called { method, args, table, .. } = called;
-    let outcome = object.serve(context, Incoming { method, args, table, writer: interface })?;
-    let outcome = outcome.await?;
-    Ok(Answer { value: outcome.value.into(), table: outcome.table })
 }
 
 /// What was found, as the peer is told of it.
@@ -200,7 +203,7 @@ async fn open_reference(reference: &Reference, open: &Open) -> Result<Found> {
     };
     let streamer = local.streamer()?.clone();
     let (wanted, purpose) = (Flags::from_bits(open.flags), open.purpose);
-    blocking(move || streamer.open(wanted, purpose).map(Found::throttled)).await
+    blocking(move || streamer.open(wanted, purpose)).await
 }
 
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {

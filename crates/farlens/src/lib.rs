@@ -67,7 +67,9 @@ pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};
 pub use link::Link;
 pub use middleware::Middleware;
-pub use object::{CallContext, Dispatch, Incoming, Outcome, Remote, RemoteStreamer};
+pub use object::{
+    CallContext, Dispatch, DynamicAnswer, DynamicObject, Incoming, Outcome, Remote, RemoteStreamer,
+};
 pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
 pub use publish::{Expiry, Publication, Revoker, Stat, Streamer};

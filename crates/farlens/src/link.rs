@@ -47,7 +47,7 @@ pub struct Link(Arc<Inner>);
 pub(crate) struct Inner {
     shared: Arc<Shared>,
     peer: KeyId,
-    limits: Limits,
+    limits: Arc<Limits>,
     /// Where its tasks run.
     runtime: Handle,
     /// Ends when the driver has.
@@ -79,12 +79,12 @@ impl Link {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let limits = config.limits.clone();
+        let limits = Arc::new(config.limits.clone());
         let identity = PeerIdentity::new(*peer.as_bytes());
         let home = Home::new();
         let root = Reference::new(Root);
         let holdings = Box::new(Holdings::new(Arc::clone(&home), root));
-        let shared = Shared::new(home, limits.clone(), |now| {
+        let shared = Shared::new(home, Limits::clone(&limits), |now| {
             proto::Link::new(side, identity, config, holdings, now)
         });
         let stall = Duration::from_millis(limits.stall_ms);
@@ -96,7 +96,7 @@ impl Link {
             drop(running);
         };
         tokio::spawn(driven_to_its_end.instrument(span.clone()));
-        let guest = Guest::new(host, peer, limits.call_depth);
+        let guest = Guest::new(host, peer, Arc::clone(&limits));
         tokio::spawn(dispatcher::run(Arc::clone(&shared), guest).instrument(span));
         let runtime = Handle::current();
         let link = Self(Arc::new(Inner { shared, peer, limits, runtime, driven }));
@@ -121,7 +121,7 @@ impl Link {
         &self.0.runtime
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.0.limits
     }
 

@@ -13,9 +13,11 @@
 
 mod answer;
 mod context;
+mod dynamic;
 mod evolve;
 pub mod generated;
 pub(crate) mod imported;
+mod incoming;
 mod local;
 mod promise;
 mod remote;
@@ -24,6 +26,8 @@ pub(crate) mod streams;
 
 pub use answer::Answer;
 pub use context::CallContext;
+pub use dynamic::{DynamicAnswer, DynamicObject};
+pub use incoming::{Incoming, Outcome};
 pub use remote::Remote;
 pub use request::Outgoing;
 pub use streams::RemoteStreamer;
@@ -32,10 +36,16 @@ pub(crate) use local::LocalObject;
 pub(crate) use streams::LocalStreamer;
 
 use crate::Result;
-use bytes::Bytes;
-use farlens_wire::{Reference, schema::SchemaDoc};
+use farlens_wire::{Limits, schema::SchemaDoc};
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// What decoding something that has not left the process may cost: as much as any link allows.
+pub(crate) fn own_limits() -> Arc<Limits> {
+    static LIMITS: LazyLock<Arc<Limits>> =
+        LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
+    Arc::clone(&LIMITS)
+}
 
 /// An object whose methods are called by name.
 ///
@@ -52,39 +62,4 @@ pub trait Dispatch: Send + Sync + 'static {
     /// Whatever the method fails with; `NO_SUCH_METHOD`, `MALFORMED` and `SCHEMA_MISMATCH` before
     /// anything was run.
     fn call(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Outcome>>;
-}
-
-/// A call as it reaches an object.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Incoming {
-    /// The name of the method.
-    pub method: String,
-    /// The parameters, encoded as a structure of their names.
-    pub args: Bytes,
-    /// What the references in them point at.
-    pub table: Vec<Reference>,
-    /// The caller's interface, where it differs from that of the object.
-    pub writer: Option<Arc<SchemaDoc>>,
-}
-
-/// What a method answered.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// The value, encoded.
-    pub value: Vec<u8>,
-    /// What the references in it point at.
-    pub table: Vec<Reference>,
-    /// The interface of the object, where it differs from that of the caller. Whoever brings the
-    /// answer to the caller knows that, and the object does not.
-    pub writer: Option<Arc<SchemaDoc>>,
-}
-
-impl Outcome {
-    /// A value, encoded, with what its references point at.
-    #[must_use]
-    pub const fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
-        Self { value, table, writer: None }
-    }
 }

@@ -1,6 +1,7 @@
 //! What a server publishes: streams and directories at paths.
 
 mod attenuated;
+mod origin;
 mod recipe;
 mod streamer;
 
@@ -43,7 +44,7 @@ impl Publication {
     /// Whether what is published is there now. May block.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
-            Self::Stream(streamer) => streamer.check(),
+            Self::Stream(streamer) => streamer.origin().check(),
             Self::Directory(_) | Self::Object(_) => Ok(()),
         }
     }
@@ -212,7 +213,7 @@ impl Found {
 
     /// The same with what is read and written held back. That comes around everything else, so that
     /// what has waited is judged when its turn comes, and not before.
-    pub(crate) fn throttled(mut self) -> Self {
+    fn throttled(mut self) -> Self {
         for bucket in self.throttles.drain(..) {
             self.data = Arc::new(Throttled::new(self.data, bucket));
         }
@@ -300,7 +301,7 @@ impl Publications {
         let found = match self.find(path)? {
             Place::Stream(streamer) => {
                 let streamer = streamer.clone();
-                blocking(move || streamer.open(wanted, purpose).map(Found::throttled)).await
+                blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Directory(directory, rest) => {
                 let directory = Arc::clone(directory);
@@ -319,6 +320,15 @@ impl Publications {
             Place::Stream(_) | Place::Directory(..) => Err(no_object(path)),
             Place::Way => Err(nothing_at(path)),
         }
+    }
+
+    /// Where there are objects at a path or beneath it.
+    pub(crate) fn objects_within(&self, path: &RemotePath) -> impl Iterator<Item = &RemotePath> {
+        let objects = self.at.iter().filter_map(|(at, publication)| match publication {
+            Publication::Object(_) => Some(at),
+            Publication::Stream(_) | Publication::Directory(_) => None,
+        });
+        objects.filter(|at| at.is_within(path))
     }
 
     /// The stream at a path.

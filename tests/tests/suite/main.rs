@@ -2,11 +2,20 @@
 
 mod behaviours;
 mod calls;
+mod cancels;
 mod closing;
+mod deadlines;
+mod exchanges;
 mod faults;
 mod framing;
 mod gaps;
+mod interfaces;
 mod modes;
+mod nesting;
+mod objects;
+mod one_way;
+mod parts;
+mod pipelining;
 mod ranges;
 mod reading;
 mod references;

@@ -2,8 +2,8 @@
 
 use crate::{House, LENGTH, SEED, code, drain, guarded, inner, settled};
 use farlens::{
-    AtEnd, Bounds, Code, Edge, FixedData, Flags, Keep, MemData, OpenOptions, Pos, Position, Server,
-    Streamer, Topic,
+    AtEnd, Bounds, Code, Edge, FixedData, Flags, IterData, Keep, MemData, OpenOptions, Pos,
+    Position, Server, Streamer, Topic,
 };
 use farlens_tests::pattern;
 use futures::{SinkExt, StreamExt};
@@ -209,6 +209,21 @@ async fn what_is_taken_back_ends_every_stream_on_it_and_no_other() {
     assert_eq!(guarded(beside.next()).await.unwrap().unwrap(), 1);
     assert_eq!(guarded(beside.next()).await.unwrap().unwrap(), 2, "the source goes on");
     drop((beside, link));
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn what_is_lent_and_not_taken_back_is_read_to_its_end() {
+    let (items, _revoker) = Streamer::from(IterData::new(0..2_500_u64)).revocable();
+    let (part, _revoker) = items.rate(1 << 20).slice(..2_000).revocable();
+    let house = House::open(Server::builder().publish("/items", part)).await;
+    let link = house.link().await;
+    let mut items = guarded(link.entities::<u64>("/items")).await.unwrap();
+    for n in 0..2_000 {
+        assert_eq!(guarded(items.next()).await.unwrap().unwrap(), n);
+    }
+    assert!(guarded(items.next()).await.is_none());
+    drop((items, link));
     house.is_well().await;
 }
 

@@ -6,6 +6,7 @@
 mod attenuation;
 mod cuts;
 mod destructors;
+mod dynamic;
 mod elements;
 mod handshake;
 mod hostile_client;

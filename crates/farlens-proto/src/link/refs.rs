@@ -220,7 +220,7 @@ impl Refs {
 
     /// Appends what is to be given back, until `out` has `limit` bytes.
     pub(super) fn put(&mut self, out: &mut BytesMut, limit: usize) {
-        while out.len() < limit {
+        while !self.over && out.len() < limit {
             let Some((object, count)) = self.shell.take_release() else { return };
             if let Some(held) = self.imports.get_mut(&object) {
                 *held = held.saturating_sub(count);

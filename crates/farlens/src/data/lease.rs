@@ -33,7 +33,8 @@ impl Revoker {
     }
 }
 
-/// The moment at which something expires: a point in time, or a time from now on.
+/// The moment at which something expires: a point in time, or a time from now on. It is that of
+/// tokio's clock, which nobody sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Expiry(Option<Instant>);
 

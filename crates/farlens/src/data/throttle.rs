@@ -14,8 +14,8 @@ use std::{pin::pin, sync::Arc};
 
 /// Data whose elements pass through a bucket, reads and writes alike.
 ///
-/// A read takes its share before it begins, and gives back what it did not use. One that has to wait
-/// for its data takes nothing meanwhile, and pays for it afterwards: whoever comes next waits.
+/// A read takes its share before it begins, and gives back what it did not use. One that has to
+/// wait for its data takes nothing meanwhile, and pays for it afterwards: whoever comes next waits.
 pub(crate) struct Throttled {
     data: Arc<dyn ErasedData>,
     bucket: Arc<Bucket>,

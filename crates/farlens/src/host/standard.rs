@@ -84,16 +84,22 @@ impl Standard<'_> {
 
     pub(super) async fn list(&self, path: &RemotePath, after: Option<String>) -> Result<Listing> {
         let rights = self.rights();
-        let visible = |at: &RemotePath| rights.show(at);
+        let publications = &self.host.publications;
+        let calls = |at: &RemotePath| rights.allow(Verb::Call, at);
+        let visible =
+            |at: &RemotePath| rights.show(at) || publications.objects_within(at).any(calls);
         if !visible(path) {
             return Err(nothing_at(path));
         }
-        self.host.publications.list(path, after, visible).await
+        publications.list(path, after, visible).await
     }
 
     pub(super) async fn stat(&self, path: &RemotePath) -> Result<Stat> {
         let rights = self.rights();
-        if !rights.allow(Verb::Read, path) {
+        // Who may call an object may know what it is.
+        let calls = rights.allow(Verb::Call, path);
+        let object = || self.host.publications.object(path).is_ok();
+        if !rights.allow(Verb::Read, path) && !(calls && object()) {
             return Err(nothing_at(path));
         }
         let stat = self.host.publications.stat(path).await?;

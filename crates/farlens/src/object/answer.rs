@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Error, Result};
 use farlens_wire::{
-    Code, DecodeError, Limits, Reference,
+    DecodeError,
     schema::{Resolution, Schema, SchemaBuilder, Type},
     typed,
 };
@@ -121,7 +121,7 @@ impl<T: Value> Answer for Result<T> {
     }
 
     fn into_outcome(self) -> Result<Outcome> {
-        encode(&self?)
+        Outcome::of(&self?)
     }
 
     fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError> {
@@ -141,7 +141,7 @@ impl<T: Value, E: Value + From<Error>> Answer for Result<T, E> {
     }
 
     fn into_outcome(self) -> Result<Outcome> {
-        encode(&self)
+        Outcome::of(&self)
     }
 
     fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError> {
@@ -153,32 +153,14 @@ impl<T: Value, E: Value + From<Error>> Answer for Result<T, E> {
     }
 }
 
-/// An answer that holds `value`.
-pub(super) fn encode<T: Serialize>(value: &T) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    typed::encode_with(value, &mut outcome.value, &mut outcome.table).map_err(|error| {
-        Error::new(Code::INTERNAL, format!("the answer cannot be encoded: {error}"))
-    })?;
-    Ok(outcome)
-}
-
 /// The value that an answer holds.
 pub(super) fn decode<T: DeserializeOwned>(
     outcome: &Outcome,
     by: Option<&Resolution>,
 ) -> Result<T, DecodeError> {
-    let Outcome { value, table, .. } = outcome;
+    let Outcome { value, table, limits, .. } = outcome;
     match by {
-        None => typed::decode_with(value, table, &Limits::default()),
-        Some(by) => by.decode(value, table, &Limits::default()),
-    }
-}
-
-impl Outcome {
-    /// The reference that the answer is, also inside the `Ok` of an error type of its own. None
-    /// where it is anything else, such as that error.
-    pub(crate) fn reference(&self) -> Option<&Reference> {
-        // The index of the first reference, alone or behind the index of the variant `Ok`.
-        matches!(*self.value, [0] | [0, 0]).then(|| self.table.first()).flatten()
+        None => typed::decode_with(value, table, limits),
+        Some(by) => by.decode(value, table, limits),
     }
 }

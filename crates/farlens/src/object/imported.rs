@@ -1,6 +1,6 @@
 //! Calls of objects at the other end of a link.
 
-use super::{Outcome, Outgoing};
+use super::{Outcome, Outgoing, own_limits};
 use crate::{
     Error, Result,
     link::{calling::Calling, fault::to_error, imported::Imported},
@@ -65,6 +65,13 @@ impl Imported {
         Calling::start(link.shared(), call).map_err(|fault| to_error(&fault))
     }
 
+    /// The answer of the peer, by the limits of the link.
+    pub(crate) fn outcome(&self, answer: Answer) -> Outcome {
+        let outcome = Outcome::new(answer.value.into(), answer.table);
+        let limits = self.link.as_ref().map(|link| Arc::clone(link.limits()));
+        Outcome { limits: limits.unwrap_or_else(own_limits), ..outcome }
+    }
+
     /// The fingerprint of the object's interface, if it has one of its own.
     pub(crate) const fn interface(&self) -> Option<[u8; 16]> {
         match self.about {
@@ -79,8 +86,8 @@ impl Imported {
             let request = Outgoing::new(DESCRIBE, &())?;
             let answer = self.start(reference, Place::Object, request, false)?.await;
             let answer = answer.map_err(|fault| to_error(&fault))?;
-            let limits = self.link.as_ref().map(crate::Link::limits).cloned().unwrap_or_default();
-            let doc = SchemaDoc::decode(&answer.value, &mut Budget::new(&limits));
+            let Outcome { value, limits, .. } = self.outcome(answer);
+            let doc = SchemaDoc::decode(&value, &mut Budget::new(&limits));
             doc.map(Arc::new).map_err(|error| {
                 Error::new(
                     error.code(),
@@ -90,11 +97,6 @@ impl Imported {
         });
         described.await.cloned()
     }
-}
-
-/// The answer of a peer.
-pub(crate) fn outcome(answer: Answer) -> Outcome {
-    Outcome::new(answer.value.into(), answer.table)
 }
 
 /// Milliseconds until `deadline`, rounded up, so that nobody gives up too early.

@@ -2,10 +2,7 @@
 
 use super::{CallContext, Dispatch, Incoming, Outcome, Outgoing};
 use crate::{Error, Result, link::trash};
-use farlens_wire::{
-    Code,
-    schema::{SchemaDoc, Type},
-};
+use farlens_wire::{Code, schema::SchemaDoc};
 use futures::{FutureExt, future::BoxFuture};
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -32,9 +29,7 @@ impl LocalObject {
 
     /// The name of its interface; none where what dispatches by hand has none.
     pub(crate) fn interface_name(&self) -> Option<&str> {
-        let Type::Named(index) = self.interface.root() else { return None };
-        let definition = self.interface.definitions().get(usize::try_from(*index).ok()?)?;
-        Some(&definition.name)
+        Some(&self.interface.definition_of(self.interface.root())?.name)
     }
 
     /// Answers a call from this process. Dropping the future drops the handler's.

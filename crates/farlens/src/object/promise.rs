@@ -1,10 +1,6 @@
 //! What a call that is under way will answer, as something that can be used already.
 
-use super::{
-    Outcome, Outgoing, evolve,
-    imported::{Place, outcome},
-    remote::promised,
-};
+use super::{Outcome, Outgoing, evolve, imported::Place, remote::promised};
 use crate::{
     Error, Result,
     link::{calling::Calling, fault::to_error, imported::Imported},
@@ -116,7 +112,7 @@ impl Promised {
                         None => None,
                         known => evolve::writer_of(&self.reference().await?, known).await?,
                     };
-                    return Ok(Outcome { writer, ..outcome(answer) });
+                    return Ok(Outcome { writer, ..imported.outcome(answer) });
                 }
                 // The answer has come between the two looks.
                 Err(error) if error.code() == Code::NO_SUCH_OBJECT => {}
@@ -137,7 +133,7 @@ impl Promised {
 
 async fn answered(calling: Calling) -> Result<Reference> {
     let answer = calling.await.map_err(|fault| to_error(&fault))?;
-    promised(&outcome(answer))
+    promised(&Outcome::new(answer.value.into(), answer.table))
 }
 
 impl Drop for Promised {

@@ -1,8 +1,7 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
 use super::{
-    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
-    imported::{Place, outcome},
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve, imported::Place,
     promise::Promised,
 };
 use crate::{
@@ -12,11 +11,11 @@ use crate::{
 use farlens_proto::About;
 use farlens_wire::{
     Code, Reference,
-    schema::{Schema, SchemaBuilder, Type},
+    schema::{Schema, SchemaBuilder, SchemaDoc, Type},
 };
 use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// An object that can be called, in this process or at the other end of a link.
 ///
@@ -113,6 +112,18 @@ impl Remote {
         Ok(request)
     }
 
+    /// Waits for what is no call of the user's, as long as a call may take.
+    pub(super) async fn in_time<T>(
+        &self,
+        method: &str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(deadline) = CallContext::current().of_call(self.timeout)?.deadline() else {
+            return work.await;
+        };
+        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| Err(too_late(method)))
+    }
+
     fn deliver_in_time(
         &self,
         request: Outgoing,
@@ -143,10 +154,26 @@ pub(super) fn deliver(
             let call = imported.start(&reference, Place::Object, request, false)?;
             let answer = call.await.map_err(|fault| to_error(&fault))?;
             let writer = evolve::writer_of(&reference, known).await?;
-            return Ok(Outcome { writer, ..outcome(answer) });
+            return Ok(Outcome { writer, ..imported.outcome(answer) });
         }
         if let Some(promised) = reference.get::<Promised>() {
             return promised.deliver(request).await;
+        }
+        Err(no_object())
+    })
+}
+
+/// The interface of whatever can be called.
+pub(super) fn describe(reference: Reference) -> BoxFuture<'static, Result<Arc<SchemaDoc>>> {
+    Box::pin(async move {
+        if let Some(object) = reference.get::<LocalObject>() {
+            return Ok(Arc::clone(object.interface()));
+        }
+        if let Some(imported) = reference.get::<Imported>() {
+            return imported.describe(&reference).await;
+        }
+        if let Some(promised) = reference.get::<Promised>() {
+            return describe(promised.reference().await?).await;
         }
         Err(no_object())
     })

@@ -57,7 +57,7 @@ pub trait Item: Sized + Send + 'static {
     /// # Errors
     /// As [`Item::publish`].
     fn into_outcome(stream: impl Stream<Item = Self> + Send + 'static) -> Result<Outcome> {
-        answer::encode(&Self::publish(stream)?)
+        Outcome::of(&Self::publish(stream)?)
     }
 
     /// The items of a stream that came.

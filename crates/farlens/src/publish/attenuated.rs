@@ -3,7 +3,10 @@
 //! Each knows the one that it was made of, and opens that first. So what holds there holds here,
 //! too: its mode, its reach, its one writer, and whatever took from it before.
 
-use super::{Found, Streamer, streamer::LOCKS};
+use super::{
+    Found, Streamer,
+    origin::{LOCKS, Origin},
+};
 use crate::{
     Error, Result,
     data::{
@@ -23,7 +26,8 @@ pub(super) struct Attenuated {
     limit: Limit,
 }
 
-enum Limit {
+/// What is taken.
+pub(super) enum Limit {
     ReadOnly,
     Slice(Window),
     Rate(Arc<Bucket>),
@@ -41,10 +45,6 @@ const CHANGES: Flags = Flags::from_bits(
 );
 
 impl Streamer {
-    fn attenuated(self, limit: Limit) -> Self {
-        Self::from_attenuated(Attenuated { source: self, limit })
-    }
-
     /// The same for reading only, whatever the data can do and whoever has a grant to write.
     ///
     /// ```
@@ -100,11 +100,11 @@ impl Streamer {
     /// streams on this streamer and its clones.
     ///
     /// After a pause the bytes of one second may pass at once, or 64 KiB if that is more. Who comes
-    /// too early waits, in the order of arrival, and no other stream of its link waits with it. What
-    /// has to be waited for anyway, such as the next element of live data, is counted when it
+    /// too early waits, in the order of arrival, and no other stream of its link waits with it.
+    /// What has to be waited for anyway, such as the next element of live data, is counted when it
     /// comes, so it may exceed the rate for a moment, and what follows waits the longer. A write
-    /// that waits is made even if its stream is gone meanwhile. Zero is `USAGE` when the streamer is
-    /// published.
+    /// that waits is made even if its stream is gone meanwhile. Zero is `USAGE` when the streamer
+    /// is published.
     ///
     /// ```
     /// # use farlens::{FixedData, Streamer};
@@ -122,8 +122,8 @@ impl Streamer {
     }
 
     /// Until a moment, or for a time from this call on. From then on opens are refused with
-    /// `REVOKED`, nothing is read or written any more, and streams that are open end with `REVOKED`,
-    /// those that only wait, too. A change that has begun is made to its end.
+    /// `REVOKED`, nothing is read or written any more, and streams that are open end with
+    /// `REVOKED`, those that only wait, too. A change that has begun is made to its end.
     ///
     /// ```
     /// # use farlens::{FixedData, Streamer};
@@ -137,9 +137,9 @@ impl Streamer {
         self.attenuated(Limit::Lease(Lease::Until(when.into())))
     }
 
-    /// Until it is taken back by the [`Revoker`], with the same effect as [`Streamer::expires`] has.
-    /// That holds for all clones of the streamer and for all that is made of it. To drop the revoker
-    /// takes nothing back.
+    /// Until it is taken back by the [`Revoker`], with the same effect as [`Streamer::expires`]
+    /// has. That holds for all clones of the streamer and for all that is made of it. To drop the
+    /// revoker takes nothing back.
     ///
     /// ```
     /// use farlens::{MemData, Streamer};
@@ -162,8 +162,16 @@ impl Streamer {
 }
 
 impl Attenuated {
-    pub(super) const fn source(&self) -> &Streamer {
-        &self.source
+    pub(super) const fn new(source: Streamer, limit: Limit) -> Self {
+        Self { source, limit }
+    }
+
+    pub(super) const fn source(&self) -> &Origin {
+        self.source.origin()
+    }
+
+    pub(super) fn is_append_only(&self) -> bool {
+        self.source.is_append_only()
     }
 
     /// What a mode must and may contain: that of the source is the most there can be.
@@ -172,7 +180,9 @@ impl Attenuated {
         let ModeOffer { required, possible } = self.source.offers_at_most()?;
         match &self.limit {
             Limit::Nonsense(text) => usage(*text),
-            Limit::Slice(window) if window.start() > Position::ZERO && !self.source.can_seek() => {
+            Limit::Slice(window)
+                if window.start() > Position::ZERO && !self.source().can_seek() =>
+            {
                 usage("data that cannot seek can only be sliced from its start on")
             }
             Limit::Slice(window) => Ok(window.offer(ModeOffer { required, possible })),
@@ -190,7 +200,7 @@ impl Attenuated {
     }
 
     pub(super) fn is_whole_file(&self) -> bool {
-        self.is_whole() && self.source.is_whole_file()
+        self.is_whole() && self.source().is_whole_file()
     }
 
     pub(super) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
@@ -199,7 +209,7 @@ impl Attenuated {
             Purpose::Create if !self.is_whole() => Purpose::Use,
             purpose => purpose,
         };
-        let mut found = self.source.open(wanted, purpose)?;
+        let mut found = self.source.open_at_once(wanted, purpose)?;
         found.data = self.limit(found.data);
         match &self.limit {
             Limit::Slice(window) => found.reach.end = window.above(found.reach.end),
@@ -220,11 +230,11 @@ impl Attenuated {
     }
 
     pub(super) fn look(&self) -> Result<Arc<dyn ErasedData>> {
-        Ok(self.limit(self.source.look()?))
+        Ok(self.limit(self.source().look()?))
     }
 
     pub(super) fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
-        let (schema, bounds) = self.source.glance()?;
+        let (schema, bounds) = self.source().glance()?;
         Some(match &self.limit {
             Limit::Slice(window) => (schema, window.bounds(bounds)),
             _ => (schema, bounds),
@@ -235,7 +245,7 @@ impl Attenuated {
         if let Limit::Lease(lease) = &self.limit {
             lease.check()?;
         }
-        self.source.check_lease()
+        self.source().check_lease()
     }
 }
 

@@ -2,29 +2,27 @@
 
 use super::{
     Found, Stat,
-    attenuated::Attenuated,
+    attenuated::{Attenuated, Limit},
+    origin::{NO_BOUND, Origin},
     recipe::{Recipe, Shared},
 };
 use crate::{
     Error, Result,
-    data::{
-        Channel, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData,
-        erased::{ErasedData, Held},
-    },
+    data::{Channel, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData},
 };
 use farlens_proto::{About, Kind, Purpose, Reach};
-use farlens_wire::{Bounds, Code, Flags, Mode, ModeOffer, Operation, Position, schema::SchemaDoc};
+use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A lens to publish: data and what peers may do with it.
 ///
 /// The mode is judged when the streamer is published, against itself and against the data. Clones
 /// are the same publication: where its mode has a lock, there is one writer for all of them.
 ///
-/// A streamer can be *attenuated*: [`Streamer::read_only`], [`Streamer::slice`], [`Streamer::rate`],
-/// [`Streamer::expires`] and [`Streamer::revocable`] make of it another one that gives less. What
-/// is set on that one can take away yet more, and nothing that is set on it gives anything back.
+/// A streamer can be *attenuated*: [`Streamer::read_only`], [`Streamer::slice`],
+/// [`Streamer::rate`], [`Streamer::expires`] and [`Streamer::revocable`] make of it another one
+/// that gives less. What is set on that one can take away yet more, and nothing that is set on it
+/// gives anything back.
 #[derive(Clone)]
 pub struct Streamer {
     origin: Origin,
@@ -33,17 +31,6 @@ pub struct Streamer {
     append_only: bool,
     reach: Reach,
     sync_on_close: bool,
-}
-
-/// Where the data of a streamer comes from.
-#[derive(Clone)]
-enum Origin {
-    Data {
-        recipe: Arc<dyn Recipe>,
-        /// The right to be the only writer.
-        lock: Arc<Semaphore>,
-    },
-    Attenuated(Arc<Attenuated>),
 }
 
 /// Flags that a streamer has unless it is told otherwise, where its data can honour them: what
@@ -63,10 +50,6 @@ const WRITE_FLAGS: Flags = Flags::from_bits(
     Flags::WRITABLE.bits() | Flags::CAN_MOVE_START.bits() | Flags::CAN_MOVE_END.bits(),
 );
 
-/// Flags that let one stream at a time write.
-pub(super) const LOCKS: Flags =
-    Flags::from_bits(Flags::DATA_LOCK.bits() | Flags::START_LOCK.bits() | Flags::END_LOCK.bits());
-
 impl std::fmt::Debug for Streamer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut out = f.debug_struct("Streamer");
@@ -82,7 +65,7 @@ impl Streamer {
 
     pub(super) fn from_recipe(recipe: impl Recipe + 'static) -> Self {
         Self {
-            origin: Origin::Data { recipe: Arc::new(recipe), lock: Arc::new(Semaphore::new(1)) },
+            origin: Origin::data(recipe),
             flags: None,
             writable: false,
             append_only: false,
@@ -91,15 +74,15 @@ impl Streamer {
         }
     }
 
-    /// A lens on what another streamer gives, with all of it.
-    pub(super) fn from_attenuated(attenuated: Attenuated) -> Self {
-        let sync_on_close = attenuated.source().sync_on_close;
+    /// A lens on what this one gives less what is taken, with everything that is left.
+    pub(super) fn attenuated(self, limit: Limit) -> Self {
+        let sync_on_close = self.sync_on_close;
         Self {
-            origin: Origin::Attenuated(Arc::new(attenuated)),
+            origin: Origin::Attenuated(Arc::new(Attenuated::new(self, limit))),
             flags: None,
             writable: false,
             append_only: false,
-            reach: Reach { end: Position::MAX, gap: u64::MAX },
+            reach: NO_BOUND,
             sync_on_close,
         }
     }
@@ -114,7 +97,8 @@ impl Streamer {
     }
 
     /// The same with everything that writing can use besides, unless [`Streamer::flags`] says which
-    /// flags there are. Who may then write is up to the grants.
+    /// flags there are. Who may then write is up to the grants. An attenuated streamer can be
+    /// written if the one that it was made of can, and this changes nothing about it.
     #[must_use]
     pub const fn writable(mut self) -> Self {
         self.writable = true;
@@ -122,6 +106,7 @@ impl Streamer {
     }
 
     /// Whether elements that exist must stay: who may write adds at the end and does nothing else.
+    /// What was so before it was attenuated stays so.
     #[must_use]
     pub const fn append_only(mut self, append_only: bool) -> Self {
         self.append_only = append_only;
@@ -143,13 +128,17 @@ impl Streamer {
         self
     }
 
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// The mode that streams of this lens have, for a peer with every right.
     ///
     /// # Errors
-    /// `USAGE` when the flags contradict themselves or the data, or where it was attenuated in a way
-    /// that makes no sense.
+    /// `USAGE` when the flags contradict themselves or the data, or where it was attenuated in a
+    /// way that makes no sense.
     pub fn mode(&self) -> Result<Mode> {
-        let offer = self.offers()?;
+        let offer = self.origin.offers()?;
         match (self.flags, &self.origin) {
             (Some(flags), _) => judge(offer, flags),
             (None, Origin::Data { .. }) => default_mode(offer, self.writable),
@@ -157,73 +146,41 @@ impl Streamer {
         }
     }
 
-    /// What a mode must and may contain, before flags are chosen.
-    fn offers(&self) -> Result<ModeOffer> {
-        match &self.origin {
-            Origin::Data { recipe, .. } => Ok(recipe.offers()),
-            Origin::Attenuated(attenuated) => attenuated.offers(),
-        }
-    }
-
     /// What a mode must and may contain that has no more than this one.
     pub(super) fn offers_at_most(&self) -> Result<ModeOffer> {
-        let (required, flags) = (self.offers()?.required, self.mode()?.flags());
+        let (required, flags) = (self.origin.offers()?.required, self.mode()?.flags());
         Ok(ModeOffer { required, possible: flags.without(required) })
-    }
-
-    /// Whether its data can be read at any place, whatever its mode says.
-    pub(super) fn can_seek(&self) -> bool {
-        match &self.origin {
-            Origin::Data { recipe, .. } => {
-                let ModeOffer { required, possible } = recipe.offers();
-                (required | possible).has(Flags::SEEK)
-            }
-            Origin::Attenuated(attenuated) => attenuated.source().can_seek(),
-        }
-    }
-
-    /// What its elements are, and their type.
-    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
-        match &self.origin {
-            Origin::Data { recipe, .. } => recipe.form(),
-            Origin::Attenuated(attenuated) => attenuated.source().form(),
-        }
     }
 
     /// What peers are told of it before they open it.
     pub(crate) fn about(&self) -> Result<About> {
-        let (kind, schema) = self.form();
+        let (kind, schema) = self.origin.form();
         Ok(About::Stream {
             kind,
             mode: self.mode()?.flags().bits(),
-            append_only: self.append_only,
+            append_only: self.is_append_only(),
             schema: schema.map(|schema| schema.fingerprint().0),
         })
     }
 
-    /// Whether what is published is there now. May block.
-    pub(super) fn check(&self) -> Result<()> {
-        match &self.origin {
-            Origin::Data { recipe, .. } => recipe.check(),
-            Origin::Attenuated(attenuated) => attenuated.source().check(),
-        }
+    pub(super) fn is_append_only(&self) -> bool {
+        self.append_only || self.origin.is_append_only()
     }
 
     /// Opens the data for one stream of a peer that may have these of `READABLE` and `WRITABLE`.
     /// May block.
     pub(crate) fn open(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
+        Ok(self.open_at_once(wanted, purpose)?.throttled())
+    }
+
+    /// The same with nothing held back yet.
+    pub(super) fn open_at_once(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
         let mode = limited(self.mode()?, wanted)?;
         let replaces = matches!(purpose, Purpose::Replace { .. });
         if replaces {
             self.check_replace(mode)?;
         }
-        let found = match &self.origin {
-            Origin::Data { recipe, lock } => {
-                let data = open_recipe(&**recipe, mode, purpose, lock)?;
-                Found { reach: self.reach, ..Found::new(data, mode) }
-            }
-            Origin::Attenuated(attenuated) => attenuated.open(wanted, purpose)?,
-        };
+        let found = self.origin.open(mode, wanted, purpose)?;
         let Reach { end, gap } = found.reach;
         Ok(Found {
             mode,
@@ -240,7 +197,7 @@ impl Streamer {
         if !mode.has(Flags::WRITABLE) {
             return Err(not_writable());
         }
-        if !self.is_whole_file() {
+        if !self.origin.is_whole_file() {
             let text = "what is published here is no file and cannot be replaced: truncate it \
                         and write instead";
             return forbidden(text);
@@ -254,53 +211,21 @@ impl Streamer {
         Ok(())
     }
 
-    /// Whether it is a file that streams may change, and all of it.
-    pub(super) fn is_whole_file(&self) -> bool {
-        match &self.origin {
-            Origin::Data { recipe, .. } => recipe.writable_file().is_some(),
-            Origin::Attenuated(attenuated) => attenuated.is_whole_file(),
-        }
-    }
-
-    /// The type and the bounds, where opening would take what only a reader may have.
-    pub(super) fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
-        match &self.origin {
-            Origin::Data { recipe, .. } => recipe.glance(),
-            Origin::Attenuated(attenuated) => attenuated.glance(),
-        }
-    }
-
-    /// The data, to look at and not to write. May block.
-    pub(super) fn look(&self) -> Result<Arc<dyn ErasedData>> {
-        match &self.origin {
-            Origin::Data { recipe, .. } => open_data(&**recipe, false, Purpose::Use, None),
-            Origin::Attenuated(attenuated) => attenuated.look(),
-        }
-    }
-
-    /// Whether it can be had at all by now.
-    pub(super) fn check_lease(&self) -> Result<()> {
-        match &self.origin {
-            Origin::Data { .. } => Ok(()),
-            Origin::Attenuated(attenuated) => attenuated.check_lease(),
-        }
-    }
-
     /// What is known of it where it stands under this name. Takes nothing that only one stream can
     /// have.
     ///
     /// # Errors
     /// As [`Streamer::mode`]; whatever its source fails with.
     pub async fn stat(&self, name: &str) -> Result<Stat> {
-        self.check_lease()?;
+        self.origin.check_lease()?;
         let flags = self.mode()?.flags();
-        if let Some((schema, bounds)) = self.glance() {
+        if let Some((schema, bounds)) = self.origin.glance() {
             let schema = schema.map(|schema| schema.to_string());
             let entry = Entry::new(name, EntryKind::Items, bounds.len());
             return Ok(Stat { entry, flags: flags.bits(), bounds, schema });
         }
-        let streamer = self.clone();
-        let data = super::blocking(move || streamer.look()).await?;
+        let origin = self.origin.clone();
+        let data = super::blocking(move || origin.look()).await?;
         let bounds = data.state().await?.bounds;
         let kind = match data.kind() {
             Kind::Bytes => EntryKind::Bytes,
@@ -310,39 +235,6 @@ impl Streamer {
         let entry = Entry::new(name, kind, bounds.len());
         Ok(Stat { entry, flags: flags.bits(), bounds, schema })
     }
-}
-
-/// Opens data for a stream with this mode, which may have to be the only one that writes.
-fn open_recipe(
-    recipe: &dyn Recipe,
-    mode: Mode,
-    purpose: Purpose,
-    lock: &Arc<Semaphore>,
-) -> Result<Arc<dyn ErasedData>> {
-    let permit = if mode.flags().has_any(LOCKS) {
-        let permit = Arc::clone(lock).try_acquire_owned();
-        Some(permit.map_err(|_| Error::new(Code::BUSY, "another stream writes there"))?)
-    } else {
-        None
-    };
-    open_data(recipe, mode.has(Flags::WRITABLE), purpose, permit)
-}
-
-/// Opens data; a permit is given back when that is dropped.
-fn open_data(
-    recipe: &dyn Recipe,
-    write: bool,
-    purpose: Purpose,
-    permit: Option<OwnedSemaphorePermit>,
-) -> Result<Arc<dyn ErasedData>> {
-    if let Some(file) = recipe.writable_file() {
-        return Ok(Arc::new(file.open_live(write, purpose)?.holding(permit)));
-    }
-    let data = recipe.open()?;
-    Ok(match permit {
-        Some(permit) => Arc::new(Held::new(data, permit)),
-        None => data,
-    })
 }
 
 impl From<FileData> for Streamer {

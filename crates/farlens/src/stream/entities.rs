@@ -43,7 +43,7 @@ pub struct EntityStream<T> {
     skipped: u64,
     held: Held,
     conversion: Arc<Conversion>,
-    limits: Limits,
+    limits: Arc<Limits>,
     at_end: AtEnd,
     /// Elements that are taken from the link at once: credit counts them as consumed then.
     at_once: u64,

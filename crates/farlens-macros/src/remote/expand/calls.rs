@@ -23,20 +23,20 @@ fn call(interface: &Interface, method: &Method) -> TokenStream {
     match &method.answer {
         Answer::Value(ty) => {
             let call = quote_spanned! {ty.span()=>
-                <#ty as generated::Answer>::call(#remote, #request).await
+                <#ty as __farlens::Answer>::call(#remote, #request).await
             };
             quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #call })
         }
         Answer::OneWay(ty) => {
             let call = quote_spanned! {ty.span()=>
-                <#ty as generated::Answer>::notify(#remote, #request).await
+                <#ty as __farlens::Answer>::notify(#remote, #request).await
             };
             quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #call })
         }
         Answer::Stream(stream) => {
             let (declared, item) = (&stream.declared, &stream.item);
             let call = quote_spanned! {item.span()=>
-                <#item as generated::Item>::call(#remote, #request)
+                <#item as __farlens::Item>::call(#remote, #request)
             };
             quote!(#head fn #name(&self, #(#parameters),*) -> #declared { #call })
         }

@@ -73,9 +73,9 @@ fn call(interface: &Interface, method: &Method) -> Option<TokenStream> {
         #[must_use]
         pub fn #name(&self, #(#parameters),*) -> #value
         where
-            for<'a> #value: generated::Pipelined,
+            for<'a> #value: __farlens::Pipelined,
         {
-            <#value as generated::Pipelined>::from_promise(self.0.promise(#request))
+            <#value as __farlens::Pipelined>::from_promise(self.0.promise(#request))
         }
     })
 }

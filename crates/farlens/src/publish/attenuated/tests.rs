@@ -1,6 +1,6 @@
 use super::*;
 use crate::data::{FileData, FixedData, IterData, Keep, MemData, Stored, Topic, channel};
-use farlens_proto::{Chunk, Reach, Rules};
+use farlens_proto::{About, Chunk, Reach, Rules};
 use farlens_wire::{Mode, Pos};
 use std::time::Duration;
 
@@ -79,6 +79,11 @@ fn what_was_taken_is_never_given_back() {
     assert_eq!(kept, less, "less can still be asked for");
     let appends = memory().append_only(true).rate(9).append_only(false);
     assert!(open(&appends, WRITE).is_ok_and(|found| found.append_only));
+    let told = |streamer: &Streamer| match streamer.about() {
+        Ok(About::Stream { append_only, mode, .. }) => Some((append_only, Flags::from_bits(mode))),
+        _ => None,
+    };
+    assert_eq!(told(&appends), Some((true, flags(&appends))));
     let short = Reach { end: at(20), gap: 5 };
     let reach = |streamer: &Streamer| open(streamer, WRITE).map(|found| found.reach);
     let wide = memory().reach(short).rate(9).reach(Reach::default());
@@ -210,7 +215,10 @@ async fn what_is_taken_back_or_has_expired_is_neither_opened_nor_looked_at() {
         assert_eq!(open(streamer, READ).err(), Some(Code::REVOKED));
         let stat = streamer.stat("x").await;
         assert_eq!(stat.map(drop).map_err(|error| error.code()), Err(Code::REVOKED));
-        assert!(streamer.mode().is_ok() && streamer.check().is_ok(), "it can still be published");
+        assert!(
+            streamer.mode().is_ok() && streamer.origin().check().is_ok(),
+            "it can still be published"
+        );
     }
 }
 
@@ -218,7 +226,7 @@ async fn what_is_taken_back_or_has_expired_is_neither_opened_nor_looked_at() {
 async fn what_waits_for_its_rate_is_judged_when_its_turn_comes() {
     let data = MemData::new([]);
     let (part, revoker) = Streamer::new(data.clone()).writable().rate(1_000).revocable();
-    let found = open(&part, WRITE).expect("it can be written").throttled();
+    let found = open(&part, WRITE).expect("it can be written");
     let filling: &[u8] = &[0; 64 << 10];
     let rules = Rules::all();
     let write = |bytes: &[u8]| {
