@@ -13,6 +13,7 @@ mod handshake;
 mod hostile_client;
 mod hostile_server;
 mod hostile_writer;
+mod ladders;
 mod middleware;
 mod objects;
 mod observers;
@@ -21,6 +22,7 @@ mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod tokens;
 mod versions;
 mod writing;
 

@@ -222,7 +222,8 @@ async fn what_is_refused_is_not_run() {
 async fn a_client_that_is_refused_keeps_its_invite() {
     let open = Arc::new(AtomicBool::new(false));
     let door = Arc::clone(&open);
-    let judge = move |request: &Request<'_>| request.kind() != "link" || door.load(Ordering::SeqCst);
+    let judge =
+        move |request: &Request<'_>| request.kind() != "link" || door.load(Ordering::SeqCst);
     let house = House::open(Server::builder().middleware(middleware::allow(judge))).await;
     let ticket = house.server.invite("/").unwrap().to_string();
     let connect = || Client::builder().identity(Identity::generate().unwrap()).connect(&ticket);
@@ -305,9 +306,11 @@ async fn timing_counts_what_was_done_and_what_was_given_up() {
     guarded(link.open("/nothing")).await.unwrap_err();
     settled("the call was given up", || timing.snapshot().kinds["call"].count == 6).await;
     let snapshot = timing.snapshot();
-    let figures = |count, errors| move |name: &str, found: &middleware::Figures| {
-        assert_eq!((found.count, found.errors), (count, errors), "{name}");
-        assert!(found.min <= found.mean() && found.quantile(0.5) <= found.max, "{name}");
+    let figures = |count, errors| {
+        move |name: &str, found: &middleware::Figures| {
+            assert_eq!((found.count, found.errors), (count, errors), "{name}");
+            assert!(found.min <= found.mean() && found.quantile(0.5) <= found.max, "{name}");
+        }
     };
     figures(5, 0)("add", &snapshot.methods["Tower.add"]);
     figures(1, 0)("object", &snapshot.methods["Gateway.object"]);

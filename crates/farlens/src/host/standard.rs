@@ -97,9 +97,9 @@ impl Standard<'_> {
     pub(super) async fn stat(&self, path: &RemotePath) -> Result<Stat> {
         let rights = self.rights();
         // Who may call an object may know what it is.
-        let calls = rights.allow(Verb::Call, path);
-        let object = || self.host.publications.object(path).is_ok();
-        if !rights.allow(Verb::Read, path) && !(calls && object()) {
+        let calls =
+            || rights.allow(Verb::Call, path) && self.host.publications.object(path).is_ok();
+        if !rights.allow(Verb::Read, path) && !calls() {
             return Err(nothing_at(path));
         }
         let stat = self.host.publications.stat(path).await?;
