@@ -9,6 +9,7 @@
 pub mod blocking;
 pub mod data;
 pub mod dirs;
+pub mod mem;
 #[doc(hidden)]
 pub mod raw;
 

@@ -33,8 +33,10 @@ pub use remote::Remote;
 pub use request::Outgoing;
 pub use streams::RemoteStreamer;
 
+pub(crate) use imported::beyond;
 pub(crate) use local::LocalObject;
-pub(crate) use streams::LocalStreamer;
+pub(crate) use promise::{settle, settled};
+pub(crate) use streams::{LocalStreamer, View};
 
 use crate::Result;
 use farlens_wire::{Limits, schema::SchemaDoc};

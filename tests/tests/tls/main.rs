@@ -16,6 +16,7 @@ mod ladders;
 mod objects;
 mod observers;
 mod owners;
+mod relay;
 mod shutdown;
 mod silence;
 mod sources;
