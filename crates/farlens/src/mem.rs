@@ -117,7 +117,7 @@ async fn host(published: Vec<(String, Publication)>, peer: KeyId) -> Result<Arc<
         blocking(move || checked.check()).await?;
         publications.insert(&path, publication)?;
     }
-    Ok(Arc::new(Host { publications, access }))
+    Ok(Arc::new(Host { publications, access, ..Host::default() }))
 }
 
 /// An id that no key has, from the seeds of the standard hasher.

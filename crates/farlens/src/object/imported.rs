@@ -49,6 +49,7 @@ impl Imported {
         }
         let call = CallRequest {
             on: match place {
+                Place::Object if self.is_root() => CallOn::Root,
                 Place::Object => CallOn::Object(reference.clone()),
                 Place::Answer(ticket) => CallOn::Answer(ticket),
             },

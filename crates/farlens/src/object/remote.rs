@@ -44,8 +44,7 @@ impl Remote {
 
     /// The name of its interface, where that is known without asking.
     pub(crate) fn interface_name(&self) -> Option<String> {
-        let interface = self.reference.get::<LocalObject>()?.interface();
-        Some(interface.definition_of(interface.root())?.name.clone())
+        self.reference.get::<LocalObject>()?.interface_name().map(str::to_owned)
     }
 
     /// What it points at.

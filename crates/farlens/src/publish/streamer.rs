@@ -213,8 +213,12 @@ impl Streamer {
         Ok(())
     }
 
-    /// What it is, without taking what only one stream can have. May block.
-    pub(super) async fn stat(&self, name: &str) -> Result<Stat> {
+    /// What is known of it where it stands under this name. Takes nothing that only one stream can
+    /// have.
+    ///
+    /// # Errors
+    /// As [`Streamer::mode`]; whatever its source fails with.
+    pub async fn stat(&self, name: &str) -> Result<Stat> {
         self.origin.check_lease()?;
         let flags = self.mode()?.flags();
         if let Some((schema, bounds)) = self.origin.glance() {
