@@ -54,6 +54,7 @@ pub(crate) const TEST: &[Step] = &[
     step("run --release -p farlens-examples --example one_flight", Shown),
     step("run --release -p farlens-examples --example kept_log", Shown),
     step("run --release -p farlens-examples --example own_data", Shown),
+    step("run --release -p farlens-examples --example probe", Shown),
 ];
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use crate::{
     exit::{Exit, TABLE},
     output,
-    verbs::{bench, cat, demo, id, iter, ls, put, serve, stat, tail, ticket, truncate, watch},
+    verbs::{
+        bench, call, cat, demo, describe, id, iter, ls, put, serve, stat, tail, ticket, truncate,
+        watch,
+    },
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use farlens::{Code, Error};
@@ -31,6 +34,8 @@ Examples:
   farlens serve inbox --write           a folder that clients may write to:
   farlens put TICKET/ct.raw ct.raw
   farlens watch TICKET
+  farlens describe TICKET               what can be called of an object, and then:
+  farlens call TICKET calibrate n:=3
   farlens help exit-codes               the numbers that failures leave behind
 
 A TARGET is farlens://host[:port]/path[#KEYID], or the flp1… or fls1… word that `farlens serve`
@@ -50,8 +55,9 @@ pub(crate) struct Global {
     /// Say more on standard error; twice for everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// How long connecting may take, in seconds for each address.
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    /// How long connecting may take for each address, and a call until its answer: 5s, 200ms, 1m,
+    /// or a number of seconds.
+    #[arg(long, global = true, value_name = "TIME", value_parser = time)]
     pub(crate) timeout: Option<Duration>,
     /// Read the ticket from a file, so that it shows in no list of processes.
     #[arg(long, global = true, value_name = "FILE")]
@@ -64,6 +70,8 @@ pub(crate) enum Verb {
     Serve(serve::Serve),
     Ls(ls::Ls),
     Stat(stat::Stat),
+    Describe(describe::Describe),
+    Call(call::Call),
     Cat(cat::Cat),
     Iter(iter::Iter),
     Tail(tail::Tail),
@@ -82,11 +90,13 @@ pub(crate) enum Verb {
 /// Whoever wants more wants no time-out, and there is always one.
 const TIMEOUT_MAX_S: f64 = 31_536_000.0;
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if seconds.is_nan() {
-        return Err("not a number of seconds".to_owned());
-    }
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
+    let unit = units.iter().find_map(|(unit, worth)| Some((text.strip_suffix(unit)?, worth)));
+    let (number, worth) = unit.unwrap_or((text, &1.0));
+    let number: Option<f64> = number.parse().ok().filter(|number: &f64| !number.is_nan());
+    let seconds =
+        number.ok_or("not a number of seconds, nor one with ms, s or m behind it")? * worth;
     if seconds > TIMEOUT_MAX_S {
         return Err(format!("a time-out is at most a year, {TIMEOUT_MAX_S} seconds"));
     }
@@ -176,15 +186,18 @@ mod tests {
     }
 
     #[test]
-    fn a_time_out_is_a_number_of_seconds() {
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for bad in ["", "0", "-1", "x", "1e40", "nan"] {
-            assert!(seconds(bad).is_err(), "{bad}");
+    fn a_time_out_is_a_number_of_seconds_or_has_a_unit() {
+        assert_eq!(time("0.5"), Ok(Duration::from_millis(500)));
+        for (text, millis) in [("200ms", 200), ("5s", 5_000), ("1.5s", 1_500), ("2m", 120_000)] {
+            assert_eq!(time(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "0", "-1", "x", "1e40", "nan", "s", "5h", "0ms", "5 s"] {
+            assert!(time(bad).is_err(), "{bad}");
         }
         for (bad, part) in
             [("inf", "at most"), ("1e30", "at most"), ("-inf", "longer"), ("nan", "not a")]
         {
-            assert!(seconds(bad).expect_err(bad).contains(part), "{bad}");
+            assert!(time(bad).expect_err(bad).contains(part), "{bad}");
         }
     }
 }

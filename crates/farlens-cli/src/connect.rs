@@ -2,7 +2,7 @@
 
 use crate::{args::Global, output};
 use clap::Args;
-use farlens::{Client, Code, EntryKind, Error, Kind, Link, Result, Target};
+use farlens::{Client, Code, EntryKind, Error, Kind, Link, Remote, Result, Target};
 use std::{io::Read, path::Path};
 
 /// What a verb works on.
@@ -88,6 +88,37 @@ pub(crate) async fn open(global: &Global, arg: &TargetArg) -> Result<(Link, Targ
     Ok((link(global, &target).await?, target))
 }
 
+/// The object at a path, whose calls take as long as `--timeout` says.
+pub(crate) async fn object(global: &Global, link: &Link, path: &str) -> Result<Remote> {
+    let object: Remote = match link.object(path).await {
+        Ok(object) => object,
+        Err(error) => return Err(explain_object(link, path, error).await),
+    };
+    Ok(match global.timeout {
+        Some(timeout) => object.with_timeout(timeout),
+        None => object,
+    })
+}
+
+async fn explain_object(link: &Link, path: &str, error: Error) -> Error {
+    let kind = link.stat(path).await.map(|stat| stat.entry.kind).ok();
+    match (error.code(), kind) {
+        (Code::NOT_FOUND, Some(EntryKind::Object)) => {
+            let text = format!("you may see the object at {path}, and not call it");
+            Error::new(Code::NOT_PERMITTED, text)
+                .with_hint("ask its owner for a grant to call, or for a ticket that has one")
+        }
+        (Code::WRONG_KIND, Some(_)) => Error::new(Code::WRONG_KIND, format!("{path} is no object"))
+            .with_hint("`farlens stat` shows what it is"),
+        // Beneath a directory there are no objects, and perhaps nothing at all.
+        (Code::WRONG_KIND, None) => {
+            let error = Error::new(Code::NOT_FOUND, format!("nothing is published at {path}"));
+            explain(link, path, error).await
+        }
+        _ => explain(link, path, error).await,
+    }
+}
+
 /// What helps who may not write.
 pub(crate) const WRITE_HINT: &str =
     "ask its owner for a ticket of `farlens serve` with --write or --append-only";
@@ -95,7 +126,9 @@ pub(crate) const WRITE_HINT: &str =
 /// An error of writing elements of a kind to `path`, with what would have been possible.
 pub(crate) async fn explain_write(link: &Link, path: &str, kind: Kind, error: Error) -> Error {
     match error.code() {
-        Code::WRONG_KIND => return wrong_kind(path, kind),
+        Code::WRONG_KIND => {
+            return is_object(link, path).await.unwrap_or_else(|| wrong_kind(path, kind));
+        }
         Code::NOT_FOUND if link.list(path).await.is_ok() => {
             return is_directory(path).with_hint("name a file in it");
         }
@@ -134,10 +167,23 @@ pub(crate) fn is_directory(path: &str) -> Error {
     Error::new(Code::NOT_FOUND, format!("{path} is a directory, not a stream"))
 }
 
+/// That an object stands at `path`, if so, where a stream was wanted.
+pub(crate) async fn is_object(link: &Link, path: &str) -> Option<Error> {
+    let stat = link.stat(path).await.ok()?;
+    (stat.entry.kind == EntryKind::Object).then(|| no_stream(path))
+}
+
+/// That what stands at `path` is called, and neither read nor written.
+pub(crate) fn no_stream(path: &str) -> Error {
+    Error::new(Code::WRONG_KIND, format!("{path} is an object, not a stream"))
+        .with_hint("`farlens describe` shows what can be called of it")
+}
+
 /// An error of opening `path`, with what would have been possible.
 pub(crate) async fn explain(link: &Link, path: &str, error: Error) -> Error {
     match error.code() {
         Code::NOT_FOUND => {}
+        Code::WRONG_KIND => return is_object(link, path).await.unwrap_or(error),
         Code::OUT_OF_RANGE => return error.with_hint("`farlens stat` shows what there is"),
         _ => return error,
     }

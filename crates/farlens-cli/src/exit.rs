@@ -11,17 +11,19 @@ pub(crate) struct Exit(pub(crate) u8);
 pub(crate) const TABLE: &str = "\
 Exit codes:
     0  ok; also a server that drained after SIGTERM or SIGINT, and a reader whose pipe was closed
-    1  another failure: bad input, a source that failed or was truncated, a range outside the data
-    2  usage, or cannot start: bad URL or ticket, unusable key file, port in use
-    3  not found
+    1  another failure: an object's own error, bad input, a source that failed or was truncated, a
+       range outside the data
+    2  usage, or cannot start: bad URL or ticket, bad parameters of a call, unusable key file, port
+       in use
+    3  not found, or no such method
     4  not permitted: the client is not authorised, the invite is used up, the mode forbids it, or
        what was handed out has been taken back
     5  the server's key is unknown or changed
     6  cannot connect, link lost, or timeout
     9  protocol or schema mismatch; bytes read as entities or the other way round
    10  data was dropped by its source before it could be read
-  130  SIGINT ended a `put` or a `tail -f`, or a second one a server that was draining; 143 likewise
-       for SIGTERM";
+  130  SIGINT ended a `put`, a `tail -f` or a `call` with a callback, or a second one a server that
+       was draining; 143 likewise for SIGTERM";
 
 impl Exit {
     pub(crate) const OK: Self = Self(0);

@@ -18,6 +18,9 @@ pub(crate) struct Style {
 }
 
 impl Style {
+    /// One JSON value on each line.
+    pub(crate) const JSON: Self = Self { plain: false, strict: false };
+
     /// That of what is published: lines of text look as they did, unless JSON is wanted.
     pub(crate) fn of(global: &Global, stream: &EntityStream<Entity>, strict: bool) -> Self {
         let text = stream.published_type().is_some_and(|published| *published.root() == Type::Text);

@@ -1,8 +1,10 @@
 //! One file for each verb.
 
 pub(crate) mod bench;
+pub(crate) mod call;
 pub(crate) mod cat;
 pub(crate) mod demo;
+pub(crate) mod describe;
 pub(crate) mod id;
 pub(crate) mod iter;
 pub(crate) mod ls;
@@ -28,6 +30,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<Exit> {
         Verb::Serve(args) => serve::run(global, args).await,
         Verb::Ls(args) => ls::run(global, args).await,
         Verb::Stat(args) => stat::run(global, args).await,
+        Verb::Describe(args) => describe::run(global, args).await,
+        Verb::Call(args) => call::run(global, args).await,
         Verb::Cat(args) => cat::run(global, args).await,
         Verb::Iter(args) => iter::run(global, args).await,
         Verb::Tail(args) => tail::run(global, args).await,

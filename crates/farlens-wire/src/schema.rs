@@ -2,13 +2,15 @@
 //!
 //! A [`SchemaDoc`] is a type and the definitions that it refers to by number. Named types are
 //! always definitions, which lets them contain themselves. The derive macro and [`SchemaBuilder`]
-//! make documents; a peer may send one, which is decoded under a budget; [`decode_with`] reads
-//! values by one.
+//! make documents; a peer may send one, which is decoded under a budget. [`decode_with`] reads
+//! values by one and [`encode_with`] writes them; [`Resolution`] says how a reader whose type is
+//! another one reads them.
 
 mod build;
 mod difference;
 mod fingerprint;
 mod format;
+mod part;
 mod read;
 mod render;
 mod resolve;
@@ -19,7 +21,7 @@ pub use build::{Schema, SchemaBuilder};
 pub use difference::Difference;
 pub use fingerprint::Fingerprint;
 pub(crate) use read::{SOME, decode_next, is_marked};
-pub use read::{decode_type, decode_with};
+pub use read::{decode_args, decode_type, decode_with};
 pub use resolve::Resolution;
 pub(crate) use view::View;
 pub use write::{encode_args, encode_with};

@@ -4,6 +4,8 @@
 //! minimal, nothing may trail, depth, elements and memory are bounded. A level is a structure, a
 //! tuple, a sequence, a map, a newtype, a variant with content or a present option.
 //!
+//! Values go by position. [`decode_by`] reads those of another type by the names in its schema.
+//!
 //! An [`Entity`](crate::Entity) inside a typed value is its canonical encoding behind a length, as
 //! postcard's bytes are.
 

@@ -3,8 +3,12 @@
 use crate::{
     Error, RemotePath, Result, Verb,
     access::Access,
-    link::{driver::to_wire, source::Source},
-    object::{CallContext, Incoming, LocalObject, LocalStreamer, imported::DESCRIBE},
+    data::relay,
+    link::{driver::to_wire, imported::Imported, source::Source},
+    object::{
+        CallContext, Incoming, LocalObject, LocalStreamer, View, imported::DESCRIBE, settle,
+        settled, streams,
+    },
     publish::{Found, Publications, blocking, nothing_at},
     tls::KeyId,
 };
@@ -145,8 +149,13 @@ impl Guest {
                 writer: interface,
                 limits: Arc::clone(&self.limits),
             };
-            let outcome = object.serve(context, incoming)?.await?;
+            let mut outcome = object.serve(context, incoming)?.await?;
+            settle(&mut outcome.table).await?;
             return Ok(Answer { value: outcome.value.into(), table: outcome.table });
+        }
+        let on = called.on.clone();
+        if let Some(imported) = on.get::<Imported>() {
+            return imported.relay(called, interface, &context).await;
         }
         Err(Error::new(Code::NO_SUCH_OBJECT, "this is nothing that can be called"))
     }
@@ -156,50 +165,56 @@ impl Guest {
         match called.method.as_str() {
             "list" => self.list(decode(args)?).await.map(Answer::from),
             "stat" => self.stat(decode(args)?).await.map(Answer::from),
-            "object" => self.object(decode(args)?),
-            "streamer" => self.streamer(decode(args)?),
+            "object" => self.object(decode(args)?).await,
+            "streamer" => self.streamer(decode(args)?).await,
             _ => Err(Error::new(Code::NO_SUCH_METHOD, "the root object has no such method")),
         }
     }
 
     /// The object at a path, as a reference.
-    fn object(&self, path: String) -> Result<Answer> {
+    async fn object(&self, path: String) -> Result<Answer> {
         let path = RemotePath::new(&path)?;
         if !self.host.access.rights(&self.key).allow(Verb::Call, &path) {
             return Err(nothing_at(&path));
         }
-        one_reference(self.host.publications.object(&path)?)
+        one_reference(&settled(&self.host.publications.object(&path)?).await?)
     }
 
     /// The stream at a path, as a reference with what the peer may do with it.
-    fn streamer(&self, path: String) -> Result<Answer> {
+    async fn streamer(&self, path: String) -> Result<Answer> {
         let path = RemotePath::new(&path)?;
         let rights = self.host.access.rights(&self.key);
         if !rights.allow(Verb::Read, &path) {
             return Err(nothing_at(&path));
         }
-        let mut streamer = self.host.publications.streamer(&path)?;
+        let mut streamer = self.host.publications.streamer(&path).await?;
         if !rights.allow(Verb::Write, &path) {
             let appends = rights.allow(Verb::Append, &path);
             streamer = if appends { streamer.append_only(true) } else { streamer.read_only() };
         }
-        one_reference(Reference::new(LocalStreamer::new(streamer)?))
+        one_reference(&Reference::new(LocalStreamer::new(streamer)?))
     }
 
     async fn list(&self, (path, after): ListArgs) -> Result<Vec<u8>> {
         let path = RemotePath::new(&path)?;
         let rights = self.host.access.rights(&self.key);
-        let visible = |at: &RemotePath| rights.show(at);
+        let publications = &self.host.publications;
+        let calls = |at: &RemotePath| rights.allow(Verb::Call, at);
+        let visible =
+            |at: &RemotePath| rights.show(at) || publications.objects_within(at).any(calls);
         if !visible(&path) {
             return Err(nothing_at(&path));
         }
-        encode(&self.host.publications.list(&path, after, visible).await?)
+        encode(&publications.list(&path, after, visible).await?)
     }
 
     async fn stat(&self, path: String) -> Result<Vec<u8>> {
         let path = RemotePath::new(&path)?;
         let rights = self.host.access.rights(&self.key);
-        if !rights.allow(Verb::Read, &path) {
+        // Who may call an object may know what it is.
+        let calls =
+            || rights.allow(Verb::Call, &path) && self.host.publications.object(&path).is_ok();
+        if !rights.allow(Verb::Read, &path) && !calls() {
             return Err(nothing_at(&path));
         }
         let stat = self.host.publications.stat(&path).await?;
@@ -232,22 +247,30 @@ fn read_only() -> Error {
 }
 
 /// An answer that is one reference.
-fn one_reference(reference: Reference) -> Result<Answer> {
+fn one_reference(reference: &Reference) -> Result<Answer> {
     let mut answer = Vec::new();
     let mut table = Vec::new();
-    typed::encode_with(&reference, &mut answer, &mut table)
+    typed::encode_with(reference, &mut answer, &mut table)
         .map_err(|error| Error::new(error.code(), error.to_string()))?;
     Ok(Answer { value: answer.into(), table })
 }
 
-/// Opens a streamer that the peer got as a reference: who has it may use it.
+/// Opens a streamer that the peer got as a reference: who has it may use it. One of another peer is
+/// relayed.
 async fn open_reference(reference: &Reference, open: &Open) -> Result<Found> {
-    let Some(local) = reference.get::<LocalStreamer>() else {
-        return Err(Error::new(Code::WRONG_KIND, "this reference is no stream"));
-    };
-    let streamer = local.streamer()?.clone();
     let (wanted, purpose) = (Flags::from_bits(open.flags), open.purpose);
-    blocking(move || streamer.open(wanted, purpose)).await
+    if let Some(local) = reference.get::<LocalStreamer>() {
+        let streamer = local.streamer()?.clone();
+        return blocking(move || streamer.open(wanted, purpose)).await;
+    }
+    let (origin, from) = match reference.get::<View>() {
+        Some(view) => {
+            view.check(wanted)?;
+            (view.origin(), view.from())
+        }
+        None => (reference, None),
+    };
+    relay::open(streams::way_to(origin).await?, from, open).await
 }
 
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {

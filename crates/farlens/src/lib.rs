@@ -9,6 +9,7 @@
 pub mod blocking;
 pub mod data;
 pub mod dirs;
+pub mod mem;
 #[doc(hidden)]
 pub mod raw;
 
@@ -60,7 +61,9 @@ pub use farlens_wire::{
 pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};
 pub use link::Link;
-pub use object::{CallContext, Dispatch, Incoming, Outcome, Remote, RemoteStreamer};
+pub use object::{
+    CallContext, Dispatch, DynamicAnswer, DynamicObject, Incoming, Outcome, Remote, RemoteStreamer,
+};
 pub use observe::{Observation, StreamObserver};
 pub use path::RemotePath;
 pub use publish::{Expiry, Publication, Revoker, Stat, Streamer};

@@ -15,7 +15,7 @@ use crate::{
     events::Events,
     host::{Guest, Host, ListArgs, Root, decode, encode},
     publish::{Listing, Stat},
-    stream::{ByteStream, EntityStream, OpenOptions, raw::RawStream},
+    stream::{ByteStream, EntityStream, OpenOptions, origin::Origin, raw::RawStream},
     tls::KeyId,
 };
 use bytes::Bytes;
@@ -157,7 +157,7 @@ impl Link {
     /// As [`Link::open`]; `OUT_OF_RANGE` when the start lies outside the data; `MODE_FORBIDS` when
     /// the stream cannot seek to it.
     pub async fn open_with(&self, path: &str, options: OpenOptions) -> Result<ByteStream> {
-        ByteStream::open(self, (&RemotePath::new(path)?).into(), options).await
+        ByteStream::open(self, Origin::at(RemotePath::new(path)?), options).await
     }
 
     /// Reads a place of bytes that nothing else is wanted of: the part of it that exists, which is
@@ -201,7 +201,7 @@ impl Link {
         path: &str,
         options: OpenOptions,
     ) -> Result<EntityStream<T>> {
-        EntityStream::open(self, (&RemotePath::new(path)?).into(), options).await
+        EntityStream::open(self, Origin::at(RemotePath::new(path)?), options).await
     }
 
     /// Opens one stream, of whatever kind it is.

@@ -1,8 +1,9 @@
 //! Objects that are called, wherever they live, and what `#[farlens::remote]` expands to.
 //!
-//! An object is a [`Dispatch`] inside a [`Reference`]. A [`Remote`] calls what its reference points
-//! at: an object of this process through the same encoding as one at the other end of a link, so
-//! that both answer alike. Nothing here knows what a trait of the user looks like:
+//! An object is a [`Dispatch`] inside a [`Reference`](farlens_wire::Reference). A [`Remote`] calls
+//! what its reference points at: an object of this process through the same encoding as one at the
+//! other end of a link, so that both answer alike. Nothing here knows what a trait of the user looks
+//! like:
 //!
 //! ```text
 //!   ProbeRef ── Remote ──▶ LocalObject ──▶ Dispatch of any `T: Probe`
@@ -13,9 +14,11 @@
 
 mod answer;
 mod context;
+mod dynamic;
 mod evolve;
 pub mod generated;
 pub(crate) mod imported;
+mod incoming;
 mod local;
 mod promise;
 mod remote;
@@ -24,18 +27,28 @@ pub(crate) mod streams;
 
 pub use answer::Answer;
 pub use context::CallContext;
+pub use dynamic::{DynamicAnswer, DynamicObject};
+pub use incoming::{Incoming, Outcome};
 pub use remote::Remote;
 pub use request::Outgoing;
 pub use streams::RemoteStreamer;
 
+pub(crate) use imported::beyond;
 pub(crate) use local::LocalObject;
-pub(crate) use streams::LocalStreamer;
+pub(crate) use promise::{settle, settled};
+pub(crate) use streams::{LocalStreamer, View};
 
 use crate::Result;
-use bytes::Bytes;
-use farlens_wire::{Limits, Reference, schema::SchemaDoc};
+use farlens_wire::{Limits, schema::SchemaDoc};
 use futures::future::BoxFuture;
 use std::sync::{Arc, LazyLock};
+
+/// What decoding something that has not left the process may cost: as much as any link allows.
+pub(crate) fn own_limits() -> Arc<Limits> {
+    static LIMITS: LazyLock<Arc<Limits>> =
+        LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
+    Arc::clone(&LIMITS)
+}
 
 /// An object whose methods are called by name.
 ///
@@ -52,56 +65,4 @@ pub trait Dispatch: Send + Sync + 'static {
     /// Whatever the method fails with; `NO_SUCH_METHOD`, `MALFORMED` and `SCHEMA_MISMATCH` before
     /// anything was run.
     fn call(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Outcome>>;
-}
-
-/// A call as it reaches an object.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Incoming {
-    /// The name of the method.
-    pub method: String,
-    /// The parameters, encoded as a structure of their names.
-    pub args: Bytes,
-    /// What the references in them point at.
-    pub table: Vec<Reference>,
-    /// The caller's interface, where it differs from that of the object.
-    pub writer: Option<Arc<SchemaDoc>>,
-    /// What decoding the parameters may cost.
-    pub limits: Arc<Limits>,
-}
-
-/// What decoding something that has not left the process may cost: as much as any link allows.
-pub(crate) fn own_limits() -> Arc<Limits> {
-    static LIMITS: LazyLock<Arc<Limits>> =
-        LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
-    Arc::clone(&LIMITS)
-}
-
-impl Default for Outcome {
-    fn default() -> Self {
-        Self::new(Vec::new(), Vec::new())
-    }
-}
-
-/// What a method answered.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// The value, encoded.
-    pub value: Vec<u8>,
-    /// What the references in it point at.
-    pub table: Vec<Reference>,
-    /// The interface of the object, where it differs from that of the caller. Whoever brings the
-    /// answer to the caller knows that, and the object does not.
-    pub writer: Option<Arc<SchemaDoc>>,
-    /// What decoding the value may cost. That, too, is known to whoever brings the answer.
-    pub(crate) limits: Arc<Limits>,
-}
-
-impl Outcome {
-    /// A value, encoded, with what its references point at.
-    #[must_use]
-    pub fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
-        Self { value, table, writer: None, limits: own_limits() }
-    }
 }

@@ -19,10 +19,11 @@ use crate::{
 };
 use bytes::Bytes;
 use farlens_proto::{Purpose, Reach};
-use farlens_wire::{Bounds, Code, Element, Flags, Mode, Reference};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode, Position, Reference};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
-use streamer::{default_mode, limited};
+use streamer::default_mode;
+pub(crate) use streamer::limited;
 use tokio::sync::Semaphore;
 
 /// Something that can stand at a path.
@@ -185,6 +186,12 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Data of another peer, which judges every change and may lose its link at any time.
+    pub(crate) fn relayed(data: Arc<dyn ErasedData>, mode: Mode, append_only: bool) -> Self {
+        let reach = Reach { end: Position::MAX, gap: u64::MAX };
+        Self { append_only, reach, leased: true, ..Self::new(data, mode) }
+    }
+
     /// Data that a peer may change as its mode says.
     fn new(data: Arc<dyn ErasedData>, mode: Mode) -> Self {
         let live = data.is_live();
@@ -292,8 +299,8 @@ impl Publications {
                 blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Directory(directory, rest) => {
-                let directory = Arc::clone(directory);
-                blocking(move || open_file(&directory, &rest, wanted, purpose)).await
+                let streamer = Streamer::in_directory(directory, rest);
+                blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Object(_) => Err(no_stream(path)),
             Place::Way => Err(nothing_at(path)),
@@ -310,11 +317,26 @@ impl Publications {
         }
     }
 
-    /// The stream at a path.
-    pub(crate) fn streamer(&self, path: &RemotePath) -> Result<Streamer> {
+    /// Where there are objects at a path or beneath it.
+    pub(crate) fn objects_within(&self, path: &RemotePath) -> impl Iterator<Item = &RemotePath> {
+        let objects = self.0.iter().filter_map(|(at, publication)| match publication {
+            Publication::Object(_) => Some(at),
+            Publication::Stream(_) | Publication::Directory(_) => None,
+        });
+        objects.filter(|at| at.is_within(path))
+    }
+
+    /// The stream at a path, which is there.
+    pub(crate) async fn streamer(&self, path: &RemotePath) -> Result<Streamer> {
         match self.find(path)? {
             Place::Stream(streamer) => Ok(streamer.clone()),
-            Place::Object(_) | Place::Directory(..) => Err(no_stream(path)),
+            Place::Directory(directory, rest) => {
+                let streamer = Streamer::in_directory(directory, rest);
+                let checked = streamer.clone();
+                let there = blocking(move || checked.origin().check()).await;
+                there.map(|()| streamer).map_err(|error| name_path(error, path))
+            }
+            Place::Object(_) => Err(no_stream(path)),
             Place::Way => Err(nothing_at(path)),
         }
     }
@@ -419,33 +441,6 @@ impl Publications {
 
 fn single(entry: Entry) -> Listing {
     Listing { entries: vec![entry], next: None }
-}
-
-/// Opens a file of a directory.
-fn open_file(
-    directory: &Directory,
-    rest: &RemotePath,
-    wanted: Flags,
-    purpose: Purpose,
-) -> Result<Found> {
-    let writable = directory.is_writable();
-    let mode = limited(default_mode(directory.offers(), writable)?, wanted)?;
-    let components: Vec<_> = rest.components().collect();
-    let append_only = directory.is_append_only();
-    let purpose = match purpose {
-        Purpose::Replace { .. } if writable && append_only => return Err(streamer::only_grows()),
-        Purpose::Create if append_only => Purpose::Use,
-        purpose => purpose,
-    };
-    let data: Arc<dyn ErasedData> = match purpose {
-        _ if writable => {
-            Arc::new(directory.open_live(&components, mode.has(Flags::WRITABLE), purpose)?)
-        }
-        Purpose::Replace { .. } => return Err(streamer::not_writable()),
-        _ => Arc::new(directory.open(&components)?),
-    };
-    let reach = directory.file_reach();
-    Ok(Found { append_only, reach, ..Found::new(data, mode) })
 }
 
 /// What is known of a file or directory; streams on a file have this mode.

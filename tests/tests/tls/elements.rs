@@ -2,7 +2,7 @@
 
 use crate::{House, guarded};
 use farlens::{
-    AtEnd, FixedData, IterData, Link, OpenOptions, Server, Streamer, Verb,
+    AtEnd, Code, Entity, FixedData, IterData, Link, OpenOptions, Reference, Server, Streamer, Verb,
     data::{Topic, channel},
 };
 use futures::{SinkExt, StreamExt};
@@ -134,22 +134,19 @@ async fn what_a_peer_writes_refers_to_objects_of_that_peer() {
     let topic = Topic::<Room>::keep_last(100);
     let streamer = Streamer::new(topic.clone()).writable();
     let house = House::open(Server::builder().publish("/topic", streamer)).await;
-    let (writer, reader) = (open(&house).await, open(&house).await);
+    let writer = open(&house).await;
     let append = OpenOptions::new().append(true);
     let mut stream = guarded(writer.entities_with::<Room>("/topic", append)).await.unwrap();
     for room in rooms(4, &living) {
         guarded(stream.send(room)).await.unwrap();
     }
     assert_eq!(topic.len(), 4);
-    // The writer gets its own back, another peer calls them through the server.
-    for link in [&writer, &reader] {
-        let mut back = guarded(link.entities::<Room>("/topic")).await.unwrap();
-        for n in 0..4 {
-            let room = guarded(back.next()).await.unwrap().unwrap();
-            assert_room(n, &room).await;
-        }
+    let mut back = guarded(writer.entities::<Room>("/topic")).await.unwrap();
+    for n in 0..4 {
+        let room = guarded(back.next()).await.unwrap().unwrap();
+        assert_room(n, &room).await;
     }
-    drop((stream, reader));
+    drop((back, stream));
     topic.close();
     drop(topic);
     drop(house);
@@ -183,4 +180,26 @@ fn an_object_that_a_topic_lets_go_of_may_use_the_topic() {
     topic.send(Wake { lamp: Some(LampRef::new(Last(topic.clone()))) }).unwrap();
     topic.send(Wake { lamp: None }).unwrap();
     assert_eq!(topic.bounds().end.map(farlens::Position::get), Some(3));
+}
+
+#[tokio::test]
+async fn a_reference_that_no_peer_may_have_fails_what_is_written_and_what_is_read() {
+    let topic = Topic::<Entity>::keep_last(10);
+    let streamer = Streamer::new(topic.clone()).writable();
+    let house = House::open(Server::builder().publish("/topic", streamer)).await;
+    let link = open(&house).await;
+    let append = OpenOptions::new().append(true);
+    let mut stream = guarded(link.entities_with::<Entity>("/topic", append)).await.unwrap();
+    guarded(stream.feed(Entity::Int(1))).await.unwrap();
+    guarded(stream.feed(Entity::Reference(Reference::new("private")))).await.unwrap();
+    let error = guarded(SinkExt::<Entity>::flush(&mut stream)).await.unwrap_err();
+    assert_eq!(error.code(), Code::UNSUPPORTED);
+    assert_eq!(topic.len(), 1, "what came before it is stored");
+    topic.send(Entity::Reference(Reference::new("private"))).unwrap();
+    let mut reader = guarded(link.entities::<Entity>("/topic")).await.unwrap();
+    assert_eq!(guarded(reader.next()).await.unwrap().unwrap(), Entity::Int(1));
+    let error = guarded(reader.next()).await.unwrap().unwrap_err();
+    assert_eq!(error.code(), Code::UNSUPPORTED);
+    drop((stream, reader, link));
+    house.is_well().await;
 }

@@ -6,18 +6,22 @@
 mod attenuation;
 mod cuts;
 mod destructors;
+mod dynamic;
 mod elements;
 mod handshake;
 mod hostile_client;
 mod hostile_server;
 mod hostile_writer;
+mod ladders;
 mod objects;
 mod observers;
 mod owners;
+mod relay;
 mod shutdown;
 mod silence;
 mod sources;
 mod streams;
+mod tokens;
 mod versions;
 mod writing;
 

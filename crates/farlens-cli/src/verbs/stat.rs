@@ -7,7 +7,7 @@ use crate::{
     exit::Exit,
     output,
 };
-use farlens::{Flags, Result};
+use farlens::{Flags, Link, Result};
 use serde::Serialize;
 
 /// Show kind, length, modes and type of one path.
@@ -33,6 +33,11 @@ pub(crate) async fn run(global: &Global, args: &Stat) -> Result<Exit> {
     let (link, target) = connect::open(global, &args.target).await?;
     let path = target.path().as_str();
     let stat = link.stat(path).await?;
+    Ok(show(global, &link, path, &stat))
+}
+
+/// Prints what is known of a path.
+pub(super) fn show(global: &Global, link: &Link, path: &str, stat: &farlens::Stat) -> Exit {
     let flags = stat.mode().map_or(Flags::NONE, farlens::Mode::flags);
     let names = Flags::ALL.iter().filter(|(flag, _)| flags.has(*flag));
     let line = Line {
@@ -46,15 +51,22 @@ pub(crate) async fn run(global: &Global, args: &Stat) -> Result<Exit> {
         server: link.peer().to_string(),
     };
     if global.json {
-        return Ok(output::lines([output::to_json(&line)]));
+        return output::lines([output::to_json(&line)]);
     }
+    let known = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let len = line.len.map_or_else(|| "not known".to_owned(), |len| len.to_string());
-    Ok(output::lines([
+    let bounds = match (line.start, line.end) {
+        (None, None) => "-".to_owned(),
+        (start, end) => format!("{}..{}", known(start), known(end)),
+    };
+    let mode = if line.mode.is_empty() { "-".to_owned() } else { line.mode.join(" ") };
+    output::lines([
         format!("path    {}", output::printable(path)),
         format!("kind    {}", line.kind),
         format!("length  {len}"),
-        format!("mode    {}", line.mode.join(" ")),
+        format!("bounds  {bounds}"),
+        format!("mode    {mode}"),
         format!("type    {}", output::printable(line.schema.unwrap_or("-"))),
         format!("server  {}", link.peer().grouped()),
-    ]))
+    ])
 }

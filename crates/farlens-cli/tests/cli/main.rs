@@ -4,6 +4,7 @@ mod bytes;
 mod demo;
 mod entities;
 mod live;
+mod objects;
 mod process;
 mod refusals;
 mod tail;

@@ -78,7 +78,8 @@ impl Tables {
         let Some(lines) = &mut self.0 else { return Self::default() };
         let mut first = Self::default();
         let border = lines.base.saturating_add(count);
-        while let Some((number, table)) = lines.lines.pop_front_if(|(number, _)| *number < border) {
+        let before = lines.lines.partition_point(|(number, _)| *number < border);
+        for (number, table) in lines.lines.drain(..before) {
             lines.references = lines.references.saturating_sub(table.len());
             first.push(number.saturating_sub(lines.base), table);
         }

@@ -15,7 +15,8 @@ use std::sync::Arc;
 /// A type whose encoding can be described. Derive it beside `Serialize` and `Deserialize`.
 ///
 /// An implementation by hand must describe exactly what `Serialize` writes; readers that have only
-/// the description misread the bytes otherwise.
+/// the description misread the bytes otherwise. `Deserialize` must take what derived code would, or
+/// it refuses values of types that [`Resolution`](super::Resolution) takes to fit.
 pub trait Schema: 'static {
     /// The description; named types go through [`SchemaBuilder::define`].
     fn build(builder: &mut SchemaBuilder) -> Type;

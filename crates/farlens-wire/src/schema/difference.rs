@@ -5,6 +5,9 @@ use std::fmt::{self, Display};
 /// Steps of a path that are shown; of a longer one the last.
 const STEPS_MAX: usize = 16;
 
+/// Characters of a path and of a description that are shown. A peer's names may be long.
+const CHARS_MAX: usize = 500;
+
 /// How types or values differ, and where: `Pose.gain: the reader needs it, the writer does not have
 /// it`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ impl Difference {
         for step in &steps[left_out..] {
             path.push_str(&step.to_string());
         }
-        Self { path, what: what.to_string() }
+        Self { path: shortened(path), what: shortened(what.to_string()) }
     }
 
     /// The place, as in `Pose.m[]`.
@@ -45,6 +48,14 @@ impl Display for Difference {
 }
 
 impl std::error::Error for Difference {}
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
 
 /// One step of a path. Names come from peers and are escaped.
 #[derive(Clone, Copy, Debug)]

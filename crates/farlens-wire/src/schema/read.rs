@@ -12,7 +12,7 @@
 
 mod leaf;
 
-use super::{Field, Fields, SchemaDoc, Shape, Type, Variant, View};
+use super::{Field, Fields, Method, SchemaDoc, Shape, Type, Variant, View};
 use crate::entity::{has_duplicate, is_key};
 use crate::read::Reader;
 use crate::{Budget, DecodeError, Entity, Reference};
@@ -61,6 +61,31 @@ pub fn decode_type(
     let value = decode_next(schema, ty, &mut input, table, budget)?;
     input.finish()?;
     Ok(value)
+}
+
+/// Decodes the arguments of a call of `method`, a method of `schema`, that take up all of `bytes`:
+/// a record with the name of the method.
+///
+/// # Errors
+/// As [`decode_with`].
+pub fn decode_args(
+    schema: &SchemaDoc,
+    method: &Method,
+    bytes: &[u8],
+    table: &[Reference],
+    budget: &mut Budget,
+) -> Result<Entity> {
+    let mut input = Reader::new(bytes);
+    budget.enter()?;
+    let mut fields = Vec::new();
+    for (name, ty) in &method.params {
+        let value = decode_next(schema, ty, &mut input, table, budget)?;
+        budget.spend_cost(size_of::<String>() + name.len())?;
+        fields.push((name.clone(), value));
+    }
+    budget.leave();
+    input.finish()?;
+    Ok(Entity::Record { name: method.name.clone(), fields })
 }
 
 /// Decodes one value of a type of `schema` off the front of `input`.

@@ -39,10 +39,33 @@ impl SchemaDoc {
 }
 
 impl SchemaDoc {
+    /// A type in one line, in which what is defined is a name: `[Pose]`.
+    pub fn type_name<'a>(&'a self, ty: &'a Type) -> impl Display + 'a {
+        Name { doc: self, ty, inline: false }
+    }
+
+    /// A type in one line, in which structures and enums are written out once:
+    /// `[Pose { tool: text, at: Time }]`.
+    pub fn type_text<'a>(&'a self, ty: &'a Type) -> impl Display + 'a {
+        Name { doc: self, ty, inline: true }
+    }
+
     /// A type by its name, with what it is where the name alone does not say that it is no
     /// structure.
     pub(super) fn described<'a>(&'a self, ty: &'a Type) -> impl Display + 'a {
         Described { doc: self, ty }
+    }
+}
+
+struct Name<'a> {
+    doc: &'a SchemaDoc,
+    ty: &'a Type,
+    inline: bool,
+}
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Writer { doc: self.doc, inline: self.inline }.ty(f, self.ty)
     }
 }
 

@@ -266,7 +266,11 @@ proptest! {
         let bytes = [&[1][..], &bytes].concat();
         if let Ok(doc) = decoded(&bytes) {
             prop_assert_eq!(encoded(&doc), bytes);
-            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &[], &mut Budget::new(&Limits::default())));
+            let mut budget = Budget::new(&Limits::default());
+            let _ = (doc.to_string(), decode_with(&doc, &[0, 1, 2], &[], &mut budget));
+            let (doc, other) = (Arc::new(doc), SchemaDoc::of::<Zoo>());
+            prop_assert!(Resolution::between(&doc, &doc).is_ok());
+            let _ = (Resolution::between(&doc, &other), Resolution::between(&other, &doc));
         }
     }
 
@@ -276,4 +280,27 @@ proptest! {
         let by_type = typed::decode::<Tree>(&bytes, &limits);
         prop_assert_eq!(by_type.is_ok(), read::<Tree>(&bytes).is_ok());
     }
+}
+
+#[test]
+fn arguments_come_back_by_their_names() {
+    let method = Method {
+        name: "aim".into(),
+        doc: String::new(),
+        params: vec![("at".into(), Type::List(Box::new(Type::U16))), ("why".into(), Type::Text)],
+        result: Type::Unit,
+        one_way: false,
+    };
+    let doc = SchemaDoc::from_parts(Type::Unit, vec![]).expect("it is valid");
+    let args = Entity::map([("why", "so".into()), ("at", Entity::List(vec![Entity::Int(700)]))]);
+    let (mut bytes, mut table) = (Vec::new(), Vec::new());
+    encode_args(&doc, &method, &args, &mut bytes, &mut table).expect("they fit");
+    let read = |bytes: &[u8]| {
+        decode_args(&doc, &method, bytes, &table, &mut Budget::new(&Limits::default()))
+    };
+    let fields =
+        vec![("at".into(), Entity::List(vec![Entity::Int(700)])), ("why".into(), "so".into())];
+    assert_eq!(read(&bytes), Ok(Entity::Record { name: "aim".into(), fields }));
+    bytes.push(0);
+    assert_eq!(read(&bytes), Err(DecodeError::Trailing));
 }

@@ -145,7 +145,7 @@ impl<'de, 'b, 's> ByName<'_, 'de, 'b, 's> {
     }
 
     fn entity<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-        if self.view()? == View::Leaf(&Type::Any) {
+        if matches!(self.view()?, View::Leaf(Type::Any)) {
             return self.decoder.entity(visitor);
         }
         visitor.visit_newtype_struct(OnDesk::new(self.untyped()?))

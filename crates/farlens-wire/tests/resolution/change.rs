@@ -1,6 +1,6 @@
 //! Random changes of a type: such that its readers should bear, and, if asked for, others.
 
-use crate::make::LEAVES;
+use crate::make::{NUMBERS, leaf};
 use crate::tape::Tape;
 use farlens_wire::schema::{Definition, Field, Fields, SchemaDoc, Shape, Type, Variant};
 
@@ -58,8 +58,8 @@ impl Editor {
             fields.push(new);
         }
         for added in 0..tape.below(6).saturating_sub(3) {
-            let leaf = Type::Option(Box::new(LEAVES[tape.below(LEAVES.len())].clone()));
-            let (ty, default) = if tape.once_in(2) { (Type::U32, true) } else { (leaf, false) };
+            let option = Type::Option(Box::new(leaf(tape)));
+            let (ty, default) = if tape.once_in(2) { (Type::U32, true) } else { (option, false) };
             let default = default && !(self.rough && tape.once_in(3));
             fields.push(Field { default, ..Field::new(format!("new{added}"), ty) });
         }
@@ -88,8 +88,11 @@ impl Editor {
     }
 
     fn ty(&mut self, old: &Type, tape: &mut Tape<'_>) -> Type {
+        if self.rough && NUMBERS.contains(old) && tape.once_in(2) {
+            return NUMBERS[tape.below(NUMBERS.len())].clone();
+        }
         if self.rough && tape.once_in(16) {
-            return LEAVES[tape.below(LEAVES.len())].clone();
+            return leaf(tape);
         }
         let new = self.inside(old, tape);
         match tape.below(10) {
@@ -140,7 +143,6 @@ fn wider(leaf: &Type, tape: &mut Tape<'_>) -> Type {
         Type::I64 => &[Type::I128, Type::Any],
         Type::F32 => &[Type::F64, Type::Any],
         Type::Char => &[Type::Text],
-        Type::ByteStream | Type::Text | Type::Bool | Type::Unit => return leaf.clone(),
         other => return other.clone(),
     };
     choices[tape.below(choices.len())].clone()

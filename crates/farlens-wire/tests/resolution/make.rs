@@ -5,7 +5,7 @@ use farlens_wire::schema::{Definition, Field, Fields, SchemaDoc, Shape, Type, Va
 use farlens_wire::{Entity, typed};
 use serde::Serialize;
 
-pub(crate) const LEAVES: [Type; 21] = [
+pub(crate) const NUMBERS: [Type; 12] = [
     Type::U8,
     Type::U16,
     Type::U32,
@@ -18,6 +18,9 @@ pub(crate) const LEAVES: [Type; 21] = [
     Type::I128,
     Type::F32,
     Type::F64,
+];
+
+const OTHERS: [Type; 9] = [
     Type::Bool,
     Type::Char,
     Type::Text,
@@ -28,6 +31,11 @@ pub(crate) const LEAVES: [Type; 21] = [
     Type::ByteStream,
     Type::EntityStream(None),
 ];
+
+pub(crate) fn leaf(tape: &mut Tape<'_>) -> Type {
+    let at = tape.below(NUMBERS.len() + OTHERS.len());
+    NUMBERS.iter().chain(&OTHERS).nth(at).cloned().unwrap_or(Type::Unit)
+}
 
 /// A document of up to five definitions, which may contain each other and themselves where a value
 /// can end.
@@ -71,7 +79,7 @@ impl Maker {
     /// A type that contains definitions before `from` only where a value can do without them.
     fn ty(&mut self, from: u32, depth: u32, tape: &mut Tape<'_>) -> Type {
         if depth == 0 {
-            return LEAVES[tape.below(LEAVES.len())].clone();
+            return leaf(tape);
         }
         let depth = depth - 1;
         match tape.below(12) {
@@ -87,7 +95,7 @@ impl Maker {
             6..=8 if from < self.count => {
                 Type::Named(from + tape.below((self.count - from) as usize) as u32)
             }
-            _ => LEAVES[tape.below(LEAVES.len())].clone(),
+            _ => leaf(tape),
         }
     }
 }

@@ -155,6 +155,7 @@ fn damaged() -> Error {
 mod tests {
     use super::*;
     use farlens_proto::BatchBuilder;
+    use farlens_wire::Reference;
 
     fn at(n: u64) -> Position {
         Position::new(n).expect("small")
@@ -238,5 +239,29 @@ mod tests {
         assert!(offers.mode(offers.required | offers.possible).is_ok());
         assert!(offers.mode(Flags::READABLE).is_err());
         assert!(offers.mode(offers.required | Flags::WRITABLE).is_err());
+    }
+
+    #[test]
+    fn references_are_read_from_any_position_and_count_in_the_budget() {
+        let mut builder = BatchBuilder::default();
+        for n in 0..1_000_u32 {
+            let table: Vec<_> = (0..n % 3).map(|_| Reference::new(n)).collect();
+            builder.push_referring(&n.to_be_bytes(), table);
+        }
+        let data = FixedData::encoded(builder.finish());
+        // Elements cost 5, 37 and 69 bytes in turn.
+        for (from, bytes, count) in
+            [(0, 4, 1), (0, 42, 2), (255, 110, 2), (257, 111, 3), (998, 999, 2)]
+        {
+            let Some(Chunk::Items(batch)) = fetch(&data, from, bytes, 9) else {
+                panic!("entities are there");
+            };
+            assert_eq!(batch.count(), count, "from {from}");
+            for (index, n) in (0..count).zip(from..) {
+                assert_eq!(batch.table(index).len() as u64, n % 3);
+                let own = |reference: &Reference| reference.get() == u32::try_from(n).ok().as_ref();
+                assert!(batch.table(index).iter().all(own));
+            }
+        }
     }
 }

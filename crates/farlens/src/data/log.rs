@@ -138,7 +138,9 @@ impl ItemLog {
         let Some(next) = item_end(encoded, self.front) else { return false };
         self.bytes -= next - self.front;
         self.front = next;
-        if let Some((_, table)) = self.tables.pop_front_if(|(number, _)| *number == self.start) {
+        if self.tables.front().is_some_and(|(number, _)| *number == self.start)
+            && let Some((_, table)) = self.tables.pop_front()
+        {
             self.bytes -= table.len() * Limits::REFERENCE_BYTES;
         }
         self.start += 1;
@@ -300,5 +302,42 @@ mod tests {
             let Fetched::Some(Chunk::Items(batch)) = fetched else { panic!("entities") };
             assert_eq!(batch.iter().map(<[u8]>::len).collect::<Vec<_>>(), [length]);
         }
+    }
+
+    /// How many references entity `n` has.
+    fn references(n: u64) -> usize {
+        if n.is_multiple_of(3) { (n % 7) as usize } else { 0 }
+    }
+
+    fn table(n: u64) -> Vec<Reference> {
+        (0..references(n)).map(|_| Reference::new(n)).collect()
+    }
+
+    #[test]
+    fn tables_are_read_with_their_entities_and_go_with_them() {
+        let mut log = ItemLog::default();
+        for n in 0..3_000 {
+            log.push(&body(n), &table(n)).expect("room");
+            if n >= 1_000 {
+                assert!(log.drop_first());
+            }
+        }
+        assert!(log.sealed.len() > 2);
+        let costs = (2_000..3_000).map(|n| encoded_len(&body(n)) + 32 * references(n));
+        assert_eq!(log.bytes(), costs.sum::<usize>());
+        for (at, bytes) in (2_000..3_000).zip([1, 300, 1_000, 5_000, 1 << 20].into_iter().cycle()) {
+            let budget = ReadBudget { bytes, elements: 1 + at % 50 };
+            let fetched = log.run_from(at, budget).cut(budget).expect("it is there");
+            let Fetched::Some(Chunk::Items(batch)) = fetched else { panic!("entities") };
+            assert!(batch.cost() <= bytes || batch.count() == 1);
+            assert!((1..=budget.elements).contains(&batch.count()));
+            for (index, n) in (0..batch.count()).zip(at..) {
+                let found = batch.table(index);
+                assert_eq!(found.len(), references(n), "entity {n}");
+                assert!(found.iter().all(|reference| reference.get() == Some(&n)));
+            }
+        }
+        log.drop_before(3_000);
+        assert_eq!((log.bytes(), log.tables.len()), (0, 0));
     }
 }

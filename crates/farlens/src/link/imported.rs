@@ -1,7 +1,7 @@
 //! Things of a peer that this side holds, and the books that a link keeps of them.
 
 use super::{Link, trash};
-use crate::object::{LocalObject, LocalStreamer};
+use crate::object::{LocalObject, LocalStreamer, View};
 use farlens_proto::{About, References};
 use farlens_wire::{ObjectId, Reference, WeakReference, schema::SchemaDoc};
 use futures::task::AtomicWaker;
@@ -98,7 +98,9 @@ impl References for Holdings {
     }
 
     fn origin(&self, reference: &Reference) -> Option<ObjectId> {
-        let imported = reference.get::<Imported>()?;
+        // The owner of what a view is of may have all of it, unless the place is what matters.
+        let view = reference.get::<View>().filter(|view| view.is_whole_for_owner());
+        let imported = view.map_or(reference, View::origin).get::<Imported>()?;
         imported.is_at(&self.home).then_some(imported.object)
     }
 
@@ -108,6 +110,9 @@ impl References for Holdings {
         }
         if let Some(streamer) = reference.get::<LocalStreamer>() {
             return Some(streamer.about());
+        }
+        if let Some(view) = reference.get::<View>() {
+            return Some(view.about());
         }
         // What came over another link is passed on as what it is there.
         reference.get::<Imported>().map(|imported| imported.about)

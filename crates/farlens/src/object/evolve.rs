@@ -31,7 +31,10 @@ pub(super) enum Part {
 
 type Key = (Fingerprint, Fingerprint, String, Part);
 
-static KNOWN: LazyLock<Mutex<HashMap<Key, Resolution>>> = LazyLock::new(Mutex::default);
+/// How a value is read, or why it cannot be.
+type Found = Result<Resolution, Arc<str>>;
+
+static KNOWN: LazyLock<Mutex<HashMap<Key, Found>>> = LazyLock::new(Mutex::default);
 
 /// How a value of `method` is read by one who knows the interface as `reader`.
 ///
@@ -40,14 +43,21 @@ static KNOWN: LazyLock<Mutex<HashMap<Key, Resolution>>> = LazyLock::new(Mutex::d
 pub(super) fn resolution(
     part: Part,
     method: &str,
-    writer: &Arc<SchemaDoc>,
+    writer: &SchemaDoc,
     reader: &SchemaDoc,
 ) -> Result<Resolution> {
     let key = (writer.fingerprint(), reader.fingerprint(), method.to_owned(), part);
-    if let Some(known) = KNOWN.lock().get(&key) {
-        return Ok(known.clone());
-    }
-    let mismatch = |why: &dyn std::fmt::Display| {
+    let known = KNOWN.lock().get(&key).cloned();
+    let found = known.unwrap_or_else(|| {
+        let found = find(part, method, writer, reader);
+        let mut known = KNOWN.lock();
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        known.insert(key, found.clone());
+        found
+    });
+    found.map_err(|why| {
         let what = match part {
             Part::Arguments => "the arguments",
             Part::Result => "the answer",
@@ -55,16 +65,14 @@ pub(super) fn resolution(
         let text = format!("{what} of `{}` cannot be read: {why}", method.escape_debug());
         Error::new(Code::SCHEMA_MISMATCH, text)
             .with_hint("bring both ends to versions of the interface that fit each other")
-    };
-    let written = value_of(part, method, writer).map_err(|why| mismatch(&why))?;
-    let wanted = value_of(part, method, reader).map_err(|why| mismatch(&why))?;
-    let found = Resolution::between(&Arc::new(written), &wanted).map_err(|why| mismatch(&why))?;
-    let mut known = KNOWN.lock();
-    if known.len() >= KEPT {
-        known.clear();
-    }
-    known.insert(key, found.clone());
-    Ok(found)
+    })
+}
+
+fn find(part: Part, method: &str, writer: &SchemaDoc, reader: &SchemaDoc) -> Found {
+    let written = value_of(part, method, writer)?;
+    let wanted = value_of(part, method, reader)?;
+    let found = Resolution::between(&Arc::new(written), &wanted);
+    found.map_err(|difference| difference.to_string().into())
 }
 
 /// The interface by which the object behind `reference` writes its answers, where that is not the
@@ -108,12 +116,7 @@ fn value_of(part: Part, method: &str, interface: &SchemaDoc) -> Result<SchemaDoc
 }
 
 fn root(doc: &SchemaDoc) -> Option<(&str, &Interface)> {
-    let Type::Named(index) = doc.root() else { return None };
-    let definition = doc.definitions().get(usize::try_from(*index).ok()?)?;
-    match &definition.shape {
-        Shape::Interface(interface) => Some((&definition.name, interface)),
-        _ => None,
-    }
+    Some((&doc.definition_of(doc.root())?.name, doc.interface_of(doc.root())?))
 }
 
 /// The structure in which the parameters of a method travel. No type has a name like this one.

@@ -1,8 +1,9 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
 use super::{
-    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve, imported::Place,
-    promise::Promised,
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
+    imported::Place,
+    promise::{Promised, is_unsettled, settle},
 };
 use crate::{
     Error, Result,
@@ -11,11 +12,11 @@ use crate::{
 use farlens_proto::About;
 use farlens_wire::{
     Code, Reference,
-    schema::{Schema, SchemaBuilder, Type},
+    schema::{Schema, SchemaBuilder, SchemaDoc, Type},
 };
 use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// An object that can be called, in this process or at the other end of a link.
 ///
@@ -44,13 +45,7 @@ impl Remote {
     /// The name of its interface, where that is known without asking.
     pub(crate) fn interface_name(&self) -> Option<String> {
         let interface = self.reference.get::<LocalObject>()?.interface();
-        match interface.root() {
-            Type::Named(index) => {
-                let index = usize::try_from(*index).ok()?;
-                Some(interface.definitions().get(index)?.name.clone())
-            }
-            _ => None,
-        }
+        Some(interface.definition_of(interface.root())?.name.clone())
     }
 
     /// What it points at.
@@ -75,7 +70,8 @@ impl Remote {
         answer::decode(&outcome, None).map_err(|error| malformed(method, &error))
     }
 
-    /// Makes a call.
+    /// Makes a call. What another call is still to answer with can be passed: this one is made once
+    /// that has come.
     ///
     /// # Errors
     /// As [`Remote::call`], but for the answer, which is not looked at.
@@ -95,6 +91,10 @@ impl Remote {
 
     fn begin_promise(&self, request: Outgoing) -> Result<Reference> {
         let reference = &self.reference;
+        if is_unsettled(&request.table) {
+            let call = self.deliver_in_time(request);
+            return Ok(Promised::start(call.map(|outcome| promised(&outcome?))));
+        }
         if let Some(imported) = reference.get::<Imported>() {
             return Promised::calling(imported, reference, (reference, Place::Object), request);
         }
@@ -119,20 +119,38 @@ impl Remote {
         Ok(request)
     }
 
+    /// Waits for what is no call of the user's, as long as a call may take.
+    pub(super) async fn in_time<T>(
+        &self,
+        method: &str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(deadline) = CallContext::current().of_call(self.timeout)?.deadline() else {
+            return work.await;
+        };
+        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| Err(too_late(method)))
+    }
+
     fn deliver_in_time(
         &self,
         request: Outgoing,
     ) -> impl Future<Output = Result<Outcome>> + Send + 'static + use<> {
         let reference = self.reference.clone();
         async move {
-            let Some(deadline) = request.context.deadline() else {
-                return deliver(reference, request).await;
-            };
-            let late = too_late(&request.method);
-            let answer = tokio::time::timeout_at(deadline, deliver(reference, request)).await;
+            let (deadline, late) = (request.context.deadline(), too_late(&request.method));
+            let answer = deliver_settled(reference, request);
+            let Some(deadline) = deadline else { return answer.await };
+            let answer = tokio::time::timeout_at(deadline, answer).await;
             answer.unwrap_or(Err(late))
         }
     }
+}
+
+/// Hands a call over once nothing that it passes is still to come: what a peer is to have must be
+/// there.
+async fn deliver_settled(reference: Reference, mut request: Outgoing) -> Result<Outcome> {
+    settle(&mut request.table).await?;
+    deliver(reference, request).await
 }
 
 /// Hands a call to whatever can answer it.
@@ -153,6 +171,22 @@ pub(super) fn deliver(
         }
         if let Some(promised) = reference.get::<Promised>() {
             return promised.deliver(request).await;
+        }
+        Err(no_object())
+    })
+}
+
+/// The interface of whatever can be called.
+pub(super) fn describe(reference: Reference) -> BoxFuture<'static, Result<Arc<SchemaDoc>>> {
+    Box::pin(async move {
+        if let Some(object) = reference.get::<LocalObject>() {
+            return Ok(Arc::clone(object.interface()));
+        }
+        if let Some(imported) = reference.get::<Imported>() {
+            return imported.describe(&reference).await;
+        }
+        if let Some(promised) = reference.get::<Promised>() {
+            return describe(promised.reference().await?).await;
         }
         Err(no_object())
     })

@@ -35,14 +35,19 @@ impl Outgoing {
         typed::encode_with(args, &mut bytes, &mut table).map_err(|error| {
             Error::new(error.code(), format!("the arguments of `{method}` cannot be sent: {error}"))
         })?;
-        Ok(Self {
+        Ok(Self::encoded(method, bytes, table))
+    }
+
+    /// A call of `method` with parameters that are encoded already.
+    pub(super) fn encoded(method: &str, args: Vec<u8>, table: Vec<Reference>) -> Self {
+        Self {
             method: method.to_owned(),
-            args: bytes,
+            args,
             table,
             interface: None,
             one_way: false,
             context: CallContext::default(),
-        })
+        }
     }
 
     /// The same as the caller's interface means it.

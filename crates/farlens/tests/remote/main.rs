@@ -1,8 +1,10 @@
-//! Traits with `#[farlens::remote]`, called within one process.
+//! Traits with `#[farlens::remote]`, called within one process and over links.
 
+mod by_hand;
 mod calls;
 mod context;
 mod interface;
+mod names;
 mod pipeline;
 mod probe;
 mod streams;

@@ -14,18 +14,22 @@ pub(super) fn dispatcher(interface: &Interface) -> TokenStream {
     quote! {
         struct __FarlensDispatcher<T>(T);
 
-        impl<T: #name> generated::Dispatch for __FarlensDispatcher<T> {
-            fn interface(&self) -> ::std::sync::Arc<generated::schema::SchemaDoc> {
-                generated::schema::SchemaDoc::of::<#handle>()
+        impl<__FarlensObject: #name> __farlens::Dispatch
+            for __FarlensDispatcher<__FarlensObject>
+        {
+            fn interface(&self) -> ::std::sync::Arc<__farlens::schema::SchemaDoc> {
+                __farlens::schema::SchemaDoc::of::<#handle>()
             }
 
             fn call(
                 self: ::std::sync::Arc<Self>,
-                call: generated::Incoming,
-            ) -> generated::BoxFuture<'static, ::farlens::Result<generated::Outcome>> {
+                call: __farlens::Incoming,
+            ) -> __farlens::BoxFuture<'static, ::farlens::Result<__farlens::Outcome>> {
                 match call.method.as_str() {
                     #(#arms)*
-                    _ => generated::no_such_method(#text, &call),
+                    _ => ::std::boxed::Box::pin(async move {
+                        ::core::result::Result::Err(call.no_such_method(#text))
+                    }),
                 }
             }
         }
@@ -40,7 +44,7 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
     quote! {
         #(#cfgs)*
         #text => ::std::boxed::Box::pin(async move {
-            let arguments: #structure<#(#types),*> = generated::arguments::<#handle, _>(&call)?;
+            let arguments: #structure<#(#types),*> = call.arguments(&__farlens::schema::SchemaDoc::of::<#handle>())?;
             ::core::mem::drop(call);
             #work
         }),
@@ -52,23 +56,26 @@ fn work(interface: &Interface, method: &Method) -> TokenStream {
     let arguments = quote!(arguments);
     let passed = method.parameters.iter().map(|Parameter { name, passed }| match passed {
         Passed::Value(_) => quote!(#arguments.#name),
+        Passed::Opened(ty) => {
+            quote_spanned!(ty.span()=> <#ty as __farlens::Passed>::receive(#arguments.#name).await?)
+        }
         Passed::Stream(stream) => {
             let item = &stream.item;
-            quote_spanned!(item.span()=> <#item as generated::Item>::open(#arguments.#name))
+            quote_spanned!(item.span()=> <#item as __farlens::Item>::open(#arguments.#name))
         }
     });
-    let called = quote!(<T as #trait_>::#name(&self.0, #(#passed),*));
+    let called = quote!(<__FarlensObject as #trait_>::#name(&self.0, #(#passed),*));
     match &method.answer {
         Answer::Value(ty) | Answer::OneWay(ty) => {
-            quote_spanned!(ty.span()=> <#ty as generated::Answer>::into_outcome(#called.await))
+            quote_spanned!(ty.span()=> <#ty as __farlens::Answer>::into_outcome(#called.await).await)
         }
         Answer::Stream(stream) => {
             let item = &stream.item;
             quote_spanned! {item.span()=>
-                <#item as generated::Item>::into_outcome(generated::feed(
+                <#item as __farlens::Item>::into_outcome(__farlens::feed(
                     move |feeder| async move {
                         let _ = &#arguments;
-                        generated::Feeder::feed(feeder, #called).await
+                        __farlens::Feeder::feed(feeder, #called).await
                     }
                 ))
             }

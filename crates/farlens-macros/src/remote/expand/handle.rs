@@ -32,7 +32,7 @@ pub(super) fn implementations(interface: &Interface) -> TokenStream {
         impl #handle {
             /// A reference to an object of this process.
             pub fn new(object: impl #name) -> Self {
-                Self(generated::Remote::new(__FarlensDispatcher(object)))
+                Self(__farlens::Remote::new(__FarlensDispatcher(object)))
             }
 
             /// A reference whose calls fail with `DEADLINE_EXCEEDED` unless they are answered in
@@ -49,27 +49,27 @@ pub(super) fn implementations(interface: &Interface) -> TokenStream {
             }
         }
 
-        impl ::core::convert::From<generated::Remote> for #handle {
-            fn from(remote: generated::Remote) -> Self {
+        impl ::core::convert::From<__farlens::Remote> for #handle {
+            fn from(remote: __farlens::Remote) -> Self {
                 Self(remote)
             }
         }
 
-        impl ::core::convert::From<#handle> for generated::Publication {
+        impl ::core::convert::From<#handle> for __farlens::Publication {
             fn from(handle: #handle) -> Self {
                 Self::Object(::core::convert::From::from(handle))
             }
         }
 
-        impl ::core::convert::From<#handle> for generated::Remote {
+        impl ::core::convert::From<#handle> for __farlens::Remote {
             fn from(handle: #handle) -> Self {
                 handle.0
             }
         }
 
-        impl generated::Pipelined for #handle {
-            fn from_promise(reference: generated::Reference) -> Self {
-                Self(generated::Pipelined::from_promise(reference))
+        impl __farlens::Pipelined for #handle {
+            fn from_promise(reference: __farlens::Reference) -> Self {
+                Self(__farlens::Pipelined::from_promise(reference))
             }
         }
     }

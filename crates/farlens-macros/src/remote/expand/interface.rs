@@ -12,15 +12,15 @@ pub(super) fn schema(interface: &Interface) -> TokenStream {
     let (name, doc) = (wire_name(&interface.name), documentation(&interface.attributes));
     let methods = interface.methods.iter().map(method);
     quote! {
-        impl generated::schema::Schema for #handle {
+        impl __farlens::schema::Schema for #handle {
             fn build(
-                builder: &mut generated::schema::SchemaBuilder,
-            ) -> generated::schema::Type {
-                generated::schema::SchemaBuilder::define::<Self>(builder, #name, |builder| {
+                builder: &mut __farlens::schema::SchemaBuilder,
+            ) -> __farlens::schema::Type {
+                __farlens::schema::SchemaBuilder::define::<Self>(builder, #name, |builder| {
                     let _ = &builder;
                     let mut methods = ::std::vec::Vec::new();
                     #(#methods)*
-                    generated::schema::Shape::Interface(generated::schema::Interface {
+                    __farlens::schema::Shape::Interface(__farlens::schema::Interface {
                         doc: ::std::string::String::from(#doc),
                         methods,
                     })
@@ -44,7 +44,7 @@ fn method(method: &Method) -> TokenStream {
     };
     quote! {
         #(#cfgs)*
-        methods.push(generated::schema::Method {
+        methods.push(__farlens::schema::Method {
             name: ::std::string::String::from(#name),
             doc: ::std::string::String::from(#doc),
             params: ::std::vec![#(#params),*],
@@ -58,7 +58,10 @@ fn described(passed: &Passed) -> TokenStream {
     let builder = quote!(builder);
     match passed {
         Passed::Value(ty) => {
-            quote_spanned!(ty.span()=> <#ty as generated::Parameter>::describe(#builder))
+            quote_spanned!(ty.span()=> <#ty as __farlens::Parameter>::describe(#builder))
+        }
+        Passed::Opened(ty) => {
+            quote_spanned!(ty.span()=> <#ty as __farlens::Passed>::describe(#builder))
         }
         Passed::Stream(stream) => items(&stream.item),
     }
@@ -66,10 +69,10 @@ fn described(passed: &Passed) -> TokenStream {
 
 fn answer(ty: &Type) -> TokenStream {
     let builder = quote!(builder);
-    quote_spanned!(ty.span()=> <#ty as generated::Answer>::describe(#builder))
+    quote_spanned!(ty.span()=> <#ty as __farlens::Answer>::describe(#builder))
 }
 
 fn items(item: &Type) -> TokenStream {
     let builder = quote!(builder);
-    quote_spanned!(item.span()=> <#item as generated::Item>::describe(#builder))
+    quote_spanned!(item.span()=> <#item as __farlens::Item>::describe(#builder))
 }

@@ -168,6 +168,16 @@ fn names_of_peers_are_escaped() {
 }
 
 #[test]
+fn long_names_of_peers_are_shortened() {
+    let long = structure(&"A".repeat(10_000), vec![Field::new("b".repeat(10_000), Type::U8)]);
+    let long = document(Type::Named(0), vec![long]);
+    let text = between(&long, &document(Type::U8, vec![])).expect_err("they differ");
+    assert!(text.chars().count() < 1_100, "{text}");
+    let text = between(&document(Type::U8, vec![]), &long).expect_err("they differ");
+    assert!(text.ends_with('…'), "{text}");
+}
+
+#[test]
 fn definitions_that_do_not_exist_are_refused_before() {
     assert!(SchemaDoc::from_parts(Type::Named(0), vec![]).is_err());
     let twice = vec![structure("A", vec![]), structure("A", vec![])];

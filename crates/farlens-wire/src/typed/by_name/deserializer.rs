@@ -8,12 +8,16 @@ use crate::reference::REFERENCE_NAME;
 use crate::schema::{Type, View};
 use serde::de::{Deserializer, Error as _, Visitor};
 
+/// Numbers of the same type are read as by position, which is the most frequent case.
 macro_rules! numbers {
-    ($($name:ident $visit:ident;)*) => {$(
+    ($($name:ident $visit:ident $same:ident $fit:ident;)*) => {$(
         #[inline]
         fn $name<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+            if matches!(self.ty, Type::$same) {
+                return self.decoder.$name(visitor);
+            }
             match self.number()? {
-                Some(number) => visitor.$visit(number.fit()?),
+                Some(number) => visitor.$visit(number.$fit()?),
                 None => self.deserialize_any(visitor),
             }
         }
@@ -29,30 +33,18 @@ impl<'de> Deserializer<'de> for ByName<'_, 'de, '_, '_> {
     }
 
     numbers! {
-        deserialize_u8 visit_u8;
-        deserialize_u16 visit_u16;
-        deserialize_u32 visit_u32;
-        deserialize_u64 visit_u64;
-        deserialize_u128 visit_u128;
-        deserialize_i8 visit_i8;
-        deserialize_i16 visit_i16;
-        deserialize_i32 visit_i32;
-        deserialize_i64 visit_i64;
-        deserialize_i128 visit_i128;
-    }
-
-    fn deserialize_f32<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-        match self.number()? {
-            Some(number) => visitor.visit_f32(number.fit_f32()?),
-            None => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_f64<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
-        match self.number()? {
-            Some(number) => visitor.visit_f64(number.fit_f64()?),
-            None => self.deserialize_any(visitor),
-        }
+        deserialize_u8 visit_u8 U8 fit;
+        deserialize_u16 visit_u16 U16 fit;
+        deserialize_u32 visit_u32 U32 fit;
+        deserialize_u64 visit_u64 U64 fit;
+        deserialize_u128 visit_u128 U128 fit;
+        deserialize_i8 visit_i8 I8 fit;
+        deserialize_i16 visit_i16 I16 fit;
+        deserialize_i32 visit_i32 I32 fit;
+        deserialize_i64 visit_i64 I64 fit;
+        deserialize_i128 visit_i128 I128 fit;
+        deserialize_f32 visit_f32 F32 fit_f32;
+        deserialize_f64 visit_f64 F64 fit_f64;
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
@@ -63,6 +55,7 @@ impl<'de> Deserializer<'de> for ByName<'_, 'de, '_, '_> {
         self.deserialize_any(visitor)
     }
 
+    #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.text(visitor)
     }

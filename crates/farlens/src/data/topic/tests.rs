@@ -258,3 +258,20 @@ async fn who_waits_sleeps_and_is_told_of_many_changes_together() {
     assert_eq!(state.await.bounds, bounds(0, 102));
     assert!(since.elapsed() <= Duration::from_millis(2));
 }
+
+#[test]
+fn what_elements_refer_to_counts_and_lives_as_long_as_they_do() {
+    let topic = Topic::<Entity>::keep_bytes(80);
+    let mut living = Vec::new();
+    for n in 0..5 {
+        let thing = Reference::new(n);
+        living.push(thing.downgrade());
+        topic.send(Entity::Reference(thing)).expect("it is small");
+        let alive = living.iter().filter(|thing| thing.upgrade().is_some()).count();
+        assert_eq!((alive, topic.len()), (living.len().min(2), living.len().min(2) as u64));
+    }
+    let three = (0..3).map(|n| Entity::Reference(Reference::new(n))).collect();
+    let error = topic.send(Entity::List(three)).expect_err("96 bytes and some more");
+    assert_eq!(error.code(), Code::TOO_LARGE);
+    assert_eq!(topic.len(), 2);
+}
