@@ -6,7 +6,7 @@
 
 mod callee;
 mod caller;
-mod lanes;
+mod order;
 mod parts;
 mod pipeline;
 
