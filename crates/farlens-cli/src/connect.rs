@@ -126,7 +126,9 @@ pub(crate) const WRITE_HINT: &str =
 /// An error of writing elements of a kind to `path`, with what would have been possible.
 pub(crate) async fn explain_write(link: &Link, path: &str, kind: Kind, error: Error) -> Error {
     match error.code() {
-        Code::WRONG_KIND => return wrong_kind(path, kind),
+        Code::WRONG_KIND => {
+            return is_object(link, path).await.unwrap_or_else(|| wrong_kind(path, kind));
+        }
         Code::NOT_FOUND if link.list(path).await.is_ok() => {
             return is_directory(path).with_hint("name a file in it");
         }
@@ -165,10 +167,23 @@ pub(crate) fn is_directory(path: &str) -> Error {
     Error::new(Code::NOT_FOUND, format!("{path} is a directory, not a stream"))
 }
 
+/// That an object stands at `path`, if so, where a stream was wanted.
+pub(crate) async fn is_object(link: &Link, path: &str) -> Option<Error> {
+    let stat = link.stat(path).await.ok()?;
+    (stat.entry.kind == EntryKind::Object).then(|| no_stream(path))
+}
+
+/// That what stands at `path` is called, and neither read nor written.
+pub(crate) fn no_stream(path: &str) -> Error {
+    Error::new(Code::WRONG_KIND, format!("{path} is an object, not a stream"))
+        .with_hint("`farlens describe` shows what can be called of it")
+}
+
 /// An error of opening `path`, with what would have been possible.
 pub(crate) async fn explain(link: &Link, path: &str, error: Error) -> Error {
     match error.code() {
         Code::NOT_FOUND => {}
+        Code::WRONG_KIND => return is_object(link, path).await.unwrap_or(error),
         Code::OUT_OF_RANGE => return error.with_hint("`farlens stat` shows what there is"),
         _ => return error,
     }

@@ -140,8 +140,12 @@ impl Events {
     /// Opens what is to be watched at its end: bytes for their bounds alone, entities to be read.
     fn start(&self, path: &RemotePath, stat: &Stat) -> Result<RawStream> {
         let Some(mode) = stat.mode() else {
-            let text = format!("{path} is a directory, not a stream");
-            return Err(Error::new(Code::WRONG_KIND, text).with_hint("watch what lies in it"));
+            let (what, hint) = match stat.entry.kind {
+                EntryKind::Object => ("an object", "call its methods"),
+                _ => ("a directory", "watch what lies in it"),
+            };
+            let text = format!("{path} is {what}, not a stream");
+            return Err(Error::new(Code::WRONG_KIND, text).with_hint(hint));
         };
         if stat.entry.kind == EntryKind::Items && !mode.flags().has_any(Flags::SEEK) {
             let text = format!(

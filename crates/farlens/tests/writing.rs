@@ -207,10 +207,13 @@ async fn peers_append_to_a_topic_that_others_follow() {
     };
     tokio::join!(writing, reading);
     assert_eq!(topic.len(), 20_000);
-    let mut wrong = link.entities_with::<Entity>("/n", append).await.unwrap();
-    let error = wrong.send(Entity::Int(1)).await.unwrap_err();
+    let mut untyped = link.entities_with::<Entity>("/n", append).await.unwrap();
+    let error = untyped.send(Entity::from("text")).await.unwrap_err();
     assert_eq!(error.code(), Code::SCHEMA_MISMATCH);
+    assert!(error.message().contains("text"), "{error}");
     assert_eq!(topic.len(), 20_000);
+    untyped.send(Entity::Int(1)).await.unwrap();
+    assert_eq!(topic.len(), 20_001, "an int that fits is the published type");
 }
 
 /// Hears of a reading that was broken off.

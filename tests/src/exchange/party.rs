@@ -17,7 +17,6 @@ pub(super) struct Party {
     pub(super) side: Side,
     pub(super) index: usize,
     pub(super) link: Link,
-    pub(super) limits: Limits,
     /// What the user holds.
     pub(super) held: Vec<Reference>,
     /// Which object of the other side a reference is, by the number of the reference.
@@ -36,12 +35,12 @@ pub(super) struct Party {
 impl Party {
     pub(super) fn new(side: Side, limits: Limits, source: Source) -> Self {
         let peer = PeerIdentity::new([side.other().first_id() as u8; 32]);
-        let link = Link::new(side, peer, config(limits.clone()), Holdings::boxed(), Time::ZERO);
+        let link = Link::new(side, peer, config(limits), Holdings::boxed(), Time::ZERO);
         Self {
             side,
             index: side.first_id() as usize - 1,
             link,
-            limits,
+
             held: Vec::new(),
             names: BTreeMap::new(),
             tasks: BTreeMap::new(),

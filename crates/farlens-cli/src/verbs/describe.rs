@@ -24,7 +24,7 @@ pub(crate) struct Describe {
     target: TargetArg,
 }
 
-/// The room for a signature before its notes.
+/// The room for a signature before its notes, which stand in lines of their own behind a longer one.
 const NOTES_AT: usize = 44;
 
 #[derive(Serialize)]
@@ -121,9 +121,18 @@ fn text(path: &str, doc: &SchemaDoc, name: &str, interface: &Interface) -> Vec<S
             shown.insert(number(&ty));
         }
         notes.retain(|note| !note.is_empty());
-        let signature = doc.signature(method).to_string();
-        let line = format!("  {signature:<NOTES_AT$}  {}", notes.join("  "));
-        lines.push(printable(line.trim_end()));
+        let mut signature = doc.signature(method).to_string();
+        if signature.len() > NOTES_AT {
+            lines.push(printable(&format!("  {signature}")));
+            signature.clear();
+        } else if notes.is_empty() {
+            notes.push(String::new());
+        }
+        for note in notes {
+            let line = format!("  {signature:<NOTES_AT$}  {note}");
+            lines.push(printable(line.trim_end()));
+            signature.clear();
+        }
     }
     let rest = others(doc).filter(|(ty, _)| !shown.contains(&number(ty)));
     let mut rest = rest.map(|(ty, _)| format!("  {}", printable(&definition(doc, &ty)))).peekable();
@@ -213,7 +222,12 @@ mod tests {
         let own = vec![
             method("calibrate", "Takes n samples.", &[("n", Type::U32)], Type::F64),
             method("poses", "", &[("hz", Type::U16)], stream),
-            method("watch", "", &[("cb", Type::Option(Box::new(Type::Named(1))))], Type::Unit),
+            method(
+                "watch",
+                "Tells.",
+                &[("cb", Type::Option(Box::new(Type::Named(1))))],
+                Type::Unit,
+            ),
             method("me", "", &[], Type::Named(0)),
         ];
         let fired = vec![method("fired", "", &[("what", Type::Text)], Type::Unit)];
@@ -236,7 +250,8 @@ mod tests {
                 "  Looks at \\u{1b}[2J.",
                 "  calibrate(n: u32) -> f64                      Takes n samples.",
                 "  poses(hz: u16) -> stream Pose { tool: text, at: Time }",
-                "  watch(cb: Alarm?) -> ()                       Alarm: fired(what: text)",
+                "  watch(cb: Alarm?) -> ()                       Tells.",
+                "                                                Alarm: fired(what: text)",
                 "  me() -> Probe",
                 "with",
                 "  Time { s: u64 }",

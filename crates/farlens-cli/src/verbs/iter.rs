@@ -57,14 +57,16 @@ pub(crate) async fn run(global: &Global, args: &Iter) -> Result<Exit> {
         strict: args.json_strict,
         options: options(args),
     };
-    let outcome = print_entities(global, &link, path, &wanted).await;
-    outcome.map_err(|error| match error.code() {
-        Code::WRONG_KIND => {
-            Error::new(Code::WRONG_KIND, format!("{path} holds bytes, not entities"))
-                .with_hint("print them with `farlens cat`")
+    match print_entities(global, &link, path, &wanted).await {
+        Err(error) if error.code() == Code::WRONG_KIND => {
+            let bytes = || {
+                Error::new(Code::WRONG_KIND, format!("{path} holds bytes, not entities"))
+                    .with_hint("print them with `farlens cat`")
+            };
+            Err(connect::is_object(&link, path).await.unwrap_or_else(bytes))
         }
-        _ => error,
-    })
+        outcome => outcome,
+    }
 }
 
 fn options(args: &Iter) -> OpenOptions {

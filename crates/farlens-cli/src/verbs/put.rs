@@ -148,6 +148,7 @@ fn judge(stat: &farlens::Stat, path: &RemotePath, entities: bool) -> Result<()> 
         (EntryKind::Directory, _) => {
             Err(connect::is_directory(path.as_str()).with_hint("name a file in it"))
         }
+        (EntryKind::Object, _) => Err(connect::no_stream(path.as_str())),
         (EntryKind::Items, false) => Err(connect::wrong_kind(path.as_str(), Kind::Bytes)),
         (EntryKind::Bytes, true) => Err(connect::wrong_kind(path.as_str(), Kind::Items)),
         _ if stat.mode().is_none_or(|mode| !mode.has(farlens::Flags::WRITABLE)) => {

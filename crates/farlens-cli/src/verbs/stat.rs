@@ -55,12 +55,17 @@ pub(super) fn show(global: &Global, link: &Link, path: &str, stat: &farlens::Sta
     }
     let known = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let len = line.len.map_or_else(|| "not known".to_owned(), |len| len.to_string());
+    let bounds = match (line.start, line.end) {
+        (None, None) => "-".to_owned(),
+        (start, end) => format!("{}..{}", known(start), known(end)),
+    };
+    let mode = if line.mode.is_empty() { "-".to_owned() } else { line.mode.join(" ") };
     output::lines([
         format!("path    {}", output::printable(path)),
         format!("kind    {}", line.kind),
         format!("length  {len}"),
-        format!("bounds  {}..{}", known(line.start), known(line.end)),
-        format!("mode    {}", line.mode.join(" ")),
+        format!("bounds  {bounds}"),
+        format!("mode    {mode}"),
         format!("type    {}", output::printable(line.schema.unwrap_or("-"))),
         format!("server  {}", link.peer().grouped()),
     ])

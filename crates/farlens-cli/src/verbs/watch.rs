@@ -178,6 +178,8 @@ async fn expand(link: &Link, path: &RemotePath, found: &mut Vec<RemotePath>) -> 
             let path = directory.join(&entry.name)?;
             match entry.kind {
                 EntryKind::Directory => waiting.push(path),
+                // Nothing changes there that could be told.
+                EntryKind::Object => {}
                 _ => found.push(path),
             }
         }

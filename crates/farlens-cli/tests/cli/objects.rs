@@ -439,3 +439,23 @@ fn who_may_only_read_is_told_what_is_missing() {
     assert!(error["hint"].as_str().expect("a hint").contains("grant to call"), "{error}");
     assert_eq!(lab.runs(), 0);
 }
+
+#[test]
+fn an_object_is_no_stream_and_no_verb_takes_it_for_one() {
+    let lab = Lab::open(&[Verb::Read, Verb::Write, Verb::Call]);
+    let probe = lab.at("/probe");
+    for words in [
+        &["cat", &probe][..],
+        &["iter", &probe],
+        &["tail", &probe],
+        &["put", &probe],
+        &["put", &probe, "--dry-run"],
+    ] {
+        let output = lab.home.run([words, &["-q", "--json"]].concat());
+        let (exit, error) = failure(&output);
+        assert_eq!((exit, &error["kind"]), (Some(9), &json!("wrong_kind")), "{words:?} {error}");
+        assert_eq!(error["message"], "/probe is an object, not a stream", "{words:?}");
+    }
+    let mut watch = lab.home.start(["watch", "-q", "--json", &lab.ticket]);
+    assert_eq!(watch.json()["path"], "/data", "of what lies there only streams are watched");
+}

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Error, Result};
 use farlens_wire::{
-    Budget, Code, Entity, Limits,
+    Budget, Code, Entity,
     schema::{self, Fields, Interface, Method, SchemaDoc, Shape, Type},
 };
 use std::sync::Arc;
@@ -52,6 +52,18 @@ impl Remote {
     /// Calls a method by the interface that the object describes. `args` are the parameters, a
     /// record or a map by their names; objects and streams are [`Entity::Reference`]s. Parameters
     /// that are options may be left out.
+    ///
+    /// ```
+    /// # use farlens::{DynamicAnswer, Entity, Remote};
+    /// # async fn example(probe: Remote) -> farlens::Result<()> {
+    /// let args = Entity::map([("n", Entity::from(3u32))]);
+    /// match probe.call_dynamic("calibrate", &args).await? {
+    ///     DynamicAnswer::Value(error) => println!("{error:?}"),
+    ///     other => println!("no value: {other:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `NO_SUCH_METHOD`; `USAGE` for parameters that the method does not have, that are missing or
@@ -117,8 +129,8 @@ fn unknown_name<'a>(method: &Method, args: &'a Entity) -> Option<&'a str> {
 }
 
 fn answer(doc: &SchemaDoc, method: &Method, outcome: &Outcome) -> Result<DynamicAnswer> {
-    let Outcome { value, table, .. } = outcome;
-    let mut budget = Budget::new(&Limits::default());
+    let Outcome { value, table, limits, .. } = outcome;
+    let mut budget = Budget::new(limits);
     let mut value = schema::decode_type(doc, &method.result, value, table, &mut budget)
         .map_err(|error| malformed(&method.name, &error))?;
     let Some(success) = success_of(doc, &method.result) else {

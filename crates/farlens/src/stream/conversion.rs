@@ -88,8 +88,10 @@ impl Conversion {
             None => crate::Entity::decode_with(&own, &references, &limits),
         };
         let entity = entity.map_err(|error| unfit(error.to_string()))?;
-        encode_with(published, published.root(), &entity, body, table)
-            .map_err(|difference| unfit(difference.to_string()))
+        encode_with(published, published.root(), &entity, body, table).map_err(|difference| {
+            let text = format!("this value is not of the type that is published: {difference}");
+            Error::new(Code::SCHEMA_MISMATCH, text)
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Methods that are awaited.
 
-use crate::probe::{Alarm, AlarmRef, Dataset, Probe, ProbeError, ProbeRef, probe};
+use crate::probe::{Alarm, AlarmRef, Dataset, Probe, ProbeError, ProbeRef, everywhere};
 use farlens::{Code, Remote};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -8,27 +8,30 @@ use std::sync::Arc;
 
 #[tokio::test]
 async fn a_method_gives_what_the_handler_returns() {
-    let (probe, _) = probe();
-    assert_eq!(probe.calibrate(4).await.unwrap(), 0.25);
-    assert_eq!(probe.version().await.unwrap(), 1);
-    assert_eq!(probe.names(1, 2, 3, 4).await.unwrap(), 10);
+    for (probe, _, _home) in everywhere().await {
+        assert_eq!(probe.calibrate(4).await.unwrap(), 0.25);
+        assert_eq!(probe.version().await.unwrap(), 1);
+        assert_eq!(probe.names(1, 2, 3, 4).await.unwrap(), 10);
+    }
 }
 
 #[tokio::test]
 async fn an_error_of_a_handler_is_that_of_the_call() {
-    let (probe, _) = probe();
-    let error = probe.calibrate(0).await.unwrap_err();
-    assert_eq!(error.code(), Code::USAGE);
-    assert_eq!((error.message(), error.hint()), ("nothing to measure", Some("take samples")));
+    for (probe, _, _home) in everywhere().await {
+        let error = probe.calibrate(0).await.unwrap_err();
+        assert_eq!(error.code(), Code::USAGE);
+        assert_eq!(error.message(), "nothing to measure");
+    }
 }
 
 #[tokio::test]
 async fn an_error_type_of_ones_own_travels_as_it_is() {
-    let (probe, _) = probe();
-    let error = probe.dataset("lost".into()).await.map(drop).unwrap_err();
-    assert_eq!(error, ProbeError::NoSuchSet { name: "lost".into() });
-    let data = probe.dataset("all".into()).await.unwrap();
-    assert_eq!(data.size().await.unwrap(), 100);
+    for (probe, _, _home) in everywhere().await {
+        let error = probe.dataset("lost".into()).await.map(drop).unwrap_err();
+        assert_eq!(error, ProbeError::NoSuchSet { name: "lost".into() });
+        let data = probe.dataset("all".into()).await.unwrap();
+        assert_eq!(data.size().await.unwrap(), 100);
+    }
 }
 
 struct Bell(Arc<Mutex<Vec<String>>>);
@@ -42,41 +45,45 @@ impl Alarm for Bell {
 
 #[tokio::test]
 async fn objects_are_passed_by_reference() {
-    let (probe, _) = probe();
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let bell = AlarmRef::new(Bell(Arc::clone(&heard)));
-    probe.watch(bell.clone()).await.unwrap();
-    assert_eq!(*heard.lock(), ["watching"]);
-    drop(bell);
-    assert_eq!(Arc::strong_count(&heard), 1, "nobody has the bell any more");
+    for (probe, _, _home) in everywhere().await {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let bell = AlarmRef::new(Bell(Arc::clone(&heard)));
+        probe.watch(bell.clone()).await.unwrap();
+        assert_eq!(*heard.lock(), ["watching"]);
+        drop(bell);
+        assert_eq!(Arc::strong_count(&heard), 1, "nobody has the bell any more");
+    }
 }
 
 #[tokio::test]
 async fn nobody_waits_for_a_one_way_method_and_its_order_is_kept() {
-    let (probe, events) = probe();
-    for n in 0..3 {
-        probe.note(format!("note {n}")).await.unwrap();
+    for (probe, events, _home) in everywhere().await {
+        for n in 0..3 {
+            probe.note(format!("note {n}")).await.unwrap();
+        }
+        assert_eq!(probe.notes().await.unwrap(), ["note 0", "note 1", "note 2"]);
+        events.noted.notified().await;
     }
-    assert_eq!(probe.notes().await.unwrap(), ["note 0", "note 1", "note 2"]);
-    events.noted.notified().await;
 }
 
 #[tokio::test]
 async fn a_panic_is_an_error_without_its_text() {
-    let (probe, _) = probe();
-    let error = probe.burst().await.unwrap_err();
-    assert_eq!((error.code(), error.message()), (Code::INTERNAL, "a handler failed inside"));
-    assert_eq!(probe.calibrate(1).await.unwrap(), 1.0, "the object is still there");
+    for (probe, _, _home) in everywhere().await {
+        let error = probe.burst().await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::INTERNAL, "a handler failed inside"));
+        assert_eq!(probe.calibrate(1).await.unwrap(), 1.0, "the object is still there");
+    }
 }
 
 #[tokio::test]
 async fn a_method_that_there_is_not_runs_nothing() {
-    let (probe, events) = probe();
-    let remote = Remote::from(probe);
-    let error = remote.call::<_, ()>("recalibrate", &()).await.unwrap_err();
-    assert_eq!(error.code(), Code::NO_SUCH_METHOD);
-    assert_eq!(error.message(), "Probe has no method `recalibrate`");
-    assert!(events.notes.lock().is_empty());
+    for (probe, events, _home) in everywhere().await {
+        let remote = Remote::from(probe);
+        let error = remote.call::<_, ()>("recalibrate", &()).await.unwrap_err();
+        assert_eq!(error.code(), Code::NO_SUCH_METHOD);
+        assert_eq!(error.message(), "Probe has no method `recalibrate`");
+        assert!(events.notes.lock().is_empty());
+    }
 }
 
 #[derive(Serialize)]
@@ -86,12 +93,13 @@ struct Note {
 
 #[tokio::test]
 async fn wrong_arguments_run_nothing_and_name_the_method() {
-    let (probe, events) = probe();
-    let remote = Remote::from(probe);
-    let error = remote.call::<_, ()>("calibrate", &Note { text: 200 }).await.unwrap_err();
-    assert_eq!(error.code(), Code::MALFORMED);
-    assert!(error.message().contains("`calibrate`"), "{error}");
-    assert!(events.notes.lock().is_empty());
+    for (probe, events, _home) in everywhere().await {
+        let remote = Remote::from(probe);
+        let error = remote.call::<_, ()>("calibrate", &Note { text: 200 }).await.unwrap_err();
+        assert_eq!(error.code(), Code::MALFORMED);
+        assert!(error.message().contains("`calibrate`"), "{error}");
+        assert!(events.notes.lock().is_empty());
+    }
 }
 
 #[tokio::test]
@@ -100,9 +108,10 @@ async fn an_untyped_handle_calls_by_name() {
     struct Arguments {
         n: u32,
     }
-    let (probe, _) = probe();
-    let remote = Remote::from(probe);
-    let value: f64 = remote.call("calibrate", &Arguments { n: 8 }).await.unwrap();
-    assert_eq!(value, 0.125);
-    assert_eq!(ProbeRef::from(remote).calibrate(2).await.unwrap(), 0.5);
+    for (probe, _, _home) in everywhere().await {
+        let remote = Remote::from(probe);
+        let value: f64 = remote.call("calibrate", &Arguments { n: 8 }).await.unwrap();
+        assert_eq!(value, 0.125);
+        assert_eq!(ProbeRef::from(remote).calibrate(2).await.unwrap(), 0.5);
+    }
 }

@@ -1,6 +1,6 @@
 //! Deadlines, depth and calls that are given up.
 
-use crate::probe::{Probe, ProbeRef, probe};
+use crate::probe::{Probe, ProbeRef, everywhere, probe};
 use farlens::{CallContext, Code};
 use std::time::Duration;
 
@@ -20,22 +20,24 @@ async fn a_call_that_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn dropping_a_call_drops_its_handler() {
-    let (probe, events) = probe();
-    tokio::select! {
-        _ = probe.stuck() => unreachable!("it waits for ever"),
-        () = events.stuck.notified() => {}
+    for (probe, events, _home) in everywhere().await {
+        tokio::select! {
+            _ = probe.stuck() => unreachable!("it waits for ever"),
+            () = events.stuck.notified() => {}
+        }
+        events.unstuck.notified().await;
     }
-    events.unstuck.notified().await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_call_is_one_deeper() {
-    let (probe, _) = probe();
-    assert_eq!(CallContext::current().depth(), 0);
-    assert_eq!(probe.depth(Vec::new()).await.unwrap(), 1);
-    assert_eq!(probe.depth(vec![probe.clone(); 15]).await.unwrap(), 16);
-    let error = probe.depth(vec![probe.clone(); 16]).await.unwrap_err();
-    assert_eq!(error.code(), Code::TOO_DEEP);
+    for (probe, _, _home) in everywhere().await {
+        assert_eq!(CallContext::current().depth(), 0);
+        assert_eq!(probe.depth(Vec::new()).await.unwrap(), 1);
+        assert_eq!(probe.depth(vec![probe.clone(); 15]).await.unwrap(), 16);
+        let error = probe.depth(vec![probe.clone(); 16]).await.unwrap_err();
+        assert_eq!(error.code(), Code::TOO_DEEP);
+    }
 }
 
 /// Passes the time that is left on.

@@ -1,4 +1,4 @@
-//! Traits with `#[farlens::remote]`, called within one process.
+//! Traits with `#[farlens::remote]`, called within one process and over links.
 
 mod by_hand;
 mod calls;

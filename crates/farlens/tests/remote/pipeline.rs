@@ -1,27 +1,29 @@
 //! Calls on what an earlier call will answer.
 
-use crate::probe::{Dataset, probe};
+use crate::probe::{Dataset, everywhere};
 use farlens::Code;
 
 #[tokio::test]
 async fn what_is_not_there_yet_can_be_called() {
-    let (probe, _) = probe();
-    let data = probe.pipeline().dataset("all".into());
-    let part = data.pipeline().part(10).pipeline().part(20);
-    assert_eq!(part.size().await.unwrap(), 70);
-    assert_eq!(data.size().await.unwrap(), 100);
+    for (probe, _, _home) in everywhere().await {
+        let data = probe.pipeline().dataset("all".into());
+        let part = data.pipeline().part(10).pipeline().part(20);
+        assert_eq!(part.size().await.unwrap(), 70);
+        assert_eq!(data.size().await.unwrap(), 100);
+    }
 }
 
 #[tokio::test]
 async fn what_comes_to_nothing_fails_whatever_is_called_on_it() {
-    let (probe, _) = probe();
-    let data = probe.pipeline().dataset("all".into()).pipeline().part(101);
-    for _ in 0..2 {
-        let error = data.size().await.unwrap_err();
-        assert_eq!((error.code(), error.message()), (Code::OUT_OF_RANGE, "there are fewer"));
+    for (probe, _, _home) in everywhere().await {
+        let data = probe.pipeline().dataset("all".into()).pipeline().part(101);
+        for _ in 0..2 {
+            let error = data.size().await.unwrap_err();
+            assert_eq!((error.code(), error.message()), (Code::OUT_OF_RANGE, "there are fewer"));
+        }
+        let lost = probe.pipeline().dataset("lost".into());
+        assert_eq!(lost.size().await.unwrap_err().code(), Code::NO_SUCH_OBJECT);
     }
-    let lost = probe.pipeline().dataset("lost".into());
-    assert_eq!(lost.size().await.unwrap_err().code(), Code::NO_SUCH_OBJECT);
 }
 
 /// Data that is called like a reference and is none.

@@ -1,6 +1,6 @@
 //! The traits of the tests, and an object that implements them.
 
-use farlens::{CallContext, Entity};
+use farlens::{CallContext, Client, Entity, Identity, Link, Server, Verb};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,11 @@ pub trait Alarm {
 pub trait Dataset {
     async fn size(&self) -> farlens::Result<u64>;
     async fn part(&self, from: u64) -> farlens::Result<DatasetRef>;
+    fn halves(&self) -> impl Stream<Item = farlens::Result<DatasetRef>>;
+    async fn total(
+        &self,
+        others: impl Stream<Item = farlens::Result<DatasetRef>>,
+    ) -> farlens::Result<u64>;
 }
 
 /// Measures what is
@@ -100,8 +105,7 @@ impl Drop for Drops {
 impl Probe for TestProbe {
     async fn calibrate(&self, n: u32) -> farlens::Result<f64> {
         if n == 0 {
-            let error = farlens::Error::new(farlens::Code::USAGE, "nothing to measure");
-            return Err(error.with_hint("take samples"));
+            return Err(farlens::Error::new(farlens::Code::USAGE, "nothing to measure"));
         }
         Ok(1.0 / f64::from(n))
     }
@@ -119,8 +123,10 @@ impl Probe for TestProbe {
 
     fn poses(&self, hz: u16) -> impl Stream<Item = farlens::Result<Pose>> + Send {
         self.events.notes.lock().push(format!("poses at {hz}"));
+        let drops = Drops(Arc::clone(&self.events));
         // It borrows the probe as long as it lasts.
-        stream::iter(0..hz).map(|n| {
+        stream::iter(0..hz).map(move |n| {
+            let _ = &drops;
             self.events.notes.lock().push(format!("pose {n}"));
             Ok(Pose::at(n))
         })
@@ -188,10 +194,40 @@ impl Dataset for Numbers {
         }
         Ok(DatasetRef::new(Self { from: self.from + from, until: self.until }))
     }
+
+    fn halves(&self) -> impl Stream<Item = farlens::Result<DatasetRef>> {
+        let middle = self.from.midpoint(self.until);
+        let halves = [(self.from, middle), (middle, self.until)];
+        stream::iter(halves.map(|(from, until)| Ok(DatasetRef::new(Self { from, until }))))
+    }
+
+    async fn total(
+        &self,
+        others: impl Stream<Item = farlens::Result<DatasetRef>> + Send,
+    ) -> farlens::Result<u64> {
+        let own = self.size().await?;
+        others.try_fold(own, async |sum, other| Ok(sum + other.size().await?)).await
+    }
 }
 
 pub(crate) fn probe() -> (ProbeRef, Arc<Events>) {
     let probe = TestProbe::default();
     let events = Arc::clone(&probe.events);
     (ProbeRef::new(probe), events)
+}
+
+/// What a probe at the other end of a link needs around it.
+pub(crate) type Home = Option<(Server, Link)>;
+
+/// A new probe in this process, and one at the other end of a link.
+pub(crate) async fn everywhere() -> [(ProbeRef, Arc<Events>, Home); 2] {
+    let (here, heard_here) = probe();
+    let (there, heard_there) = probe();
+    let server = Server::builder().identity(Identity::generate().unwrap());
+    let server = server.publish("/probe", there).bind("127.0.0.1:0").await.unwrap();
+    let ticket = server.invite_to("/", &[Verb::Read, Verb::Call]).unwrap().to_string();
+    let client = Client::builder().identity(Identity::generate().unwrap());
+    let link = client.connect(&ticket).await.unwrap();
+    let there = link.object("/probe").await.unwrap();
+    [(here, heard_here, None), (there, heard_there, Some((server, link)))]
 }

@@ -3,10 +3,13 @@
 use super::{find_method, shown};
 use crate::{
     Error, Result,
-    object::{Dispatch, Incoming, Outcome},
+    object::{
+        Dispatch, Incoming, Outcome,
+        evolve::{Part, resolution},
+    },
 };
 use farlens_wire::{
-    Budget, Code, Entity, Limits,
+    Budget, Code, Entity,
     schema::{self, Method, SchemaDoc},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -46,15 +49,18 @@ where
         Ok(Self { interface, handler })
     }
 
-    /// The method that a call names, and its parameters, which a caller with another version of the
-    /// interface has written by that.
+    /// The method that a call names, and its parameters: of a caller with another version of the
+    /// interface as that has them, if they fit.
     fn read(&self, call: &Incoming) -> Result<(&Method, Entity)> {
         let own = find_method(&self.interface, &call.method)?;
         let (doc, written) = match &call.writer {
-            Some(writer) => (&**writer, find_method(writer, &call.method)?),
+            Some(writer) => {
+                resolution(Part::Arguments, &call.method, writer, &self.interface)?;
+                (&**writer, find_method(writer, &call.method)?)
+            }
             None => (&*self.interface, own),
         };
-        let mut budget = Budget::new(&Limits::default());
+        let mut budget = Budget::new(&call.limits);
         let args = schema::decode_args(doc, written, &call.args, &call.table, &mut budget);
         let args = args.map_err(|error| {
             let text = format!("the arguments of `{}` are malformed: {error}", shown(own));

@@ -86,3 +86,71 @@ impl<T> Stream for Feed<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::{executor::block_on, stream};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// The first `count` numbers; says how many have been made.
+    fn numbers(count: u32, made: &Arc<AtomicU32>) -> impl Stream<Item = u32> + Send + 'static {
+        let made = Arc::clone(made);
+        feed(move |feeder| async move {
+            made.fetch_add(100, Ordering::Relaxed);
+            let made = &made;
+            let each = stream::iter(0..count).inspect(|_| {
+                made.fetch_add(1, Ordering::Relaxed);
+            });
+            feeder.feed(each).await;
+        })
+    }
+
+    #[test]
+    fn items_are_made_one_at_a_time_and_when_they_are_wanted() {
+        let made = Arc::new(AtomicU32::new(0));
+        let mut numbers = Box::pin(numbers(3, &made));
+        assert_eq!(made.load(Ordering::Relaxed), 100, "the stream is there, and no item");
+        for n in 0..3 {
+            assert_eq!(block_on(numbers.next()), Some(n));
+            assert_eq!(made.load(Ordering::Relaxed), 101 + n);
+        }
+        assert_eq!(block_on(numbers.next()), None);
+        assert_eq!(block_on(numbers.next()), None);
+    }
+
+    #[test]
+    fn a_stream_that_is_dropped_lets_everything_go() {
+        let made = Arc::new(AtomicU32::new(0));
+        let mut numbers = Box::pin(numbers(3, &made));
+        assert_eq!(block_on(numbers.next()), Some(0));
+        drop(numbers);
+        assert_eq!(Arc::strong_count(&made), 1);
+    }
+
+    #[tokio::test]
+    async fn an_item_that_is_waited_for_wakes_the_reader() {
+        let (give, take) = tokio::sync::oneshot::channel();
+        let numbers = feed(move |feeder| async move {
+            feeder.feed(stream::once(async move { take.await.unwrap_or(0) })).await;
+        });
+        let read = tokio::spawn(numbers.collect::<Vec<u32>>());
+        tokio::task::yield_now().await;
+        give.send(7).expect("the reader waits");
+        assert_eq!(read.await.expect("it ends"), [7]);
+    }
+
+    #[tokio::test]
+    async fn items_are_made_in_the_context_of_the_call() {
+        let context = CallContext::default().of_call(None).expect("one level is allowed");
+        let depths = context
+            .scope(async {
+                feed(|feeder| async move {
+                    let depth = stream::once(async { CallContext::current().depth() });
+                    feeder.feed(depth).await;
+                })
+            })
+            .await;
+        assert_eq!(depths.collect::<Vec<_>>().await, [1]);
+    }
+}
