@@ -312,6 +312,11 @@ impl Calls {
         self.callee.open_on(stream, parent)
     }
 
+    /// A stream that was to be opened on an answer is over.
+    pub(super) fn leave(&mut self, stream: StreamId, parent: CallId) {
+        self.callee.leave(stream, parent);
+    }
+
     pub(super) fn handle_timeout(&mut self, now: Time, events: &mut VecDeque<Event>) {
         self.caller.handle_timeout(now, &mut self.args, events);
         self.callee.handle_timeout(now, events);

@@ -191,7 +191,10 @@ impl Announced {
             }
         }
         (announced.frame_bytes >= floor.frame_bytes
-            && announced.message_bytes >= floor.message_bytes)
+            && announced.message_bytes >= floor.message_bytes
+            && announced.references >= floor.references
+            && announced.call_depth >= floor.call_depth
+            && announced.argument_bytes >= floor.argument_bytes)
             .then_some(announced)
     }
 }

@@ -405,6 +405,13 @@ impl Callee {
         Ok(answer)
     }
 
+    /// A stream that may have waited for an answer is over.
+    pub(super) fn leave(&mut self, stream: StreamId, parent: CallId) {
+        if let Some(parent) = self.calls.get_mut(&parent) {
+            parent.dependents.remove(&Dependent::Open(stream));
+        }
+    }
+
     /// Lets what waited for an answer go on. As deep as [`CHAIN`] at most.
     fn settle(
         &mut self,
