@@ -368,7 +368,10 @@ impl Link {
                 Ok(())
             }
             LinkFrame::Interface(frame) => self.handle_interface(frame),
-            LinkFrame::OneWayLimit(limit) => self.calls.handle_one_way_limit(limit),
+            LinkFrame::OneWayLimit(limit) => {
+                let peer = self.handshake.peer_limits();
+                self.calls.handle_one_way_limit(limit, peer)
+            }
             _ => Err(Violation::protocol("a link frame of an unknown kind")),
         }
     }

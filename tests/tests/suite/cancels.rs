@@ -212,7 +212,7 @@ fn room_is_counted_alike_on_both_sides() {
 }
 
 #[test]
-fn j13_a_lost_link_fails_each_call_at_once_and_says_whether_it_may_have_run() {
+fn j3_j13_a_lost_link_fails_each_call_at_once_and_says_whether_it_may_have_run() {
     let mut pair = narrow();
     let sent = pair.client.make(on(CallOn::Root));
     let waiting = pair.client.make(pipelined());
@@ -233,7 +233,7 @@ fn j13_a_lost_link_fails_each_call_at_once_and_says_whether_it_may_have_run() {
 }
 
 #[test]
-fn a_draining_side_runs_nothing_new_and_answers_what_runs() {
+fn j14_a_draining_side_runs_nothing_new_and_answers_what_runs() {
     let mut script = Script::server();
     let call = |id| script::control(id, &Call::new(ObjectId::ROOT, "m", Vec::new()));
     script.send(&call(1));

@@ -168,6 +168,39 @@ async fn streams_go_both_ways() {
 }
 
 #[tokio::test]
+async fn a8_a_streamer_that_is_handed_over_shows_its_mode() {
+    let (house, link, tower, _) = tower().await;
+    let here = Plain(Arc::default()).log().await.unwrap();
+    let there = guarded(tower.log()).await.unwrap();
+    assert!(here.mode().is_some_and(|mode| mode.has(farlens::Flags::FIXED_DATA)));
+    assert_eq!((there.mode(), there.kind()), (here.mode(), here.kind()));
+    drop((tower, there));
+    nothing_open(&link).await;
+    drop(link);
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn j22_a_method_that_does_not_return_keeps_nobody_else_waiting() {
+    let (house, link, tower, _) = tower().await;
+    let other = house.link_to(&[Verb::Read, Verb::Call]).await;
+    let stuck = tokio::spawn({
+        let tower = tower.clone();
+        async move { tower.stuck().await }
+    });
+    while link.stats().calls_out == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(guarded(tower.add(2, 3)).await.unwrap(), 5);
+    let elsewhere: TowerRef = guarded(other.object("/tower")).await.unwrap();
+    assert_eq!(guarded(elsewhere.add(4, 5)).await.unwrap(), 9);
+    stuck.abort();
+    assert!(stuck.await.is_err());
+    drop((tower, elsewhere, link, other));
+    house.is_well().await;
+}
+
+#[tokio::test]
 async fn a_deadline_frees_the_slot() {
     let (house, link, tower, _) = tower().await;
     let error = guarded(tower.with_timeout(Duration::from_millis(50)).stuck()).await.unwrap_err();

@@ -7,6 +7,7 @@
 mod callee;
 mod caller;
 mod lanes;
+mod one_way;
 mod parts;
 mod pipeline;
 
@@ -288,8 +289,12 @@ impl Calls {
         }
     }
 
-    pub(super) fn handle_one_way_limit(&mut self, limit: OneWayLimit) -> Result<(), Violation> {
-        self.caller.handle_one_way_limit(limit)
+    pub(super) fn handle_one_way_limit(
+        &mut self,
+        limit: OneWayLimit,
+        peer: Announced,
+    ) -> Result<(), Violation> {
+        self.caller.handle_one_way_limit(limit, peer)
     }
 
     /// A call whose frame could not be read whole is refused by its id.

@@ -7,6 +7,7 @@
 use super::{
     Answer, CallOn, CallRequest, CallTicket,
     lanes::Lanes,
+    one_way::Allowance,
     parts::{Inbox, Outbox},
     pipeline,
 };
@@ -114,8 +115,7 @@ pub(super) struct Caller {
     paused_until: Option<Time>,
     /// Pipelined calls whose answer has come.
     spent: VecDeque<Unwanted>,
-    one_way_sent: OneWayLimit,
-    one_way_limit: OneWayLimit,
+    allowance: Allowance,
     deadlines: BTreeSet<(Time, CallTicket)>,
 }
 
@@ -142,8 +142,7 @@ impl Caller {
             pace: Bucket::new(CANCELS.0, CANCELS.1, Time::ZERO),
             paused_until: None,
             spent: VecDeque::new(),
-            one_way_sent: OneWayLimit { calls: 0, bytes: 0 },
-            one_way_limit: OneWayLimit { calls: 0, bytes: 0 },
+            allowance: Allowance::default(),
             deadlines: BTreeSet::new(),
         }
     }
@@ -365,13 +364,12 @@ impl Caller {
         }
     }
 
-    pub(super) fn handle_one_way_limit(&mut self, limit: OneWayLimit) -> Result<(), Violation> {
-        let before = self.one_way_limit;
-        if limit.calls < before.calls || limit.bytes < before.bytes {
-            return Err(Violation::flow("one-way calls were taken back"));
-        }
-        self.one_way_limit = limit;
-        Ok(())
+    pub(super) fn handle_one_way_limit(
+        &mut self,
+        limit: OneWayLimit,
+        peer: Announced,
+    ) -> Result<(), Violation> {
+        self.allowance.handle_limit(limit, peer)
     }
 
     // --- sending -----------------------------------------------------------------------------
@@ -388,9 +386,7 @@ impl Caller {
     /// Whether the peer has room for a call.
     fn fits(&self, level: &Level, call: &Outgoing, peer: Announced) -> bool {
         if call.one_way {
-            let (sent, limit) = (self.one_way_sent, self.one_way_limit);
-            return sent.calls < limit.calls.max(peer.calls)
-                && sent.bytes < limit.bytes.max(peer.argument_bytes);
+            return self.allowance.has_room(call.depth, peer);
         }
         let bytes = level.load.bytes.saturating_add(call.bytes);
         level.load.calls == 0 || level.load.calls < peer.calls && bytes <= peer.argument_bytes
@@ -505,8 +501,7 @@ impl Caller {
         let Some(call) = self.calls.get_mut(&ticket) else { return };
         call.id = Some(id);
         if call.one_way {
-            self.one_way_sent.calls = self.one_way_sent.calls.saturating_add(1);
-            self.one_way_sent.bytes = self.one_way_sent.bytes.saturating_add(call.bytes);
+            self.allowance.send(call.depth, call.bytes);
         } else {
             self.levels.entry(call.depth).or_default().load.add(call.bytes);
         }
