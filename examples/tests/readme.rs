@@ -1,5 +1,10 @@
 //! The README shows programs that compile: its text holds them to the letter.
 
+#[path = "../examples/probe/object.rs"]
+mod object;
+
+use farlens::schema::SchemaDoc;
+
 const README: &str = include_str!("../../README.md");
 
 fn is_shown(program: &str) {
@@ -21,5 +26,18 @@ fn the_client_is_shown() {
 fn the_two_commands_are_shown() {
     for command in ["cargo run --release -- demo", "cargo xtask test"] {
         assert!(README.contains(&format!("\n{command}")), "{command}");
+    }
+}
+
+#[test]
+fn the_object_is_shown_as_it_describes_itself() {
+    let doc = SchemaDoc::of::<object::ProbeRef>();
+    let head = format!("object /probe : Probe  (schema {}…)", &doc.fingerprint().to_string()[..8]);
+    assert!(README.contains(&format!("\n{head}\n")), "{head}");
+    let probe = doc.interface_of(doc.root()).expect("it is an interface");
+    for method in &probe.methods {
+        let signature = doc.signature(method).to_string();
+        assert!(README.contains(&format!("\n  {signature}")), "{signature}");
+        assert!(README.contains(&format!("  {}\n", method.doc)), "{}", method.doc);
     }
 }

@@ -1,8 +1,10 @@
 //! The side that opens links.
 
 use crate::{
-    Address, Error, Identity, KeyId, KnownServer, KnownServers, Link, Result, Target, dirs,
+    Address, Error, Identity, KeyId, KnownServer, KnownServers, Link, Middleware, Result, Target,
+    dirs,
     host::Host,
+    middleware::Chain,
     net,
     publish::blocking,
     tls::{config, handshake},
@@ -32,6 +34,7 @@ pub struct ClientBuilder {
     known_servers: Option<PathBuf>,
     limits: Option<Limits>,
     timeout: Option<Duration>,
+    chain: Chain,
 }
 
 /// The side that opens links; see [`Client::builder`].
@@ -80,6 +83,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds someone who sees everything that servers ask of this side, such as calls of callbacks,
+    /// and may refuse it; see [`crate::middleware`]. Several are asked in the order in which they
+    /// are added.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.chain.push(middleware);
+        self
+    }
+
     /// Opens a link to where a URL or a ticket leads.
     ///
     /// # Errors
@@ -96,6 +108,7 @@ impl ClientBuilder {
         let limits = self.limits.clone().unwrap_or_default();
         limits.validate().map_err(|error| Error::new(Code::USAGE, error.to_string()))?;
         let timeout = self.timeout.unwrap_or(CONNECT_TIMEOUT);
+        let host = Arc::new(Host { chain: self.chain.clone(), ..Host::default() });
         let (identity, known) = self.files().await?;
         let mut last = None;
         for address in target.addresses() {
@@ -106,7 +119,8 @@ impl ClientBuilder {
                 admission: Admission::Known,
                 ..Config::default()
             };
-            match try_address(address, &identity, pins, config, timeout).await {
+            let host = Arc::clone(&host);
+            match try_address(address, &identity, pins, config, host, timeout).await {
                 Ok(link) => {
                     remember(known, target, link.peer()).await;
                     return Ok(link);
@@ -173,6 +187,7 @@ async fn try_address(
     identity: &Identity,
     pins: Vec<KeyId>,
     config: Config,
+    host: Arc<Host>,
     timeout: Duration,
 ) -> Result<Link> {
     let attempt = async {
@@ -180,7 +195,7 @@ async fn try_address(
         let tls = Arc::new(config::client_config(identity, pins));
         let shaken = handshake::connect(socket, tls, timeout).await;
         let (stream, key) = shaken.map_err(|error| name_server(error, address))?;
-        let link = Link::start(stream, Side::Initiator, key, config, Arc::new(Host::default()));
+        let link = Link::start(stream, Side::Initiator, key, config, host);
         link.established().await?;
         Ok(link)
     };

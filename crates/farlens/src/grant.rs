@@ -24,7 +24,7 @@ pub enum Verb {
     Append,
     /// Move an end of the data. [`Verb::Write`] covers it; alone it allows nothing yet.
     Truncate,
-    /// Call methods of an object.
+    /// Call methods of an object, see it in listings, and ask what it is.
     Call,
     /// Be told what goes on at a stream.
     Watch,

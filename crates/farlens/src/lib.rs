@@ -6,9 +6,14 @@
 //! [`EntityStream`] is a `futures::Stream`. [`Link::watch`] tells of changes of many at a time.
 //! Programs without `async` use the same verbs in [`blocking`].
 
+// What the macros write names things in `::farlens`.
+extern crate self as farlens;
+
 pub mod blocking;
 pub mod data;
 pub mod dirs;
+pub mod mem;
+pub mod middleware;
 #[doc(hidden)]
 pub mod raw;
 
@@ -18,6 +23,7 @@ mod base32;
 mod client;
 mod error;
 mod events;
+mod gateway;
 mod grant;
 mod host;
 mod invite;
@@ -57,9 +63,11 @@ pub use farlens_wire::{
     AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer,
     Operation, OutOfRange, Pos, Position, Reference, schema, schema::Schema,
 };
+pub use gateway::{Gateway, GatewayPipeline, GatewayRef, Listing};
 pub use grant::{Grant, Pattern, Verb};
 pub use invite::{Invites, Redemption};
 pub use link::Link;
+pub use middleware::Middleware;
 pub use object::{
     CallContext, Dispatch, DynamicAnswer, DynamicObject, Incoming, Outcome, Remote, RemoteStreamer,
 };

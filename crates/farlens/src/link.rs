@@ -5,17 +5,17 @@ pub(crate) mod dispatcher;
 pub(crate) mod driver;
 pub(crate) mod fault;
 pub(crate) mod imported;
+pub(crate) mod lines;
 pub(crate) mod shared;
 pub(crate) mod source;
 pub(crate) mod trash;
 pub(crate) mod watcher;
 
 use crate::{
-    Entry, Error, RemotePath, RemoteStreamer, Result,
+    Entry, Error, GatewayRef, Listing, Remote, RemotePath, RemoteStreamer, Result, Stat,
     events::Events,
-    host::{Guest, Host, ListArgs, Root, decode, encode},
-    publish::{Listing, Stat},
-    stream::{ByteStream, EntityStream, OpenOptions, raw::RawStream},
+    host::{Guest, Host, Root, decode, encode},
+    stream::{ByteStream, EntityStream, OpenOptions, origin::Origin, raw::RawStream},
     tls::KeyId,
 };
 use bytes::Bytes;
@@ -33,6 +33,7 @@ use tokio::{
     runtime::Handle,
     sync::watch,
 };
+use tracing::Instrument;
 
 /// Entries of one listing that this side keeps: what a peer sends must have a bound.
 const MAX_LISTED: usize = 1_000_000;
@@ -89,14 +90,14 @@ impl Link {
         let stall = Duration::from_millis(limits.stall_ms);
         let (running, driven) = watch::channel(());
         let driver = driver::Driver::new(io, Arc::clone(&shared), stall);
-        tokio::spawn(async move {
+        let span = tracing::debug_span!("link", %peer, ?side);
+        let driven_to_its_end = async move {
             driver.await;
             drop(running);
-        });
-        tokio::spawn(dispatcher::run(
-            Arc::clone(&shared),
-            Guest::new(host, peer, Arc::clone(&limits)),
-        ));
+        };
+        tokio::spawn(driven_to_its_end.instrument(span.clone()));
+        let guest = Guest::new(host, peer, Arc::clone(&limits));
+        tokio::spawn(dispatcher::run(Arc::clone(&shared), guest).instrument(span));
         let runtime = Handle::current();
         let link = Self(Arc::new(Inner { shared, peer, limits, runtime, driven }));
         link.shared().home.settle(&link);
@@ -157,7 +158,7 @@ impl Link {
     /// As [`Link::open`]; `OUT_OF_RANGE` when the start lies outside the data; `MODE_FORBIDS` when
     /// the stream cannot seek to it.
     pub async fn open_with(&self, path: &str, options: OpenOptions) -> Result<ByteStream> {
-        ByteStream::open(self, (&RemotePath::new(path)?).into(), options).await
+        ByteStream::open(self, Origin::at(RemotePath::new(path)?), options).await
     }
 
     /// Reads a place of bytes that nothing else is wanted of: the part of it that exists, which is
@@ -201,12 +202,19 @@ impl Link {
         path: &str,
         options: OpenOptions,
     ) -> Result<EntityStream<T>> {
-        EntityStream::open(self, (&RemotePath::new(path)?).into(), options).await
+        EntityStream::open(self, Origin::at(RemotePath::new(path)?), options).await
     }
 
     /// Opens one stream, of whatever kind it is.
     pub(crate) async fn open_raw(&self, request: proto::OpenRequest) -> Result<RawStream> {
         RawStream::open(self.clone(), request, None).await
+    }
+
+    /// The root object of the other side, which looks up paths. Costs nothing; each call on it
+    /// costs a round trip.
+    #[must_use]
+    pub fn gateway(&self) -> GatewayRef {
+        GatewayRef::from(Remote::unchecked(imported::root_of(self)))
     }
 
     /// What lies at a path, by name; the one entry itself where a stream lies. Costs a round trip
@@ -219,8 +227,7 @@ impl Link {
         let mut entries = Vec::new();
         let mut after = None;
         loop {
-            let args: ListArgs = (path.as_str().to_owned(), after.clone());
-            let page: Listing = self.call_root("list", &args).await?;
+            let page: Listing = self.call_root("list", &(path.as_str(), &after)).await?;
             if entries.len().saturating_add(page.entries.len()) > MAX_LISTED {
                 let text = format!("more than {MAX_LISTED} entries are listed at {path}");
                 return Err(Error::new(Code::TOO_LARGE, text));

@@ -1,8 +1,9 @@
 //! Objects that are called, wherever they live, and what `#[farlens::remote]` expands to.
 //!
-//! An object is a [`Dispatch`] inside a [`Reference`]. A [`Remote`] calls what its reference points
-//! at: an object of this process through the same encoding as one at the other end of a link, so
-//! that both answer alike. Nothing here knows what a trait of the user looks like:
+//! An object is a [`Dispatch`] inside a [`Reference`](farlens_wire::Reference). A [`Remote`] calls
+//! what its reference points at: an object of this process through the same encoding as one at the
+//! other end of a link, so that both answer alike. Nothing here knows what a trait of the user looks
+//! like:
 //!
 //! ```text
 //!   ProbeRef ── Remote ──▶ LocalObject ──▶ Dispatch of any `T: Probe`
@@ -32,8 +33,10 @@ pub use remote::Remote;
 pub use request::Outgoing;
 pub use streams::RemoteStreamer;
 
+pub(crate) use imported::beyond;
 pub(crate) use local::LocalObject;
-pub(crate) use streams::LocalStreamer;
+pub(crate) use promise::{settle, settled};
+pub(crate) use streams::{LocalStreamer, View};
 
 use crate::Result;
 use farlens_wire::{Limits, schema::SchemaDoc};

@@ -9,7 +9,7 @@ pub use crate::data::lease::{Expiry, Revoker};
 pub use streamer::Streamer;
 
 use crate::{
-    Error, Remote, RemotePath, Result,
+    Error, Listing, Remote, RemotePath, Result,
     data::{
         Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines,
         MemData, SpoolData, Topic,
@@ -19,10 +19,14 @@ use crate::{
 };
 use bytes::Bytes;
 use farlens_proto::{Purpose, Reach};
-use farlens_wire::{Bounds, Code, Element, Flags, Mode, Reference};
+use farlens_wire::{Bounds, Code, Element, Flags, Mode, Position, Reference};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
-use streamer::{default_mode, limited};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+use streamer::default_mode;
+pub(crate) use streamer::limited;
 use tokio::sync::Semaphore;
 
 /// Something that can stand at a path.
@@ -139,7 +143,7 @@ impl From<Bytes> for Publication {
 }
 
 /// What is known of a path without opening it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, crate::Schema)]
 #[non_exhaustive]
 pub struct Stat {
     /// Name, kind and length.
@@ -152,6 +156,13 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// What is known of something with this mode, or of a directory or object without one.
+    #[must_use]
+    pub fn new(entry: Entry, mode: Option<Mode>, bounds: Bounds, schema: Option<String>) -> Self {
+        let flags = mode.map_or(Flags::NONE, Mode::flags).bits();
+        Self { entry, flags, bounds, schema }
+    }
+
     /// What a stream opened there allows; nothing for a directory.
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
@@ -185,6 +196,12 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Data of another peer, which judges every change and may lose its link at any time.
+    pub(crate) fn relayed(data: Arc<dyn ErasedData>, mode: Mode, append_only: bool) -> Self {
+        let reach = Reach { end: Position::MAX, gap: u64::MAX };
+        Self { append_only, reach, leased: true, ..Self::new(data, mode) }
+    }
+
     /// Data that a peer may change as its mode says.
     fn new(data: Arc<dyn ErasedData>, mode: Mode) -> Self {
         let live = data.is_live();
@@ -211,20 +228,13 @@ impl Found {
     }
 }
 
-/// One page of a listing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Listing {
-    pub(crate) entries: Vec<Entry>,
-    /// Where the next page begins: behind this name. Nothing behind the last page.
-    pub(crate) next: Option<String>,
-}
-
-/// Entries of one page: with the longest names they fit into one frame.
-const PAGE: usize = 200;
-
 /// Everything that a server publishes, by path.
 #[derive(Debug, Default)]
-pub(crate) struct Publications(BTreeMap<RemotePath, Publication>);
+pub(crate) struct Publications {
+    at: BTreeMap<RemotePath, Publication>,
+    /// Where objects stand, by the numbers of their references; the first place of each.
+    objects: HashMap<u64, RemotePath>,
+}
 
 /// What stands at a path, or above it.
 enum Place<'a> {
@@ -240,28 +250,37 @@ impl Publications {
         if let Publication::Stream(streamer) = &publication {
             streamer.mode()?;
         }
-        if self.0.insert(path.clone(), publication).is_some() {
+        if let Publication::Object(object) = &publication {
+            let number = object.reference().number();
+            self.objects.entry(number).or_insert_with(|| path.clone());
+        }
+        if self.at.insert(path.clone(), publication).is_some() {
             let text = format!("two things are published at {path}");
             return Err(Error::new(Code::USAGE, text));
         }
         Ok(())
     }
 
+    /// Where an object is published.
+    pub(crate) fn path_of(&self, object: &Reference) -> Option<&RemotePath> {
+        self.objects.get(&object.number())
+    }
+
     /// The path that a ticket for everything carries.
     pub(crate) fn common_path(&self) -> RemotePath {
-        match self.0.keys().next() {
-            Some(path) if self.0.len() == 1 => path.clone(),
+        match self.at.keys().next() {
+            Some(path) if self.at.len() == 1 => path.clone(),
             _ => RemotePath::root(),
         }
     }
 
     fn find(&self, path: &RemotePath) -> Result<Place<'_>> {
-        match self.0.get(path) {
+        match self.at.get(path) {
             Some(Publication::Stream(streamer)) => return Ok(Place::Stream(streamer)),
             Some(Publication::Object(object)) => return Ok(Place::Object(object)),
             _ => {}
         }
-        let above = self.0.iter().rev().find_map(|(at, publication)| match publication {
+        let above = self.at.iter().rev().find_map(|(at, publication)| match publication {
             Publication::Directory(directory) => {
                 Some(Place::Directory(directory, path.strip_prefix(at)?))
             }
@@ -276,7 +295,7 @@ impl Publications {
 
     /// Whether something is published beneath a path.
     fn is_way(&self, path: &RemotePath) -> bool {
-        self.0.keys().any(|at| at != path && at.is_within(path))
+        self.at.keys().any(|at| at != path && at.is_within(path))
     }
 
     /// Opens the data at a path for a peer that may have these of `READABLE` and `WRITABLE`.
@@ -292,8 +311,8 @@ impl Publications {
                 blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Directory(directory, rest) => {
-                let directory = Arc::clone(directory);
-                blocking(move || open_file(&directory, &rest, wanted, purpose)).await
+                let streamer = Streamer::in_directory(directory, rest);
+                blocking(move || streamer.open(wanted, purpose)).await
             }
             Place::Object(_) => Err(no_stream(path)),
             Place::Way => Err(nothing_at(path)),
@@ -302,9 +321,9 @@ impl Publications {
     }
 
     /// The object at a path.
-    pub(crate) fn object(&self, path: &RemotePath) -> Result<Reference> {
+    pub(crate) fn object(&self, path: &RemotePath) -> Result<Remote> {
         match self.find(path)? {
-            Place::Object(object) => Ok(object.reference().clone()),
+            Place::Object(object) => Ok(object.clone()),
             Place::Stream(_) | Place::Directory(..) => Err(no_object(path)),
             Place::Way => Err(nothing_at(path)),
         }
@@ -312,18 +331,24 @@ impl Publications {
 
     /// Where there are objects at a path or beneath it.
     pub(crate) fn objects_within(&self, path: &RemotePath) -> impl Iterator<Item = &RemotePath> {
-        let objects = self.0.iter().filter_map(|(at, publication)| match publication {
+        let objects = self.at.iter().filter_map(|(at, publication)| match publication {
             Publication::Object(_) => Some(at),
             Publication::Stream(_) | Publication::Directory(_) => None,
         });
         objects.filter(|at| at.is_within(path))
     }
 
-    /// The stream at a path.
-    pub(crate) fn streamer(&self, path: &RemotePath) -> Result<Streamer> {
+    /// The stream at a path, which is there.
+    pub(crate) async fn streamer(&self, path: &RemotePath) -> Result<Streamer> {
         match self.find(path)? {
             Place::Stream(streamer) => Ok(streamer.clone()),
-            Place::Object(_) | Place::Directory(..) => Err(no_stream(path)),
+            Place::Directory(directory, rest) => {
+                let streamer = Streamer::in_directory(directory, rest);
+                let checked = streamer.clone();
+                let there = blocking(move || checked.origin().check()).await;
+                there.map(|()| streamer).map_err(|error| name_path(error, path))
+            }
+            Place::Object(_) => Err(no_stream(path)),
             Place::Way => Err(nothing_at(path)),
         }
     }
@@ -371,7 +396,8 @@ impl Publications {
                     if directory.stat(&components)?.kind != EntryKind::Directory {
                         return Ok(single(directory.stat(&components)?));
                     }
-                    let (entries, next) = directory.list(&components, after.as_deref(), PAGE)?;
+                    let (entries, next) =
+                        directory.list(&components, after.as_deref(), Listing::PAGE)?;
                     Ok(Listing { entries, next })
                 });
                 match page.await {
@@ -390,11 +416,7 @@ impl Publications {
             }
         }
         found.entries.sort_by(|a, b| a.name.cmp(&b.name));
-        if found.entries.len() > PAGE {
-            found.entries.truncate(PAGE);
-            found.next = found.entries.last().map(|entry| entry.name.clone());
-        }
-        Ok(found)
+        Ok(found.cut())
     }
 
     /// The publications that lie beneath a path, or the next part of the way to them.
@@ -404,7 +426,7 @@ impl Publications {
         visible: impl Fn(&RemotePath) -> bool,
     ) -> Vec<Entry> {
         let mut entries = BTreeMap::new();
-        for at in self.0.keys().filter(|at| *at != path && visible(at)) {
+        for at in self.at.keys().filter(|at| *at != path && visible(at)) {
             let Some(rest) = at.strip_prefix(path) else { continue };
             let Some(name) = rest.components().next() else { continue };
             let direct = path.join(name).ok().filter(|direct| direct == at);
@@ -428,33 +450,6 @@ impl Publications {
 
 fn single(entry: Entry) -> Listing {
     Listing { entries: vec![entry], next: None }
-}
-
-/// Opens a file of a directory.
-fn open_file(
-    directory: &Directory,
-    rest: &RemotePath,
-    wanted: Flags,
-    purpose: Purpose,
-) -> Result<Found> {
-    let writable = directory.is_writable();
-    let mode = limited(default_mode(directory.offers(), writable)?, wanted)?;
-    let components: Vec<_> = rest.components().collect();
-    let append_only = directory.is_append_only();
-    let purpose = match purpose {
-        Purpose::Replace { .. } if writable && append_only => return Err(streamer::only_grows()),
-        Purpose::Create if append_only => Purpose::Use,
-        purpose => purpose,
-    };
-    let data: Arc<dyn ErasedData> = match purpose {
-        _ if writable => {
-            Arc::new(directory.open_live(&components, mode.has(Flags::WRITABLE), purpose)?)
-        }
-        Purpose::Replace { .. } => return Err(streamer::not_writable()),
-        _ => Arc::new(directory.open(&components)?),
-    };
-    let reach = directory.file_reach();
-    Ok(Found { append_only, reach, ..Found::new(data, mode) })
 }
 
 /// What is known of a file or directory; streams on a file have this mode.

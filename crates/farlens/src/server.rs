@@ -3,11 +3,14 @@
 mod gate;
 
 use crate::{
-    Address, Error, Grant, Identity, KeyId, Link, Pattern, Publication, RemotePath, Result, Ticket,
-    Verb,
+    Address, Error, GatewayRef, Grant, Identity, KeyId, Link, Middleware, Pattern, Publication,
+    RemotePath, Result, Ticket, Verb,
     access::Access,
     dirs,
+    gateway::Gateways,
     host::Host,
+    link::lines::Lines,
+    middleware::Chain,
     net,
     publish::{Publications, blocking},
     tls::{config, handshake},
@@ -49,6 +52,8 @@ pub struct ServerBuilder {
     open: bool,
     limits: Option<Limits>,
     published: Vec<(String, Publication)>,
+    chain: Chain,
+    gateways: Option<Gateways>,
 }
 
 impl ServerBuilder {
@@ -96,6 +101,30 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds someone who sees everything that peers ask for, and may refuse it; see
+    /// [`crate::middleware`]. Several are asked in the order in which they are added.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.chain.push(middleware);
+        self
+    }
+
+    /// Gives peers gateways of their own, by their keys: what a peer lists, looks up and opens by
+    /// path, its gateway answers; see [`crate::Gateway`] for an example. None leaves a peer to the
+    /// standard one, which has what is published.
+    ///
+    /// Grants say which keys are let in, as always. They say nothing about what such a gateway
+    /// serves: it decides for itself. `gateway` is called once for each link, after the peer was
+    /// let in, and must not block.
+    #[must_use]
+    pub fn gateway(
+        mut self,
+        gateway: impl Fn(KeyId) -> Option<GatewayRef> + Send + Sync + 'static,
+    ) -> Self {
+        self.gateways = Some(Gateways::new(gateway));
+        self
+    }
+
     /// Listens on an address; port 0 takes a free one. Links are accepted from now on.
     ///
     /// # Errors
@@ -123,6 +152,7 @@ impl ServerBuilder {
             local,
             gate: Gate::new(),
             links: Links::default(),
+            lines: Lines::default(),
         });
         let accepting = tokio::spawn(Arc::clone(&core).accept(listener)).abort_handle();
         Ok(Server { core, accepting })
@@ -140,7 +170,8 @@ impl ServerBuilder {
             publication.check()?;
             publications.insert(&RemotePath::new(&path)?, publication)?;
         }
-        Ok((identity, Host { publications, access }))
+        let (chain, gateways) = (self.chain, self.gateways);
+        Ok((identity, Host { publications, access, chain, gateways }))
     }
 }
 
@@ -164,6 +195,7 @@ struct Core {
     local: SocketAddr,
     gate: Gate,
     links: Links,
+    lines: Lines,
 }
 
 /// The links that are up, for shutting down.
@@ -323,20 +355,28 @@ impl Core {
     /// Shakes hands in a task of its own, which may have to make room for others.
     fn take_in(self: &Arc<Self>, socket: TcpStream, from: SocketAddr) {
         if self.links.up.lock().len() >= MAX_LINKS {
-            tracing::warn!(%from, "refused: too many links");
+            if let Some(left_out) = self.lines.allow() {
+                tracing::warn!(%from, left_out, "refused: too many links");
+            }
             return;
         }
         let (pass, sent_away) = self.gate.enter(from.ip());
         let core = Arc::clone(self);
         tokio::spawn(async move {
+            let here = Arc::clone(&core);
             tokio::select! {
                 served = core.serve(socket, pass) => {
-                    if let Err(error) = served {
-                        tracing::info!(%from, %error, "refused");
+                    if let Err(error) = served
+                        && let Some(left_out) = here.lines.allow()
+                    {
+                        tracing::info!(%from, %error, left_out, "refused");
                     }
                 }
                 Ok(()) = sent_away => {
-                    tracing::warn!(%from, "refused: too many connections wait, this one for longest");
+                    if let Some(left_out) = here.lines.allow() {
+                        let why = "refused: too many connections wait, this one for longest";
+                        tracing::warn!(%from, left_out, "{why}");
+                    }
                 }
             }
         });

@@ -8,7 +8,9 @@ mod entity_writer;
 mod events;
 #[cfg(test)]
 mod flights;
+mod local;
 mod options;
+pub(crate) mod origin;
 mod place;
 mod prefetch;
 pub(crate) mod raw;

@@ -87,10 +87,13 @@ async fn be_called_back(probe: &Remote) -> Result<()> {
     let watch = methods.unwrap_or_default().iter().find(|method| method.name == "watch");
     let (name, alarm) =
         watch.and_then(|watch| watch.params.first()).ok_or_else(|| wrong("nothing to watch"))?;
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut told) = mpsc::channel(1);
     let alarm = DynamicObject::new(Arc::new(interface.part(alarm)), move |method, args| {
-        let heard = tell.send((method, args));
-        async move { heard.map(|()| Entity::Null).map_err(|_| wrong("nobody listens")) }
+        let tell = tell.clone();
+        async move {
+            tell.send((method, args)).await.map_err(|_| wrong("nobody listens"))?;
+            Ok(Entity::Null)
+        }
     })?;
     let alarm = Entity::Reference(Remote::new(alarm).reference().clone());
     probe.call_dynamic("watch", &Entity::map([(name.as_str(), alarm)])).await?;

@@ -166,10 +166,13 @@ impl Ledger {
     pub(super) fn target_may_fail(&self, on: On, code: Code) -> bool {
         let On::Answer(call) = on else { return false };
         let Some(parent) = self.calls.get(&call) else { return false };
-        let over = parent.given_up || parent.ended;
         let itself = match code {
             Code::APPLICATION => parent.answered == Some(Err(code)),
-            Code::NO_SUCH_OBJECT => over || parent.answered.is_some() && self.found(call).is_none(),
+            // Who gives a call up may still open something on it.
+            Code::NO_SUCH_OBJECT => {
+                let answered = parent.answered.is_some() && self.found(call).is_none();
+                answered || parent.given_up || parent.hurried
+            }
             Code::CANCELLED => parent.given_up || parent.hurried,
             Code::DEADLINE_EXCEEDED => parent.hurried,
             Code::NOT_RUN | Code::GOING_AWAY => self.ending,

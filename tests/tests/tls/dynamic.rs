@@ -368,8 +368,11 @@ async fn streams_are_answers_and_parameters() {
     leave(house, link, zoo).await;
 }
 
+/// The calls of an object: the method and its parameters.
+type Heard = Arc<Mutex<Vec<(String, Entity)>>>;
+
 /// Answers with twice the times, and remembers what it was called with.
-fn bell(interface: SchemaDoc) -> (Remote, Arc<Mutex<Vec<(String, Entity)>>>) {
+fn bell(interface: SchemaDoc) -> (Remote, Heard) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hear = Arc::clone(&heard);
     let bell = DynamicObject::new(Arc::new(interface), move |method, args| {

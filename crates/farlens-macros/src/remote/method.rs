@@ -1,7 +1,7 @@
 //! From the syntax of a method to the model.
 
 use super::{
-    model::{Answer, Method},
+    model::{Answer, Method, Parameter, Passed},
     refuse, signature,
 };
 use syn::{Attribute, Error, FnArg, Ident, Receiver, Result, Signature, TraitItemFn};
@@ -21,8 +21,9 @@ pub(super) fn parse(item: TraitItemFn) -> Result<Method> {
     name(&signature.ident)?;
     receiver(&signature)?;
     let parameters = signature.inputs.iter().skip(1).map(signature::parameter);
-    let parameters = parameters.collect::<Result<_>>()?;
+    let parameters = parameters.collect::<Result<Vec<_>>>()?;
     let answer = answer(&signature, one_way)?;
+    opened(&parameters, &answer)?;
     Ok(Method { attributes, name: signature.ident, parameters, answer, default: item.default })
 }
 
@@ -91,6 +92,22 @@ fn is_shared(receiver: &Receiver) -> bool {
     let plain = receiver.attrs.is_empty() && receiver.colon_token.is_none();
     let borrowed = matches!(&receiver.reference, Some((_, None)));
     plain && borrowed && receiver.mutability.is_none()
+}
+
+/// Refuses open streams where the call is made without waiting for anything.
+fn opened(parameters: &[Parameter], answer: &Answer) -> Result<()> {
+    let found = parameters.iter().find_map(|parameter| match &parameter.passed {
+        Passed::Opened(ty) => Some(ty),
+        Passed::Value(_) | Passed::Stream(_) => None,
+    });
+    match (found, answer) {
+        (Some(ty), Answer::Stream(_)) => {
+            let text = "a method that returns an `impl Stream` takes a `RemoteStreamer`, or an \
+                        `impl Stream`: to pass an open stream is to wait for it first";
+            Err(Error::new_spanned(ty, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn answer(signature: &Signature, one_way: bool) -> Result<Answer> {

@@ -31,6 +31,8 @@ pub(super) struct Parameter {
 pub(super) enum Passed {
     Value(Type),
     Stream(Stream),
+    /// A `ByteStream` or an `EntityStream`.
+    Opened(Type),
 }
 
 /// What a method answers with.

@@ -41,10 +41,16 @@ pub(super) fn parameter(argument: &FnArg) -> Result<Parameter> {
         }
         None => {
             refuse::travels_by_value(ty)?;
-            Passed::Value((**ty).clone())
+            let ty = (**ty).clone();
+            if is_opened(&ty) { Passed::Opened(ty) } else { Passed::Value(ty) }
         }
     };
     Ok(Parameter { name, passed })
+}
+
+/// Whether a type looks like a stream that is open.
+fn is_opened(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|last| last.ident == "ByteStream" || last.ident == "EntityStream")
 }
 
 /// The type that a method returns.

@@ -3,8 +3,8 @@
 //! Descriptions follow what the serde implementations of the same types write, which is why arrays
 //! and tuples are sequences without a count and a box is what it holds.
 
-use super::{Definition, Fields, SchemaDoc, Shape, Type, Variant};
-use crate::{DecodeError, Entity, Limits, Reference};
+use super::{Definition, Field, Fields, SchemaDoc, Shape, Type, Variant};
+use crate::{Bounds, DecodeError, Entity, Limits, Position, Reference};
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
@@ -125,6 +125,7 @@ leaves! {
     String => Text;
     str => Text;
     bytes::Bytes => Bytes;
+    Position => U64;
     Reference => Reference;
 }
 
@@ -150,6 +151,16 @@ impl Schema for Entity {
     }
 
     const UNTYPED: bool = true;
+}
+
+impl Schema for Bounds {
+    fn build(builder: &mut SchemaBuilder) -> Type {
+        builder.define::<Self>("Bounds", |builder| {
+            let end = <Option<Position>>::build(builder);
+            let ends = vec![Field::new("start", end.clone()), Field::new("end", end)];
+            Shape::Struct(Fields::named(ends))
+        })
+    }
 }
 
 impl<T: ?Sized + 'static> Schema for PhantomData<T> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, crate::Schema)]
 #[non_exhaustive]
 pub enum EntryKind {
     /// A sequence of bytes, as a file is.
@@ -17,7 +17,7 @@ pub enum EntryKind {
 }
 
 /// A name in a listing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, crate::Schema)]
 #[non_exhaustive]
 pub struct Entry {
     /// The name, one component of a path.

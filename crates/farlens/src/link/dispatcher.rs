@@ -80,13 +80,11 @@ async fn open_stream(
     open: &Open,
     on: Option<&Reference>,
 ) {
-    let found = AssertUnwindSafe(guest.open(open, on)).catch_unwind().await;
-    let (source, accepted) = match found {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
+    let (source, accepted) = match guest.open(stream, open, on).await {
+        Ok(found) => found,
+        Err(error) => {
             return shared.with(|state| state.proto.refuse(stream, to_fault(&error)));
         }
-        Err(_) => return shared.with(|state| state.proto.refuse(stream, panicked())),
     };
     let source = source.releasing(Release::new(shared, stream));
     let (data, moving, leased) = (Arc::clone(&source.data), source.moving, source.leased);
@@ -147,10 +145,6 @@ async fn answer_call(
     interface: Option<Arc<SchemaDoc>>,
 ) {
     let call = called.call;
-    let work = AssertUnwindSafe(guest.call(called, interface)).catch_unwind();
-    let outcome = match work.await {
-        Ok(outcome) => outcome.map_err(|error| to_fault(&error)),
-        Err(_) => Err(panicked()),
-    };
+    let outcome = guest.call(called, interface).await.map_err(|error| to_fault(&error));
     shared.with(|state| state.proto.answer(call, outcome));
 }

@@ -1,7 +1,7 @@
 //! Things of a peer that this side holds, and the books that a link keeps of them.
 
 use super::{Link, trash};
-use crate::object::{LocalObject, LocalStreamer};
+use crate::object::{LocalObject, LocalStreamer, View};
 use farlens_proto::{About, References};
 use farlens_wire::{ObjectId, Reference, WeakReference, schema::SchemaDoc};
 use futures::task::AtomicWaker;
@@ -54,6 +54,11 @@ pub(crate) struct Imported {
 }
 
 impl Imported {
+    /// Whether it is the root object, which is called without having come in any table.
+    pub(crate) fn is_root(&self) -> bool {
+        self.object == ObjectId::ROOT
+    }
+
     /// Whether it came over the link with this home.
     pub(crate) fn is_at(&self, home: &Arc<Home>) -> bool {
         Arc::ptr_eq(&self.home, home)
@@ -63,13 +68,25 @@ impl Imported {
 impl Drop for Imported {
     fn drop(&mut self) {
         let count = self.count.load(Ordering::Acquire);
-        if self.object != ObjectId::ROOT {
+        if !self.is_root() {
             self.home.releases.lock().push_back((self.object, count));
             self.home.bell.wake();
         }
         // It may be the last that keeps the link.
         trash::bury(Box::new(self.link.take()));
     }
+}
+
+/// The root object of the peer of a link.
+pub(crate) fn root_of(link: &Link) -> Reference {
+    Reference::new(Imported {
+        link: Some(link.clone()),
+        about: About::Object { interface: None },
+        object: ObjectId::ROOT,
+        home: Arc::clone(&link.shared().home),
+        count: AtomicU64::new(0),
+        described: OnceLock::new(),
+    })
 }
 
 /// The books of one link.
@@ -97,8 +114,11 @@ impl References for Holdings {
     }
 
     fn origin(&self, reference: &Reference) -> Option<ObjectId> {
-        let imported = reference.get::<Imported>()?;
-        imported.is_at(&self.home).then_some(imported.object)
+        // The owner of what a view is of may have all of it, unless the place is what matters.
+        let view = reference.get::<View>().filter(|view| view.is_whole_for_owner());
+        let imported = view.map_or(reference, View::origin).get::<Imported>()?;
+        // The root object has no place in tables: who passes it on passes something of its own.
+        (imported.is_at(&self.home) && !imported.is_root()).then_some(imported.object)
     }
 
     fn about(&self, reference: &Reference) -> Option<About> {
@@ -107,6 +127,9 @@ impl References for Holdings {
         }
         if let Some(streamer) = reference.get::<LocalStreamer>() {
             return Some(streamer.about());
+        }
+        if let Some(view) = reference.get::<View>() {
+            return Some(view.about());
         }
         // What came over another link is passed on as what it is there.
         reference.get::<Imported>().map(|imported| imported.about)

@@ -4,10 +4,11 @@ use super::{
     Outcome, Outgoing, Remote,
     evolve::{self, Part},
     remote::malformed,
+    streams::Passed,
 };
-use crate::{Error, Result};
+use crate::{ByteStream, EntityStream, Error, Result};
 use farlens_wire::{
-    DecodeError,
+    DecodeError, Element,
     schema::{Resolution, Schema, SchemaBuilder, Type},
     typed,
 };
@@ -42,7 +43,8 @@ impl<T: Schema + Serialize + DeserializeOwned + Send> Value for T {}
 /// What a remote method can return: `farlens::Result<T>`, or a result with an error of its own.
 ///
 /// An error of this library travels beside the answers, since it may also come from anything on the
-/// way. An error type of the user is a part of the answer.
+/// way. An error type of the user is a part of the answer. A [`ByteStream`] or [`EntityStream`] is
+/// passed as where it comes from, and opened by the caller together with the call.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be what a remote method returns",
     label = "no result that can travel",
@@ -62,13 +64,7 @@ pub trait Answer: Sized + Send {
     ///
     /// # Errors
     /// That of the method, if it is one of this library; `INTERNAL` if the answer cannot be encoded.
-    fn into_outcome(self) -> Result<Outcome>;
-
-    /// The answer that came; `by` is how another version of the interface is read.
-    ///
-    /// # Errors
-    /// What [`DecodeError`] lists.
-    fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError>;
+    fn into_outcome(self) -> impl Future<Output = Result<Outcome>> + Send;
 
     /// The answer of a method that succeeded, or of a call that came to nothing.
     fn from_result(result: Result<Self::Value>) -> Self;
@@ -77,13 +73,7 @@ pub trait Answer: Sized + Send {
     fn call(
         remote: &Remote,
         request: Result<Outgoing>,
-    ) -> impl Future<Output = Self> + Send + use<Self> {
-        let remote = remote.clone();
-        async move {
-            let answer = answer_to(&remote, request).await;
-            answer.unwrap_or_else(|error| Self::from_result(Err(error)))
-        }
-    }
+    ) -> impl Future<Output = Self> + Send + use<Self>;
 
     /// Makes a call that nobody answers.
     fn notify(
@@ -100,7 +90,7 @@ pub trait Answer: Sized + Send {
 }
 
 /// What came as the answer to a call, read by the interface that it was written by.
-async fn answer_to<R: Answer>(remote: &Remote, request: Result<Outgoing>) -> Result<R> {
+async fn answer_to<R: DeserializeOwned>(remote: &Remote, request: Result<Outgoing>) -> Result<R> {
     let request = request?;
     let (method, reader) = (request.method.clone(), request.interface.clone());
     let outcome = remote.invoke(Ok(request)).await?;
@@ -110,7 +100,7 @@ async fn answer_to<R: Answer>(remote: &Remote, request: Result<Outgoing>) -> Res
         }
         _ => None,
     };
-    R::from_outcome(&outcome, by.as_ref()).map_err(|error| malformed(&method, &error))
+    decode(&outcome, by.as_ref()).map_err(|error| malformed(&method, &error))
 }
 
 impl<T: Value> Answer for Result<T> {
@@ -120,16 +110,20 @@ impl<T: Value> Answer for Result<T> {
         T::build(builder)
     }
 
-    fn into_outcome(self) -> Result<Outcome> {
+    async fn into_outcome(self) -> Result<Outcome> {
         Outcome::of(&self?)
-    }
-
-    fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError> {
-        decode(outcome, by).map(Ok)
     }
 
     fn from_result(result: Self) -> Self {
         result
+    }
+
+    fn call(
+        remote: &Remote,
+        request: Result<Outgoing>,
+    ) -> impl Future<Output = Self> + Send + use<T> {
+        let remote = remote.clone();
+        async move { answer_to(&remote, request).await }
     }
 }
 
@@ -140,17 +134,76 @@ impl<T: Value, E: Value + From<Error>> Answer for Result<T, E> {
         <Self as Schema>::build(builder)
     }
 
-    fn into_outcome(self) -> Result<Outcome> {
+    async fn into_outcome(self) -> Result<Outcome> {
         Outcome::of(&self)
-    }
-
-    fn from_outcome(outcome: &Outcome, by: Option<&Resolution>) -> Result<Self, DecodeError> {
-        decode(outcome, by)
     }
 
     fn from_result(result: Result<T>) -> Self {
         result.map_err(E::from)
     }
+
+    fn call(
+        remote: &Remote,
+        request: Result<Outgoing>,
+    ) -> impl Future<Output = Self> + Send + use<T, E> {
+        let remote = remote.clone();
+        async move { answer_to(&remote, request).await.unwrap_or_else(|error| Err(error.into())) }
+    }
+}
+
+impl Answer for Result<ByteStream> {
+    type Value = ByteStream;
+
+    fn describe(builder: &mut SchemaBuilder) -> Type {
+        ByteStream::describe(builder)
+    }
+
+    async fn into_outcome(self) -> Result<Outcome> {
+        Outcome::of(&self?.pass().await?)
+    }
+
+    fn from_result(result: Self) -> Self {
+        result
+    }
+
+    fn call(
+        remote: &Remote,
+        request: Result<Outgoing>,
+    ) -> impl Future<Output = Self> + Send + use<> {
+        opened(remote, request)
+    }
+}
+
+impl<T: Element + Schema + 'static> Answer for Result<EntityStream<T>> {
+    type Value = EntityStream<T>;
+
+    fn describe(builder: &mut SchemaBuilder) -> Type {
+        EntityStream::<T>::describe(builder)
+    }
+
+    async fn into_outcome(self) -> Result<Outcome> {
+        Outcome::of(&self?.pass().await?)
+    }
+
+    fn from_result(result: Self) -> Self {
+        result
+    }
+
+    fn call(
+        remote: &Remote,
+        request: Result<Outgoing>,
+    ) -> impl Future<Output = Self> + Send + use<T> {
+        opened(remote, request)
+    }
+}
+
+/// The stream that a call answers with, opened in the same flight.
+fn opened<P: Passed>(
+    remote: &Remote,
+    request: Result<Outgoing>,
+) -> impl Future<Output = Result<P>> + Send + use<P> {
+    let remote = remote.clone();
+    async move { P::receive(remote.promise(request)).await }
 }
 
 /// The value that an answer holds.

@@ -2,10 +2,10 @@
 
 use super::{CallContext, Outcome, Outgoing, own_limits};
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Link, Result,
     link::{calling::Calling, fault::to_error, imported::Imported},
 };
-use farlens_proto::{About, Answer, CallOn, CallRequest, CallTicket};
+use farlens_proto::{About, Answer, CallOn, CallRequest, CallTicket, Called};
 use farlens_wire::{Budget, Code, Reference, schema::SchemaDoc};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub(crate) const DESCRIBE: &str = "farlens.describe";
 
 /// What a call is made on at the other end of a link.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) enum Place {
     /// The object itself.
     Object,
@@ -31,7 +31,7 @@ impl Imported {
         request: Outgoing,
         pipelined: bool,
     ) -> Result<Calling> {
-        let link = self.link.as_ref().ok_or_else(closed)?;
+        let link = self.link()?;
         let own = self.interface();
         // By position where both know the same interface, or where the object has none.
         let foreign = request
@@ -49,6 +49,7 @@ impl Imported {
         }
         let call = CallRequest {
             on: match place {
+                Place::Object if self.is_root() => CallOn::Root,
                 Place::Object => CallOn::Object(reference.clone()),
                 Place::Answer(ticket) => CallOn::Answer(ticket),
             },
@@ -62,6 +63,42 @@ impl Imported {
             interface: announced.map(|(fingerprint, _)| fingerprint),
         };
         Calling::start(link.shared(), call).map_err(|fault| to_error(&fault))
+    }
+
+    /// Makes a call of a peer for another one, as it came, and brings the answer back as it comes.
+    ///
+    /// # Errors
+    /// Whatever the object or the link with it says; `TOO_DEEP`.
+    pub(crate) async fn relay(
+        &self,
+        called: Called,
+        interface: Option<Arc<SchemaDoc>>,
+        context: &CallContext,
+    ) -> Result<Answer> {
+        let request = Outgoing {
+            method: called.method,
+            args: called.args.into(),
+            table: called.table,
+            interface,
+            one_way: called.one_way,
+            context: context.of_call(None)?,
+        };
+        let answer = match self.start(&called.on, Place::Object, request, false) {
+            Ok(call) => call.await.map_err(|fault| to_error(&fault)),
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| match &self.link {
+            Some(link) => beyond(link, error),
+            None => error,
+        })
+    }
+
+    /// The link that it came over.
+    ///
+    /// # Errors
+    /// `LINK_CLOSED` when that is closed.
+    pub(crate) fn link(&self) -> Result<&Link> {
+        self.link.as_ref().ok_or_else(closed)
     }
 
     /// The answer of the peer, by the limits of the link.
@@ -98,6 +135,16 @@ impl Imported {
     }
 }
 
+/// An error for a peer that is served with something from over `link`. If it is the link that has
+/// failed, the peer learns that it was not its own.
+pub(crate) fn beyond(link: &Link, error: Error) -> Error {
+    if error.kind() != ErrorKind::Link || !link.is_closed() {
+        return error;
+    }
+    let text = format!("the link with the process where this comes from has ended: {error}");
+    Error::new(error.code(), text)
+}
+
 /// Milliseconds until `deadline`, rounded up, so that nobody gives up too early.
 fn remaining_ms(deadline: Instant) -> u64 {
     let left = deadline.saturating_duration_since(Instant::now());
@@ -106,5 +153,5 @@ fn remaining_ms(deadline: Instant) -> u64 {
 }
 
 fn closed() -> Error {
-    Error::new(Code::LINK_CLOSED, "the link that the object came over is closed")
+    Error::new(Code::LINK_CLOSED, "the link that this came over is closed")
 }

@@ -27,6 +27,11 @@ impl LocalObject {
         &self.interface
     }
 
+    /// The name of its interface; none where what dispatches by hand has none.
+    pub(crate) fn interface_name(&self) -> Option<&str> {
+        Some(&self.interface.definition_of(self.interface.root())?.name)
+    }
+
     /// Answers a call from this process. Dropping the future drops the handler's.
     pub(crate) async fn call(&self, request: Outgoing) -> Result<Outcome> {
         let (context, one_way) = (request.context.clone(), request.one_way);

@@ -131,6 +131,32 @@ impl Promised {
     }
 }
 
+/// What a reference points at, once that is known.
+///
+/// # Errors
+/// What the call failed with that was to give it.
+pub(crate) async fn settled(reference: &Reference) -> Result<Reference> {
+    let mut settled = reference.clone();
+    while let Some(promised) = settled.get::<Promised>() {
+        let found = promised.reference().await?;
+        settled = found;
+    }
+    Ok(settled)
+}
+
+/// Waits for what is still to come in a table, so that it can be sent.
+pub(crate) async fn settle(table: &mut [Reference]) -> Result<()> {
+    for reference in table.iter_mut() {
+        *reference = settled(reference).await?;
+    }
+    Ok(())
+}
+
+/// Whether something in a table is still to come.
+pub(crate) fn is_unsettled(table: &[Reference]) -> bool {
+    table.iter().any(|reference| reference.get::<Promised>().is_some())
+}
+
 async fn answered(calling: Calling) -> Result<Reference> {
     let answer = calling.await.map_err(|fault| to_error(&fault))?;
     promised(&Outcome::new(answer.value.into(), answer.table))

@@ -1,8 +1,9 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
 use super::{
-    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve, imported::Place,
-    promise::Promised,
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
+    imported::Place,
+    promise::{Promised, is_unsettled, settle},
 };
 use crate::{
     Error, Result,
@@ -43,8 +44,7 @@ impl Remote {
 
     /// The name of its interface, where that is known without asking.
     pub(crate) fn interface_name(&self) -> Option<String> {
-        let interface = self.reference.get::<LocalObject>()?.interface();
-        Some(interface.definition_of(interface.root())?.name.clone())
+        self.reference.get::<LocalObject>()?.interface_name().map(str::to_owned)
     }
 
     /// What it points at.
@@ -69,7 +69,8 @@ impl Remote {
         answer::decode(&outcome, None).map_err(|error| malformed(method, &error))
     }
 
-    /// Makes a call.
+    /// Makes a call. What another call is still to answer with can be passed: this one is made once
+    /// that has come.
     ///
     /// # Errors
     /// As [`Remote::call`], but for the answer, which is not looked at.
@@ -89,6 +90,10 @@ impl Remote {
 
     fn begin_promise(&self, request: Outgoing) -> Result<Reference> {
         let reference = &self.reference;
+        if is_unsettled(&request.table) {
+            let call = self.deliver_in_time(request);
+            return Ok(Promised::start(call.map(|outcome| promised(&outcome?))));
+        }
         if let Some(imported) = reference.get::<Imported>() {
             return Promised::calling(imported, reference, (reference, Place::Object), request);
         }
@@ -131,14 +136,20 @@ impl Remote {
     ) -> impl Future<Output = Result<Outcome>> + Send + 'static + use<> {
         let reference = self.reference.clone();
         async move {
-            let Some(deadline) = request.context.deadline() else {
-                return deliver(reference, request).await;
-            };
-            let late = too_late(&request.method);
-            let answer = tokio::time::timeout_at(deadline, deliver(reference, request)).await;
+            let (deadline, late) = (request.context.deadline(), too_late(&request.method));
+            let answer = deliver_settled(reference, request);
+            let Some(deadline) = deadline else { return answer.await };
+            let answer = tokio::time::timeout_at(deadline, answer).await;
             answer.unwrap_or(Err(late))
         }
     }
+}
+
+/// Hands a call over once nothing that it passes is still to come: what a peer is to have must be
+/// there.
+async fn deliver_settled(reference: Reference, mut request: Outgoing) -> Result<Outcome> {
+    settle(&mut request.table).await?;
+    deliver(reference, request).await
 }
 
 /// Hands a call to whatever can answer it.

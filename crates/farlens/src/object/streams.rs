@@ -2,7 +2,10 @@
 
 mod feed;
 mod local;
+mod loopback;
+mod passed;
 mod remote;
+mod view;
 
 pub use feed::{Feeder, feed};
 
@@ -14,8 +17,11 @@ use farlens_wire::{
 };
 use futures::{Stream, StreamExt, TryFutureExt, stream::BoxStream};
 pub(crate) use local::LocalStreamer;
+pub use passed::Passed;
 pub use remote::RemoteStreamer;
+pub(crate) use remote::way_to;
 use serde::{Serialize, de::DeserializeOwned};
+pub(crate) use view::View;
 
 /// An item of a stream that is passed to or from a remote method: `farlens::Result<T>`.
 #[diagnostic::on_unimplemented(

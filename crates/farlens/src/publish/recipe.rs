@@ -1,9 +1,13 @@
 //! How the data of one stream comes to be, each time a stream is opened.
 
 use crate::{
-    Result,
-    data::{FileData, IterData, LogFile, LogLines, channel::Outlet, erased::ErasedData},
+    RemotePath, Result,
+    data::{
+        Directory, FileData, IterData, LogFile, LogLines, channel::Outlet, erased::ErasedData,
+        live::LiveFile,
+    },
 };
+use farlens_proto::Purpose;
 use farlens_wire::{Bounds, Element, Kind, ModeOffer, schema::SchemaDoc};
 use std::sync::Arc;
 
@@ -29,9 +33,15 @@ pub(super) trait Recipe: Send + Sync {
     }
 
     /// The file, if it is one that streams may change.
-    fn writable_file(&self) -> Option<&FileData> {
+    fn writable_file(&self) -> Option<&dyn WritableFile> {
         None
     }
+}
+
+/// A file that streams may change.
+pub(super) trait WritableFile {
+    /// Opens it for one stream. May block.
+    fn open_live(&self, write: bool, purpose: Purpose) -> Result<LiveFile>;
 }
 
 /// Data that all streams share.
@@ -69,8 +79,55 @@ impl Recipe for FileData {
         self.check()
     }
 
-    fn writable_file(&self) -> Option<&FileData> {
+    fn writable_file(&self) -> Option<&dyn WritableFile> {
         self.is_writable().then_some(self)
+    }
+}
+
+impl WritableFile for FileData {
+    fn open_live(&self, write: bool, purpose: Purpose) -> Result<LiveFile> {
+        self.open_live(write, purpose)
+    }
+}
+
+/// A file of a directory, opened anew by each stream.
+pub(super) struct InDirectory {
+    pub(super) directory: Arc<Directory>,
+    /// Where it lies there.
+    pub(super) path: RemotePath,
+}
+
+impl Recipe for InDirectory {
+    fn offers(&self) -> ModeOffer {
+        self.directory.offers()
+    }
+
+    fn form(&self) -> (Kind, Option<Arc<SchemaDoc>>) {
+        (Kind::Bytes, None)
+    }
+
+    fn open(&self) -> Result<Arc<dyn ErasedData>> {
+        let components: Vec<_> = self.path.components().collect();
+        Ok(Arc::new(self.directory.open(&components)?))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.open().map(drop)
+    }
+
+    fn writable_file(&self) -> Option<&dyn WritableFile> {
+        self.directory.is_writable().then_some(self)
+    }
+}
+
+impl WritableFile for InDirectory {
+    fn open_live(&self, write: bool, purpose: Purpose) -> Result<LiveFile> {
+        let components: Vec<_> = self.path.components().collect();
+        let purpose = match purpose {
+            Purpose::Create if self.directory.is_append_only() => Purpose::Use,
+            purpose => purpose,
+        };
+        self.directory.open_live(&components, write, purpose)
     }
 }
 

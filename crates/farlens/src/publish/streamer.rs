@@ -4,11 +4,13 @@ use super::{
     Found, Stat,
     attenuated::{Attenuated, Limit},
     origin::{NO_BOUND, Origin},
-    recipe::{Recipe, Shared},
+    recipe::{InDirectory, Recipe, Shared},
 };
 use crate::{
-    Error, Result,
-    data::{Channel, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData},
+    Error, RemotePath, Result,
+    data::{
+        Channel, Directory, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData,
+    },
 };
 use farlens_proto::{About, Kind, Purpose, Reach};
 use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
@@ -211,8 +213,12 @@ impl Streamer {
         Ok(())
     }
 
-    /// What it is, without taking what only one stream can have. May block.
-    pub(super) async fn stat(&self, name: &str) -> Result<Stat> {
+    /// What is known of it where it stands under this name. Takes nothing that only one stream can
+    /// have.
+    ///
+    /// # Errors
+    /// As [`Streamer::mode`]; whatever its source fails with.
+    pub async fn stat(&self, name: &str) -> Result<Stat> {
         self.origin.check_lease()?;
         let flags = self.mode()?.flags();
         if let Some((schema, bounds)) = self.origin.glance() {
@@ -238,6 +244,16 @@ impl From<FileData> for Streamer {
     fn from(file: FileData) -> Self {
         let (writable, append_only) = (file.is_writable(), file.is_append_only());
         Self { writable, append_only, ..Self::from_recipe(file) }
+    }
+}
+
+impl Streamer {
+    /// A file of a directory, with what that allows.
+    pub(super) fn in_directory(directory: &Arc<Directory>, path: RemotePath) -> Self {
+        let (writable, append_only) = (directory.is_writable(), directory.is_append_only());
+        let reach = directory.file_reach();
+        let recipe = InDirectory { directory: Arc::clone(directory), path };
+        Self { writable, append_only, reach, ..Self::from_recipe(recipe) }
     }
 }
 
@@ -282,7 +298,7 @@ fn judge(offer: ModeOffer, flags: Flags) -> Result<Mode> {
 }
 
 /// What is left of a mode for a peer that wants to read, to write or both.
-pub(super) fn limited(mode: Mode, wanted: Flags) -> Result<Mode> {
+pub(crate) fn limited(mode: Mode, wanted: Flags) -> Result<Mode> {
     if wanted.has(Flags::WRITABLE) && !mode.has(Flags::WRITABLE) {
         return Err(not_writable());
     }

@@ -2,6 +2,7 @@
 
 use super::{
     OpenOptions,
+    origin::Origin,
     place::{Condition, When},
     raw::RawStream,
     reader::ByteReader,
@@ -51,6 +52,7 @@ pub struct ByteStream {
     /// The changes beside the cursor that what was read ahead accounts for.
     seen: u64,
     turn: Turn,
+    origin: Origin,
 }
 
 /// How far the change from writing to reading has come.
@@ -67,7 +69,11 @@ impl std::fmt::Debug for ByteStream {
 }
 
 impl ByteStream {
-    pub(crate) async fn open(link: &Link, on: OpenOn, options: OpenOptions) -> Result<Self> {
+    pub(crate) async fn open(
+        link: &Link,
+        (on, origin): (OpenOn, Origin),
+        options: OpenOptions,
+    ) -> Result<Self> {
         let request = options.request(on, Kind::Bytes)?;
         let raw = Arc::new(link.open_raw(request).await?);
         Ok(Self {
@@ -76,10 +82,16 @@ impl ByteStream {
             wrote: false,
             seen: 0,
             turn: Turn::Done,
+            origin,
         })
     }
 
-    const fn raw(&self) -> &Arc<RawStream> {
+    /// Where it was opened.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) const fn raw(&self) -> &Arc<RawStream> {
         &self.reader.raw
     }
 

@@ -5,6 +5,7 @@ use super::{
     conversion::Conversion,
     entity_writer::EntityWriter,
     events::StreamEvents,
+    origin::Origin,
     raw::{Next, RawStream},
 };
 use crate::{
@@ -48,6 +49,7 @@ pub struct EntityStream<T> {
     /// Elements that are taken from the link at once: credit counts them as consumed then.
     at_once: u64,
     over: bool,
+    origin: Origin,
     element: PhantomData<fn() -> T>,
 }
 
@@ -133,6 +135,15 @@ impl<T> EntityStream<T> {
         self.held.left == 0 && self.raw.link().shared().peek(|link| link.is_up_to_date(id))
     }
 
+    /// Where it was opened.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) const fn raw(&self) -> &Arc<RawStream> {
+        &self.raw
+    }
+
     /// Which run between two seeks it is in.
     pub(super) fn epoch(&self) -> Option<Epoch> {
         self.raw.link().shared().peek(|link| link.stream_epoch(self.raw.id()))
@@ -208,7 +219,11 @@ impl<T> EntityStream<T> {
 }
 
 impl<T: Element> EntityStream<T> {
-    pub(crate) async fn open(link: &Link, on: OpenOn, options: OpenOptions) -> Result<Self> {
+    pub(crate) async fn open(
+        link: &Link,
+        (on, origin): (OpenOn, Origin),
+        options: OpenOptions,
+    ) -> Result<Self> {
         let mut request = options.request(on, Kind::Items)?;
         request.fingerprint = T::schema().map(|schema| schema.fingerprint().0);
         let raw = Arc::new(link.open_raw(request).await?);
@@ -227,6 +242,7 @@ impl<T: Element> EntityStream<T> {
             at_end,
             at_once: options.at_once(),
             over: false,
+            origin,
             element: PhantomData,
         })
     }

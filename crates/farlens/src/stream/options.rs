@@ -149,7 +149,13 @@ impl OpenOptions {
         self.write || self.append || self.create || self.replace
     }
 
-    fn flags(&self) -> Result<Flags> {
+    /// Where it begins.
+    pub(crate) const fn first(&self) -> Pos {
+        self.start
+    }
+
+    /// What the stream must allow.
+    pub(crate) fn flags(&self) -> Result<Flags> {
         let read = if self.read { Flags::READABLE } else { Flags::NONE };
         let write = if self.writes() { Flags::WRITABLE } else { Flags::NONE };
         if !(self.read || self.writes()) {

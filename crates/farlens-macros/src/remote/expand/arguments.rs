@@ -35,8 +35,19 @@ fn structure(method: &Method) -> TokenStream {
 pub(super) fn types(method: &Method) -> impl Iterator<Item = TokenStream> {
     method.parameters.iter().map(|parameter| match &parameter.passed {
         Passed::Value(ty) => quote!(#ty),
-        Passed::Stream(_) => quote!(__farlens::Reference),
+        Passed::Stream(_) | Passed::Opened(_) => quote!(__farlens::Reference),
     })
+}
+
+/// What is to be done before a request is made: each open stream becomes what it is passed as, or
+/// the reason why it cannot be.
+pub(super) fn preparation(method: &Method) -> TokenStream {
+    let prepared = method.parameters.iter().filter_map(|Parameter { name, passed }| {
+        let Passed::Opened(ty) = passed else { return None };
+        let pass = quote_spanned!(ty.span()=> <#ty as __farlens::Passed>::pass);
+        Some(quote!(let #name = #pass(#name).await;))
+    });
+    quote!(#(#prepared)*)
 }
 
 /// A request to call `method`, made of variables with the names of its parameters.
@@ -45,6 +56,7 @@ pub(super) fn request(interface: &Interface, method: &Method) -> TokenStream {
     let name = super::wire_name(&method.name);
     let fields = method.parameters.iter().map(|Parameter { name, passed }| match passed {
         Passed::Value(_) => quote!(#name),
+        Passed::Opened(_) => quote!(#name: #name?),
         Passed::Stream(stream) => {
             let item = &stream.item;
             quote_spanned!(item.span()=> #name: <#item as __farlens::Item>::publish(#name)?)

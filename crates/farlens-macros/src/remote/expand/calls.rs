@@ -18,20 +18,21 @@ pub(super) fn calls(interface: &Interface) -> TokenStream {
 fn call(interface: &Interface, method: &Method) -> TokenStream {
     let (cfgs, name) = (cfgs(&method.attributes), &method.name);
     let parameters = declaration::parameters(&method.parameters);
-    let request = arguments::request(interface, method);
+    let (prepare, request) =
+        (arguments::preparation(method), arguments::request(interface, method));
     let (head, remote) = (quote!(#(#cfgs)*), quote!(&self.0));
     match &method.answer {
         Answer::Value(ty) => {
             let call = quote_spanned! {ty.span()=>
                 <#ty as __farlens::Answer>::call(#remote, #request).await
             };
-            quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #call })
+            quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #prepare #call })
         }
         Answer::OneWay(ty) => {
             let call = quote_spanned! {ty.span()=>
                 <#ty as __farlens::Answer>::notify(#remote, #request).await
             };
-            quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #call })
+            quote!(#head async fn #name(&self, #(#parameters),*) -> #ty { #prepare #call })
         }
         Answer::Stream(stream) => {
             let (declared, item) = (&stream.declared, &stream.item);

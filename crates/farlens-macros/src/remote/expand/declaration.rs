@@ -44,7 +44,7 @@ fn method(method: &Method) -> TokenStream {
 /// Parameters as the trait declares them.
 pub(super) fn parameters(parameters: &[Parameter]) -> impl Iterator<Item = TokenStream> {
     parameters.iter().map(|Parameter { name, passed }| match passed {
-        Passed::Value(ty) => quote!(#name: #ty),
+        Passed::Value(ty) | Passed::Opened(ty) => quote!(#name: #ty),
         Passed::Stream(stream) => {
             let declared = &stream.declared;
             quote!(#name: #declared)

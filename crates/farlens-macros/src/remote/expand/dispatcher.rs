@@ -56,6 +56,9 @@ fn work(interface: &Interface, method: &Method) -> TokenStream {
     let arguments = quote!(arguments);
     let passed = method.parameters.iter().map(|Parameter { name, passed }| match passed {
         Passed::Value(_) => quote!(#arguments.#name),
+        Passed::Opened(ty) => {
+            quote_spanned!(ty.span()=> <#ty as __farlens::Passed>::receive(#arguments.#name).await?)
+        }
         Passed::Stream(stream) => {
             let item = &stream.item;
             quote_spanned!(item.span()=> <#item as __farlens::Item>::open(#arguments.#name))
@@ -64,7 +67,7 @@ fn work(interface: &Interface, method: &Method) -> TokenStream {
     let called = quote!(<__FarlensObject as #trait_>::#name(&self.0, #(#passed),*));
     match &method.answer {
         Answer::Value(ty) | Answer::OneWay(ty) => {
-            quote_spanned!(ty.span()=> <#ty as __farlens::Answer>::into_outcome(#called.await))
+            quote_spanned!(ty.span()=> <#ty as __farlens::Answer>::into_outcome(#called.await).await)
         }
         Answer::Stream(stream) => {
             let item = &stream.item;

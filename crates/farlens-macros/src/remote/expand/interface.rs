@@ -60,6 +60,9 @@ fn described(passed: &Passed) -> TokenStream {
         Passed::Value(ty) => {
             quote_spanned!(ty.span()=> <#ty as __farlens::Parameter>::describe(#builder))
         }
+        Passed::Opened(ty) => {
+            quote_spanned!(ty.span()=> <#ty as __farlens::Passed>::describe(#builder))
+        }
         Passed::Stream(stream) => items(&stream.item),
     }
 }

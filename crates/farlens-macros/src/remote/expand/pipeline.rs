@@ -2,7 +2,7 @@
 
 use super::{arguments, declaration as trait_, documentation, handle_name, pipeline_name, shared};
 use crate::remote::{
-    model::{Answer, Interface, Method},
+    model::{Answer, Interface, Method, Passed},
     signature::{first_argument, last_segment},
 };
 use proc_macro2::TokenStream;
@@ -59,6 +59,10 @@ fn implementation(interface: &Interface, methods: &[TokenStream]) -> TokenStream
 fn call(interface: &Interface, method: &Method) -> Option<TokenStream> {
     let Answer::Value(returned) = &method.answer else { return None };
     let value = first_argument(returned).filter(|value| is_reference(value))?;
+    // To pass an open stream is to wait, and this is there for who does not.
+    if method.parameters.iter().any(|parameter| matches!(parameter.passed, Passed::Opened(_))) {
+        return None;
+    }
     let (shared, name) = (shared(&method.attributes), &method.name);
     let parameters = trait_::parameters(&method.parameters);
     let request = arguments::request(interface, method);

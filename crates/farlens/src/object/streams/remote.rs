@@ -1,9 +1,11 @@
 //! A streamer as a value: made here and passed on, or come from a peer and opened.
 
-use super::LocalStreamer;
+use super::{LocalStreamer, View, loopback};
 use crate::{
-    ByteStream, EntityStream, Error, Link, OpenOptions, Result, Streamer, link::imported::Imported,
-    object::promise::Promised,
+    ByteStream, EntityStream, Error, Link, OpenOptions, Result, Streamer,
+    link::imported::Imported,
+    object::promise::{Promised, settled},
+    stream::origin::Origin,
 };
 use farlens_proto::{About, Kind, OpenOn};
 use farlens_wire::{
@@ -72,8 +74,8 @@ impl RemoteStreamer {
     /// # Errors
     /// As [`RemoteStreamer::connect`] and [`Link::open_with`].
     pub async fn connect_with(&self, options: OpenOptions) -> Result<ByteStream> {
-        let (link, on) = self.way().await?;
-        ByteStream::open(&link, on, options).await
+        let (link, on, options) = self.way(options).await?;
+        ByteStream::open(&link, (on, Origin::Reference(self.0.clone())), options).await
     }
 
     /// Opens it as entities, for reading from their start to their end.
@@ -90,37 +92,51 @@ impl RemoteStreamer {
     /// # Errors
     /// As [`RemoteStreamer::entities`] and [`Link::open_with`].
     pub async fn entities_with<T: Element>(&self, options: OpenOptions) -> Result<EntityStream<T>> {
-        let (link, on) = self.way().await?;
-        EntityStream::open(&link, on, options).await
+        let (link, on, options) = self.way(options).await?;
+        EntityStream::open(&link, (on, Origin::Reference(self.0.clone())), options).await
     }
 
-    /// Over which link it is opened, and how it is named there.
-    async fn way(&self) -> Result<(Link, OpenOn)> {
-        let Some(promised) = self.0.get::<Promised>() else { return way_to(&self.0) };
-        if let Some((link, call)) = promised.opening() {
+    /// Over which link it is opened, how it is named there, and with what.
+    async fn way(&self, options: OpenOptions) -> Result<(Link, OpenOn, OpenOptions)> {
+        if let Some(promised) = self.0.get::<Promised>()
+            && let Some((link, call)) = promised.opening()
+        {
             let sent = |cx: &mut std::task::Context<'_>| link.shared().poll_sent(call, cx);
             std::future::poll_fn(sent).await;
             if promised.opening().is_some() {
-                return Ok((link, OpenOn::Answer(call)));
+                return Ok((link, OpenOn::Answer(call), options));
             }
         }
-        way_to(&promised.reference().await?)
+        let reference = settled(&self.0).await?;
+        let (origin, options) = match reference.get::<View>() {
+            Some(view) => (view.origin(), view.narrow(options)?),
+            None => (&reference, options),
+        };
+        let (link, on) = way_to(origin).await?;
+        Ok((link, on, options))
     }
 }
 
-fn way_to(reference: &Reference) -> Result<(Link, OpenOn)> {
-    if reference.get::<LocalStreamer>().is_some() {
-        let text = "a stream of this process is opened by who it is passed to";
-        return Err(Error::new(Code::UNSUPPORTED, text));
+/// Over which link a streamer is opened, and how it is named there.
+///
+/// # Errors
+/// `WRONG_KIND` for what is no stream; `NO_SUCH_OBJECT` and `LINK_CLOSED` for one that is gone.
+pub(crate) async fn way_to(reference: &Reference) -> Result<(Link, OpenOn)> {
+    if let Some(local) = reference.get::<LocalStreamer>() {
+        let link = loopback::to(local.streamer()?.clone()).await?;
+        return Ok((link, loopback::PLACE.to_owned().into()));
     }
     let imported = reference.get::<Imported>().ok_or_else(no_stream)?;
-    let closed = || Error::new(Code::LINK_CLOSED, "the link that the stream came over is closed");
-    Ok((imported.link.clone().ok_or_else(closed)?, OpenOn::Streamer(reference.clone())))
+    Ok((imported.link()?.clone(), OpenOn::Streamer(reference.clone())))
 }
 
-fn about(reference: &Reference) -> Option<About> {
+/// What is known of the stream that a reference points at.
+pub(super) fn about(reference: &Reference) -> Option<About> {
     if let Some(local) = reference.get::<LocalStreamer>() {
         return Some(local.about());
+    }
+    if let Some(view) = reference.get::<View>() {
+        return Some(view.about());
     }
     reference.get::<Imported>().map(|imported| imported.about)
 }

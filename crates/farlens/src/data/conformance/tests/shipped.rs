@@ -9,6 +9,7 @@ mod iter;
 mod live;
 mod log;
 mod mem;
+mod relay;
 mod spool;
 mod topic;
 

@@ -1,15 +1,28 @@
 use super::*;
 use crate::{
     Directory, FileData, FixedData, Grant, Publication, Streamer,
+    access::Access,
     data::{MemData, Stored},
 };
 use farlens_proto::{Chunk, Rules};
-use farlens_wire::{AtEnd, Delivery, Operation, Pos, Position, frame::stream::Credit};
+use farlens_wire::{
+    AtEnd, Delivery, Operation, Pos, Position,
+    frame::stream::{Credit, Target},
+};
 use std::{fs, path::Path};
 
 const READ: Flags = Flags::READABLE;
 const WRITE: Flags = Flags::WRITABLE;
 const REPLACE: Purpose = Purpose::Replace { create: true };
+
+/// A peer, and the host that it stands before.
+struct Guest(Host, KeyId);
+
+impl Guest {
+    fn standard(&self) -> Standard<'_> {
+        Standard { host: &self.0, key: self.1 }
+    }
+}
 
 /// A guest with these grants, before a host that publishes this.
 fn guest(grants: &str, published: Vec<(&str, Publication)>) -> Guest {
@@ -21,12 +34,12 @@ fn guest(grants: &str, published: Vec<(&str, Publication)>) -> Guest {
     let key = KeyId::from_bytes([7; 32]);
     let grants = Grant::parse_list(grants).expect("grants");
     host.access.authorize(key, grants).expect("memory does not fail");
-    Guest::new(Arc::new(host), key, Arc::default())
+    Guest(host, key)
 }
 
 async fn find(guest: &Guest, path: &str, wanted: Flags, purpose: Purpose) -> Result<Found, Code> {
     let open = Open {
-        target: Target::Path(path.into()),
+        target: Target::Path(path.to_owned()),
         flags: wanted.bits(),
         kind: None,
         start: Pos::START,
@@ -37,7 +50,8 @@ async fn find(guest: &Guest, path: &str, wanted: Flags, purpose: Purpose) -> Res
         ranges: Vec::new(),
         fingerprint: None,
     };
-    guest.find(&open).await.map_err(|error| error.code())
+    let path = RemotePath::new(path).expect("a path");
+    guest.standard().find(&path, &open).await.map_err(|error| error.code())
 }
 
 async fn append(found: &Found, bytes: &'static [u8]) -> Result<Stored, Code> {
@@ -108,11 +122,13 @@ async fn a_forbidden_write_is_explained_to_readers_only() {
     let hint = |error: Error| error.hint().is_some();
     let guest = guest("read /mem; append /log", memory());
     let path = |text| RemotePath::new(text).expect("a path");
-    let explained = guest.judge(&path("/mem"), WRITE, Purpose::Use).err().expect("forbidden");
+    let explained =
+        guest.standard().judge(&path("/mem"), WRITE, Purpose::Use).err().expect("forbidden");
     assert_eq!(explained.message(), "you may read this, not write it");
     assert!(hint(explained));
-    let hidden = guest.judge(&path("/secret"), WRITE, Purpose::Use).err().expect("forbidden");
-    let absent = guest.host.publications.open(&path("/secret"), WRITE, Purpose::Use).await;
+    let hidden =
+        guest.standard().judge(&path("/secret"), WRITE, Purpose::Use).err().expect("forbidden");
+    let absent = guest.0.publications.open(&path("/secret"), WRITE, Purpose::Use).await;
     assert_eq!(hidden.to_string(), absent.err().expect("absent").to_string());
 }
 
@@ -130,7 +146,7 @@ async fn what_cannot_be_written_says_so_and_where_to_replace_nothing() {
         assert!(find(&guest, path, READ, Purpose::Use).await.is_ok(), "{path}");
     }
     let path = RemotePath::new("/mem").expect("a path");
-    let refused = guest.host.publications.open(&path, WRITE, REPLACE).await;
+    let refused = guest.0.publications.open(&path, WRITE, REPLACE).await;
     let text = refused.err().expect("no file").to_string();
     assert!(text.contains("truncate it and write instead"), "{text}");
 }
@@ -273,8 +289,8 @@ async fn what_is_told_of_a_path_is_what_the_peer_may_do_there() {
     for (grants, writable) in [("read /**", false), ("read,write /**", true)] {
         let guest = guest(grants, published());
         for path in ["/mem", "/dir/a"] {
-            let stat = guest.stat(path.into()).await.expect("visible");
-            let stat: crate::Stat = decode(&stat).expect("a stat");
+            let at = RemotePath::new(path).expect("a path");
+            let stat = guest.standard().stat(&at).await.expect("visible");
             let mode = stat.mode().expect("a stream");
             assert!(mode.has(READ) && mode.has(WRITE) == writable, "{grants}: {path} {mode}");
             let opened = find(&guest, path, READ, Purpose::Use).await.expect("granted").mode;
@@ -288,7 +304,7 @@ async fn open_to_all_is_for_reading() {
     let mut host = Host { access: Access::new(None, true).expect("memory"), ..Host::default() };
     let path = RemotePath::new("/mem").expect("a path");
     host.publications.insert(&path, MemData::new([]).into()).expect("a fitting mode");
-    let guest = Guest::new(Arc::new(host), KeyId::from_bytes([7; 32]), Arc::default());
+    let guest = Guest(host, KeyId::from_bytes([7; 32]));
     assert!(find(&guest, "/mem", READ, Purpose::Use).await.is_ok());
     let refused = find(&guest, "/mem", READ | WRITE, Purpose::Use).await;
     assert_eq!(refused.err(), Some(Code::MODE_FORBIDS));
