@@ -6,8 +6,8 @@
 
 mod callee;
 mod caller;
-mod lanes;
 mod one_way;
+mod order;
 mod parts;
 mod pipeline;
 

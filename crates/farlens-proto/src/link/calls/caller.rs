@@ -6,8 +6,8 @@
 
 use super::{
     Answer, CallOn, CallRequest, CallTicket,
-    lanes::Lanes,
     one_way::Allowance,
+    order::Order,
     parts::{Inbox, Outbox},
     pipeline,
 };
@@ -96,6 +96,13 @@ struct Unwanted {
     pipelined: bool,
 }
 
+/// A call whose deadline has passed. The peer gives it up by itself and answers.
+#[derive(Debug)]
+struct Late {
+    load: (u32, u64),
+    pipelined: bool,
+}
+
 /// The calls of this side.
 #[derive(Debug)]
 pub(super) struct Caller {
@@ -105,7 +112,7 @@ pub(super) struct Caller {
     calls: BTreeMap<CallTicket, Outgoing>,
     tickets: BTreeMap<CallId, CallTicket>,
     levels: BTreeMap<u32, Level>,
-    lanes: Lanes,
+    order: Order,
     /// By the call on whose answer they are made: calls that are not sent as a whole.
     children: BTreeMap<CallTicket, BTreeSet<CallTicket>>,
     /// Calls that were given up.
@@ -117,6 +124,7 @@ pub(super) struct Caller {
     spent: VecDeque<Unwanted>,
     allowance: Allowance,
     deadlines: BTreeSet<(Time, CallTicket)>,
+    late: BTreeMap<CallId, Late>,
 }
 
 /// What sending needs of the rest of the link.
@@ -136,7 +144,7 @@ impl Caller {
             calls: BTreeMap::new(),
             tickets: BTreeMap::new(),
             levels: BTreeMap::new(),
-            lanes: Lanes::default(),
+            order: Order::default(),
             children: BTreeMap::new(),
             cancels: VecDeque::new(),
             pace: Bucket::new(CANCELS.0, CANCELS.1, Time::ZERO),
@@ -144,6 +152,7 @@ impl Caller {
             spent: VecDeque::new(),
             allowance: Allowance::default(),
             deadlines: BTreeSet::new(),
+            late: BTreeMap::new(),
         }
     }
 
@@ -203,14 +212,14 @@ impl Caller {
             // It is queued when its parent is sent.
             return;
         }
-        if !self.lanes.hold(&call.on, ticket) {
+        if !self.order.hold(&call.on, ticket) {
             self.levels.entry(call.depth).or_default().ready.insert(ticket);
         }
     }
 
     /// A call that was not sent waits nowhere any more.
     fn unqueue(&mut self, call: &Outgoing, ticket: CallTicket) {
-        self.lanes.leave(&call.on, ticket);
+        self.order.leave(&call.on, ticket);
         self.change_level(call.depth, |level| {
             level.ready.remove(&ticket);
         });
@@ -232,7 +241,7 @@ impl Caller {
     /// The parts of a call are out, or not wanted any more: others to that object may go.
     fn stop_going(&mut self, on: &CallOn, ticket: CallTicket) {
         self.unlink(on, ticket);
-        for waiting in self.lanes.end(on) {
+        for waiting in self.order.end(on) {
             self.queue(waiting);
         }
     }
@@ -306,10 +315,10 @@ impl Caller {
         let before = std::mem::replace(&mut call.on, on.clone());
         if call.going {
             // What waits behind it is retargeted as well.
-            self.lanes.begin(&on);
+            self.order.begin(&on);
             self.stop_going(&before, ticket);
         } else {
-            self.lanes.leave(&before, ticket);
+            self.order.leave(&before, ticket);
             if let Some(level) = self.levels.get_mut(&call.depth) {
                 level.ready.remove(&ticket);
             }
@@ -324,27 +333,17 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
-        let text = "the call that this one waits for was given up";
-        self.abandon(ticket, Fault::new(Code::CANCELLED, text), parts, events);
-    }
-
-    /// Gives a call up; what waits for its answer ends with `fault`.
-    fn abandon(
-        &mut self,
-        ticket: CallTicket,
-        fault: Fault,
-        parts: &mut Outbox,
-        events: &mut VecDeque<Event>,
-    ) {
         let Some(call) = self.forget(ticket, parts) else { return };
         if let Some(id) = call.id {
             let load = (!call.one_way).then_some((call.depth, call.bytes));
             self.cancels.push_back(Unwanted { id, load, pipelined: call.pipelined });
         }
-        self.end_children(ticket, Err(fault), parts, events);
+        let text = "the call that this one waits for was given up";
+        self.end_children(ticket, Err(Fault::new(Code::CANCELLED, text)), parts, events);
     }
 
-    /// Ends the calls whose deadline has passed.
+    /// Ends the calls whose deadline has passed. The peer needs no cancel for that: it would be
+    /// blamed on this side if many calls were late.
     pub(super) fn handle_timeout(
         &mut self,
         now: Time,
@@ -358,9 +357,16 @@ impl Caller {
             }
             self.deadlines.pop_first();
             let fault = Fault::new(Code::DEADLINE_EXCEEDED, "the deadline of the call has passed");
-            let outcome = Err(fault.clone());
-            events.push_back(Event::Answered { call: ticket, outcome });
-            self.abandon(ticket, fault, parts, events);
+            let Some(call) = self.forget(ticket, parts) else { continue };
+            if let Some(id) = call.id.filter(|_| !call.one_way) {
+                let Outgoing { depth, bytes, pipelined, .. } = call;
+                self.late.insert(id, Late { load: (depth, bytes), pipelined });
+                if call.inbox.is_some() {
+                    self.answered_late(id, false);
+                }
+            }
+            events.push_back(Event::Answered { call: ticket, outcome: Err(fault.clone()) });
+            self.end_children(ticket, Err(fault), parts, events);
         }
     }
 
@@ -398,7 +404,7 @@ impl Caller {
             let level = self.levels.get(&depth)?;
             let &ticket = level.ready.first()?;
             let call = self.calls.get(&ticket)?;
-            let held = self.lanes.hold(&call.on, ticket);
+            let held = self.order.hold(&call.on, ticket);
             if !held && !self.fits(level, call, peer) {
                 return None;
             }
@@ -491,7 +497,8 @@ impl Caller {
             Err(fault) => {
                 let outcome = Err(fault.clone());
                 outlet.events.push_back(Event::Answered { call: ticket, outcome });
-                self.abandon(ticket, fault, parts, outlet.events);
+                self.forget(ticket, parts);
+                self.end_children(ticket, Err(fault), parts, outlet.events);
                 return;
             }
         };
@@ -522,7 +529,7 @@ impl Caller {
         };
         CallFrame::from(frame).put(out, id.0);
         if call.going {
-            self.lanes.begin(&call.on);
+            self.order.begin(&call.on);
             parts.push(id, rest);
         } else {
             self.sent_whole(ticket, parts, outlet.events);
@@ -606,7 +613,10 @@ impl Caller {
         (refs, parts): (&Refs, &mut Outbox),
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
-        let Some(ticket) = self.unanswered(id)? else { return Ok(()) };
+        let Some(ticket) = self.unanswered(id)? else {
+            self.answered_late(id, inbox.is_whole());
+            return Ok(());
+        };
         if let Some(call) = self.calls.get_mut(&ticket) {
             call.inbox = Some(inbox);
         }
@@ -658,12 +668,24 @@ impl Caller {
     ) -> Result<(), Violation> {
         let Some(ticket) = self.unanswered(id)? else {
             self.spare_cancel(id);
+            self.answered_late(id, true);
             return Ok(());
         };
         self.finish(id, ticket, parts);
         events.push_back(Event::Answered { call: ticket, outcome: Err(fault.clone()) });
         self.end_children(ticket, Err(fault), parts, events);
         Ok(())
+    }
+
+    /// The answer to a call that nobody waits for any more, or its beginning.
+    fn answered_late(&mut self, id: CallId, whole: bool) {
+        let Some(late) = self.late.remove(&id) else { return };
+        if whole && !late.pipelined {
+            self.lighten(late.load);
+        } else {
+            let Late { load, pipelined } = late;
+            self.spent.push_back(Unwanted { id, load: Some(load), pipelined });
+        }
     }
 
     /// A call has its answer. The peer keeps one that was pipelined until it is told.
