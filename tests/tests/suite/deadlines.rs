@@ -163,7 +163,7 @@ fn children_end_with_the_deadline_of_their_parent() {
 }
 
 #[test]
-fn a_deadline_of_zero_and_one_without_end_are_deadlines() {
+fn j6_a_deadline_of_zero_and_one_without_end_are_deadlines() {
     let mut script = Script::client();
     let now = script.make(hurried(0));
     let never = script.make(hurried(u64::MAX));

@@ -6,11 +6,17 @@
 
 use super::{
     Answer, CallOn, CallRequest, CallTicket,
+    one_way::Allowance,
     order::Order,
     parts::{Inbox, Outbox},
     pipeline,
 };
-use crate::{error::Violation, event::Event, link::refs::Refs, time::Time};
+use crate::{
+    error::Violation,
+    event::Event,
+    link::{refs::Refs, timers::Bucket},
+    time::Time,
+};
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
     CallId, Code, ObjectId, Reference, Side,
@@ -21,6 +27,10 @@ use farlens_wire::{
     },
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Calls without an answer that this side takes back at once, and in a second after that. Half of
+/// what a peer bears, since moments spread on the way.
+const CANCELS: (u64, u64) = (500, 50);
 
 /// What one level of nesting has under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +92,8 @@ struct Unwanted {
     id: CallId,
     /// What the peer strikes from its books then: a depth and bytes; nothing for one-way calls.
     load: Option<(u32, u64)>,
+    /// The peer keeps the answer until then.
+    pipelined: bool,
 }
 
 /// A call whose deadline has passed. The peer gives it up by itself and answers.
@@ -105,10 +117,12 @@ pub(super) struct Caller {
     children: BTreeMap<CallTicket, BTreeSet<CallTicket>>,
     /// Calls that were given up.
     cancels: VecDeque<Unwanted>,
+    pace: Bucket,
+    /// When more of them may be sent.
+    paused_until: Option<Time>,
     /// Pipelined calls whose answer has come.
     spent: VecDeque<Unwanted>,
-    one_way_sent: OneWayLimit,
-    one_way_limit: OneWayLimit,
+    allowance: Allowance,
     deadlines: BTreeSet<(Time, CallTicket)>,
     late: BTreeMap<CallId, Late>,
 }
@@ -133,9 +147,10 @@ impl Caller {
             order: Order::default(),
             children: BTreeMap::new(),
             cancels: VecDeque::new(),
+            pace: Bucket::new(CANCELS.0, CANCELS.1, Time::ZERO),
+            paused_until: None,
             spent: VecDeque::new(),
-            one_way_sent: OneWayLimit { calls: 0, bytes: 0 },
-            one_way_limit: OneWayLimit { calls: 0, bytes: 0 },
+            allowance: Allowance::default(),
             deadlines: BTreeSet::new(),
             late: BTreeMap::new(),
         }
@@ -146,7 +161,8 @@ impl Caller {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(time, _)| *time)
+        let first = self.deadlines.first().map(|(time, _)| *time);
+        first.into_iter().chain(self.paused_until).min()
     }
 
     pub(super) fn call(&mut self, request: CallRequest, now: Time) -> CallTicket {
@@ -320,7 +336,7 @@ impl Caller {
         let Some(call) = self.forget(ticket, parts) else { return };
         if let Some(id) = call.id {
             let load = (!call.one_way).then_some((call.depth, call.bytes));
-            self.cancels.push_back(Unwanted { id, load });
+            self.cancels.push_back(Unwanted { id, load, pipelined: call.pipelined });
         }
         let text = "the call that this one waits for was given up";
         self.end_children(ticket, Err(Fault::new(Code::CANCELLED, text)), parts, events);
@@ -334,6 +350,7 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
+        self.paused_until = self.paused_until.filter(|until| *until > now);
         while let Some(&(due, ticket)) = self.deadlines.first() {
             if due > now {
                 return;
@@ -353,13 +370,12 @@ impl Caller {
         }
     }
 
-    pub(super) fn handle_one_way_limit(&mut self, limit: OneWayLimit) -> Result<(), Violation> {
-        let before = self.one_way_limit;
-        if limit.calls < before.calls || limit.bytes < before.bytes {
-            return Err(Violation::flow("one-way calls were taken back"));
-        }
-        self.one_way_limit = limit;
-        Ok(())
+    pub(super) fn handle_one_way_limit(
+        &mut self,
+        limit: OneWayLimit,
+        peer: Announced,
+    ) -> Result<(), Violation> {
+        self.allowance.handle_limit(limit, peer)
     }
 
     // --- sending -----------------------------------------------------------------------------
@@ -369,15 +385,14 @@ impl Caller {
             let first = level.ready.first().and_then(|ticket| self.calls.get(ticket));
             first.is_some_and(|call| self.fits(level, call, peer))
         };
-        !self.cancels.is_empty() || !self.spent.is_empty() || self.levels.values().any(goes)
+        let cancels = !self.cancels.is_empty() && self.paused_until.is_none();
+        cancels || !self.spent.is_empty() || self.levels.values().any(goes)
     }
 
     /// Whether the peer has room for a call.
     fn fits(&self, level: &Level, call: &Outgoing, peer: Announced) -> bool {
         if call.one_way {
-            let (sent, limit) = (self.one_way_sent, self.one_way_limit);
-            return sent.calls < limit.calls.max(peer.calls)
-                && sent.bytes < limit.bytes.max(peer.argument_bytes);
+            return self.allowance.has_room(call.depth, peer);
         }
         let bytes = level.load.bytes.saturating_add(call.bytes);
         level.load.calls == 0 || level.load.calls < peer.calls && bytes <= peer.argument_bytes
@@ -408,11 +423,7 @@ impl Caller {
         parts: &mut Outbox,
         outlet: &mut Outlet<'_>,
     ) {
-        while out.len() < limit
-            && let Some(unwanted) = self.cancels.pop_front()
-        {
-            self.put_cancel(out, &unwanted);
-        }
+        self.put_cancels(out, limit, outlet.now);
         let mut next = 0;
         while let Some((&depth, _)) = self.levels.range(next..).next() {
             while out.len() < limit
@@ -422,6 +433,31 @@ impl Caller {
             }
             let Some(deeper) = depth.checked_add(1) else { return };
             next = deeper;
+        }
+    }
+
+    /// Takes back what was given up, no faster than any peer bears. It counts meanwhile.
+    fn put_cancels(&mut self, out: &mut BytesMut, limit: usize, now: Time) {
+        while out.len() < limit && !self.cancels.is_empty() {
+            if !self.pace.take(now) {
+                self.paused_until = Some(self.pace.refills_at());
+                return;
+            }
+            self.paused_until = None;
+            if let Some(unwanted) = self.cancels.pop_front() {
+                self.put_cancel(out, &unwanted);
+            }
+        }
+    }
+
+    /// A call that was to be taken back has failed by itself.
+    fn spare_cancel(&mut self, id: CallId) {
+        let index = self.cancels.iter().position(|unwanted| unwanted.id == id);
+        let Some(unwanted) = index.and_then(|index| self.cancels.remove(index)) else { return };
+        if unwanted.pipelined {
+            self.spent.push_back(unwanted);
+        } else if let Some(load) = unwanted.load {
+            self.lighten(load);
         }
     }
 
@@ -472,8 +508,7 @@ impl Caller {
         let Some(call) = self.calls.get_mut(&ticket) else { return };
         call.id = Some(id);
         if call.one_way {
-            self.one_way_sent.calls = self.one_way_sent.calls.saturating_add(1);
-            self.one_way_sent.bytes = self.one_way_sent.bytes.saturating_add(call.bytes);
+            self.allowance.send(call.depth, call.bytes);
         } else {
             self.levels.entry(call.depth).or_default().load.add(call.bytes);
         }
@@ -632,6 +667,7 @@ impl Caller {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
         let Some(ticket) = self.unanswered(id)? else {
+            self.spare_cancel(id);
             self.answered_late(id, true);
             return Ok(());
         };
@@ -647,7 +683,8 @@ impl Caller {
         if whole && !late.pipelined {
             self.lighten(late.load);
         } else {
-            self.spent.push_back(Unwanted { id, load: Some(late.load) });
+            let Late { load, pipelined } = late;
+            self.spent.push_back(Unwanted { id, load: Some(load), pipelined });
         }
     }
 
@@ -656,7 +693,7 @@ impl Caller {
         let Some(call) = self.forget(ticket, parts) else { return };
         let load = (call.depth, call.bytes);
         if call.pipelined {
-            self.spent.push_back(Unwanted { id, load: Some(load) });
+            self.spent.push_back(Unwanted { id, load: Some(load), pipelined: true });
         } else {
             self.lighten(load);
         }
