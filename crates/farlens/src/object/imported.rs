@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub(crate) const DESCRIBE: &str = "farlens.describe";
 
 /// What a call is made on at the other end of a link.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) enum Place {
     /// The object itself.
     Object,
