@@ -2,7 +2,7 @@
 
 use crate::{
     House, code, guarded,
-    objects::{Plain, Tower, TowerRef},
+    objects::{BellRef, Plain, Tower, TowerRef},
 };
 use farlens::{
     Bounds, Client, Code, Entry, EntryKind, Error, FixedData, Gateway, GatewayRef, KeyId, Link,
@@ -186,6 +186,44 @@ async fn the_root_object_describes_itself_and_is_called_like_any_other() {
         assert_eq!(code(guarded(root.stat(path.to_owned())).await), Code::BAD_ADDRESS, "{path}");
     }
     drop((data, tower, root, link));
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn a_gateway_may_be_that_of_another_server() {
+    let tower = TowerRef::new(Plain(Arc::default()));
+    let behind = House::open(Server::builder().publish("/tower", tower)).await;
+    let way = behind.link_to(&[Verb::Read, Verb::Call]).await;
+    let (key, far) = (Key::fresh(), way.gateway());
+    let own = key.id();
+    let house =
+        House::open(Server::builder().gateway(move |peer| (peer == own).then(|| far.clone())))
+            .await;
+    let link = link(&house, &key, &[Verb::Read]).await;
+    assert_eq!(names(&guarded(link.list("/")).await.unwrap()), ["data", "tower"]);
+    let mut data = guarded(link.open("/data")).await.unwrap();
+    let mut all = Vec::new();
+    guarded(data.read_to_end(&mut all)).await.unwrap();
+    assert_eq!(all, farlens_tests::pattern::bytes(crate::SEED, 0, crate::LENGTH));
+    let tower: TowerRef = guarded(link.object("/tower")).await.unwrap();
+    assert_eq!(guarded(tower.add(20, 22)).await.unwrap(), 42);
+    drop((data, tower, link));
+    drop(house);
+    drop(way);
+    behind.is_well().await;
+}
+
+#[tokio::test]
+async fn the_root_object_comes_home_from_where_it_belongs() {
+    let tower = TowerRef::new(Plain(Arc::default()));
+    let house = House::open(Server::builder().publish("/tower", tower)).await;
+    let link = house.link_to(&[Verb::Read, Verb::Call]).await;
+    let tower: TowerRef = guarded(link.object("/tower")).await.unwrap();
+    let root = Remote::from(link.gateway());
+    let kept = guarded(tower.keep(BellRef::from(root.clone()))).await.unwrap();
+    assert_eq!(Remote::from(kept).reference(), root.reference());
+    assert_eq!(guarded(link.list("/")).await.unwrap().len(), 2, "the link lives");
+    drop((tower, root, link));
     house.is_well().await;
 }
 
