@@ -34,7 +34,7 @@ pub(crate) async fn new_client(link: &Link) -> Result<()> {
     is_refused("calibrate", tracker.calibrate().await.err(), Code::NO_SUCH_METHOD)
 }
 
-/// What does not fit is refused before anything is run, and says why.
+/// What does not fit is refused, and says why.
 fn is_refused(method: &str, error: Option<Error>, code: Code) -> Result<()> {
     let error = error.ok_or_else(|| wrong(format!("{method} should not fit")))?;
     println!("  {method} is refused: {error}");
