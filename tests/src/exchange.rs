@@ -156,7 +156,10 @@ impl World {
                 let most = *self.rng.pick(&[1, 20, 300, 5_000, usize::MAX]);
                 self.deliver(who, most);
             }
-            _ => self.wait(),
+            _ => {
+                let ms = self.rng.below(10);
+                self.wait(ms);
+            }
         }
         self.take_in()
     }
@@ -169,8 +172,8 @@ impl World {
         self.check_alive()
     }
 
-    fn wait(&mut self) {
-        self.now = self.now.plus_ms(self.rng.below(10));
+    fn wait(&mut self, ms: u64) {
+        self.now = self.now.plus_ms(ms);
         for party in &mut self.parties {
             if party.link.poll_timeout().is_some_and(|(due, _)| due <= self.now) {
                 party.link.handle_timeout(self.now);
@@ -213,6 +216,8 @@ impl World {
         let mut quiet = 0;
         for _ in 0..LIVELOCK {
             let mut moves = false;
+            self.wait(10);
+            self.take_in()?;
             for who in 0..2 {
                 moves |= self.parties[who].let_go(&mut self.rng, &mut self.ledger);
                 self.transmit(who);
@@ -221,7 +226,8 @@ impl World {
                 self.take_in()?;
             }
             quiet = if moves { 0 } else { quiet + 1 };
-            if quiet == 3 {
+            // Longer than any deadline.
+            if quiet == 10 {
                 return self.check_rest();
             }
         }

@@ -49,6 +49,11 @@ pub(crate) const TEST: &[Step] = &[
         "run --release -p farlens-tests --bin farlens-sim -- --programs 5000 --first fresh",
         Shown,
     ),
+    step("run --release -p farlens-tests --bin farlens-sim -- --references 50000", Shown),
+    step(
+        "run --release -p farlens-tests --bin farlens-sim -- --references 20000 --first fresh",
+        Shown,
+    ),
     step("run --release -p farlens-cli -- demo", Shown),
     step("run --release -p farlens-examples --example sensor_fanout", Shown),
     step("run --release -p farlens-examples --example one_flight", Shown),

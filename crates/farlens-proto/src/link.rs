@@ -57,6 +57,8 @@ const RESET_BURST: u64 = 1_000;
 const CANCEL_BURST: u64 = 1_000;
 /// Interfaces that a peer may announce on one link.
 const MAX_INTERFACES: usize = 256;
+/// Their schemas together, in bytes: they are kept as long as the link.
+const MAX_INTERFACE_BYTES: usize = 1 << 20;
 
 /// Both halves of the conversation with one peer.
 #[derive(Debug)]
@@ -72,7 +74,9 @@ pub struct Link {
     refs: Refs,
     /// Interfaces that were announced, and those that are to be.
     known_interfaces: BTreeSet<[u8; 16]>,
+    known_bytes: usize,
     announced: BTreeSet<[u8; 16]>,
+    announced_bytes: usize,
     announce: VecDeque<Interface>,
     schedule: Schedule,
     budget: ReceiveBudget,
@@ -137,7 +141,9 @@ impl Link {
             calls: Calls::new(side),
             refs: Refs::new(references, limits.references),
             known_interfaces: BTreeSet::new(),
+            known_bytes: 0,
             announced: BTreeSet::new(),
+            announced_bytes: 0,
             announce: VecDeque::new(),
             schedule: Schedule::new(limits.send_queue_bytes),
             budget: ReceiveBudget::new(limits.receive_budget_bytes),
@@ -321,7 +327,8 @@ impl Link {
 
     fn handle_interface(&mut self, frame: Interface) -> Result<(), Violation> {
         let Interface { fingerprint, schema } = frame;
-        if self.known_interfaces.len() >= MAX_INTERFACES {
+        self.known_bytes = self.known_bytes.saturating_add(schema.len());
+        if self.known_interfaces.len() >= MAX_INTERFACES || self.known_bytes > MAX_INTERFACE_BYTES {
             return Err(Violation::new(Code::EXCESSIVE_LOAD, "too many interfaces"));
         }
         if !self.known_interfaces.insert(fingerprint) {
@@ -361,7 +368,10 @@ impl Link {
                 Ok(())
             }
             LinkFrame::Interface(frame) => self.handle_interface(frame),
-            LinkFrame::OneWayLimit(limit) => self.calls.handle_one_way_limit(limit),
+            LinkFrame::OneWayLimit(limit) => {
+                let peer = self.handshake.peer_limits();
+                self.calls.handle_one_way_limit(limit, peer)
+            }
             _ => Err(Violation::protocol("a link frame of an unknown kind")),
         }
     }
@@ -483,13 +493,16 @@ impl Link {
         if self.announced.contains(&fingerprint) {
             return Ok(());
         }
+        let bytes = self.announced_bytes.saturating_add(schema.len());
         if schema.len().saturating_add(64) > self.handshake.peer_frame_bytes()
             || self.announced.len() >= MAX_INTERFACES
+            || bytes > MAX_INTERFACE_BYTES
         {
             let text = format!("an interface of {} bytes cannot be announced", schema.len());
             return Err(Fault::new(Code::TOO_LARGE, text));
         }
         self.announced.insert(fingerprint);
+        self.announced_bytes = bytes;
         self.announce.push_back(Interface { fingerprint, schema: schema.to_vec() });
         Ok(())
     }

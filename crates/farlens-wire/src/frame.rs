@@ -12,7 +12,7 @@
 //!  0x04  GoAway       0       {code, text}                                        both
 //!  0x05  Bye          0       {code, text}                                        both, last
 //!  0x06  Interface    0       {fingerprint, schema}                               both
-//!  0x07  OneWayLimit  0       {calls, bytes}                                      both
+//!  0x07  OneWayLimit  0       {depth, calls, bytes}                               both
 //!  0x10  Call         call    {target, method, deadline_ms?, depth, one_way,      caller
 //!                              pipelined, interface?, table, length, args}
 //!  0x11  Return       call    {table, length, value}                              callee

@@ -135,6 +135,8 @@ impl Limits {
     pub const PATH_COMPONENTS: usize = 64;
     /// The longest error text that crosses the link, in bytes.
     pub const TEXT_BYTES: usize = 1 << 10;
+    /// The most levels of calls.
+    pub const MAX_DEPTH: u32 = 64;
     /// The most references that one message carries.
     pub const REFERENCES: usize = 128;
     /// What credit and bounds count for a reference of an element, in bytes.
@@ -171,7 +173,7 @@ impl Limits {
             ),
             ("streams", (1..=65_536).contains(&self.streams), "1 to 65,536"),
             ("calls", (1..=65_536).contains(&self.calls), "1 to 65,536"),
-            ("call_depth", (1..=64).contains(&self.call_depth), "1 to 64"),
+            ("call_depth", (1..=Self::MAX_DEPTH).contains(&self.call_depth), "1 to 64"),
             (
                 "argument_bytes",
                 (16 << 10..=256 << 20).contains(&self.argument_bytes),

@@ -141,7 +141,8 @@ fn examples() -> Vec<(&'static str, Frame)> {
             Frame::Link(LinkFrame::Interface(Interface { fingerprint: *FINGERPRINT, schema }))
         }),
         ("one-way-limit", {
-            Frame::Link(LinkFrame::OneWayLimit(OneWayLimit { calls: 192, bytes: 4_194_307 }))
+            let limit = OneWayLimit { depth: 1, calls: 192, bytes: 4_194_307 };
+            Frame::Link(LinkFrame::OneWayLimit(limit))
         }),
         ("open-on-an-object", control(9, open_of(Target::Object(ObjectId(2))))),
         ("open-on-an-answer", control(11, open_of(Target::Answer(CallId(3))))),

@@ -198,6 +198,43 @@ async fn who_is_not_known_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j18_a_wrong_path_a_refused_port_and_a_bad_name_are_told_apart() {
+    let (server, link) = start(Server::builder().publish("/a/b", FixedData::bytes("x"))).await;
+    assert!(link.open("/a/b").await.is_ok());
+    assert_eq!(link.open("/a/c").await.unwrap_err().code(), Code::NOT_FOUND);
+    let key = server.key();
+    // Nobody listens where a listener was a moment ago.
+    let freed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, code) in [
+        (format!("farlens://{freed}/a/b#{key}"), Code::CANNOT_CONNECT),
+        (format!("farlens://a b/a/b#{key}"), Code::BAD_ADDRESS),
+    ] {
+        let client = Client::builder().identity(Identity::generate().unwrap());
+        assert_eq!(client.connect(&url).await.unwrap_err().code(), code, "{url}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j24_the_nearest_publication_answers_and_no_path_has_two() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "beneath").unwrap();
+    let directory = || Directory::read_only(folder.path()).unwrap();
+    let builder = Server::builder()
+        .publish("/", directory())
+        .publish("/deep", directory())
+        .publish("/deep/a", FixedData::bytes("itself"));
+    let (_server, link) = start(builder).await;
+    for (path, expected) in [("/a", "beneath"), ("/deep/a", "itself")] {
+        let mut text = String::new();
+        link.open(path).await.unwrap().read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, expected, "{path}");
+    }
+    let twice = Server::builder().publish("/deep", directory()).publish("/deep", directory());
+    let twice = twice.identity(Identity::generate().unwrap()).bind("127.0.0.1:0").await;
+    assert_eq!(twice.unwrap_err().code(), Code::USAGE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_that_lead_nowhere_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a", "b", "c"] {

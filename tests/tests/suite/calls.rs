@@ -24,7 +24,7 @@ fn limits(calls: u32) -> Limits {
 }
 
 #[test]
-fn answers_match_their_calls_in_any_order() {
+fn j4_answers_match_their_calls_in_any_order() {
     let mut pair = Pair::serving(Vec::new());
     let calls: Vec<_> = (0..5u8).map(|n| pair.client.call(vec![n]).unwrap()).collect();
     pair.drive();
@@ -168,7 +168,7 @@ fn ids_of_calls_are_used_once_and_by_their_side() {
 }
 
 #[test]
-fn a_message_above_the_limit_fails_alone() {
+fn j15_a_message_above_the_limit_fails_alone() {
     let mut pair = Pair::serving(Vec::new());
     let large = vec![0; (1 << 20) + 1];
     let refused = pair.client.call(large.clone()).unwrap_err();

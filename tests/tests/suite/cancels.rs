@@ -1,7 +1,7 @@
 //! A call may be given up in every state, and an end of the link in every state has an outcome.
 
 use bytes::BytesMut;
-use farlens_proto::{CallOn, CallRequest, CallTicket, Event, Fault};
+use farlens_proto::{CallOn, CallRequest, CallTicket, Event, Fault, Time};
 use farlens_tests::{
     calling::{answer, called, on, pipelined, thing},
     pair::Pair,
@@ -11,7 +11,7 @@ use farlens_wire::{
     CallId, Code, Limits, ObjectId, Side,
     frame::{
         CallFrame, Frame,
-        call::{CALL_PART, Call, Cancel, Return},
+        call::{CALL_PART, Call, CallFailed, Cancel, Return},
     },
 };
 
@@ -212,7 +212,7 @@ fn room_is_counted_alike_on_both_sides() {
 }
 
 #[test]
-fn j13_a_lost_link_fails_each_call_at_once_and_says_whether_it_may_have_run() {
+fn j3_j13_a_lost_link_fails_each_call_at_once_and_says_whether_it_may_have_run() {
     let mut pair = narrow();
     let sent = pair.client.make(on(CallOn::Root));
     let waiting = pair.client.make(pipelined());
@@ -233,7 +233,7 @@ fn j13_a_lost_link_fails_each_call_at_once_and_says_whether_it_may_have_run() {
 }
 
 #[test]
-fn a_draining_side_runs_nothing_new_and_answers_what_runs() {
+fn j14_a_draining_side_runs_nothing_new_and_answers_what_runs() {
     let mut script = Script::server();
     let call = |id| script::control(id, &Call::new(ObjectId::ROOT, "m", Vec::new()));
     script.send(&call(1));
@@ -249,4 +249,53 @@ fn a_draining_side_runs_nothing_new_and_answers_what_runs() {
     script.link.answer(CallId(1), Ok(vec![0; 100_000].into()));
     script.frames();
     assert_eq!(script.over(), Some(Code::GOING_AWAY));
+}
+
+#[test]
+fn c11_calls_that_an_honest_side_gives_up_never_end_its_link() {
+    let mut pair = Pair::serving(Vec::new());
+    let mut now = Time::ZERO;
+    for round in 0..100 {
+        let calls: Vec<_> = (0..128).map(|_| pair.client.make(on(CallOn::Root))).collect();
+        pair.drive();
+        for call in calls {
+            pair.client.link.cancel(call);
+        }
+        now = now.plus_ms(100);
+        pair.pass(now);
+        pair.drive();
+        assert_eq!(pair.server.over(), None, "round {round}");
+    }
+    // What was given up and not taken back waits for its moment, without a frame or a turn.
+    assert!(!pair.client.link.has_output());
+    for _ in 0..100 {
+        now = now.plus_ms(1_000);
+        pair.pass(now);
+        pair.drive();
+    }
+    pair.client.events.clear();
+    pair.server.events.clear();
+    pair.assert_at_rest();
+}
+
+#[test]
+fn c11_a_call_that_fails_before_its_cancel_is_sent_needs_none() {
+    for pipelined in [false, true] {
+        let mut script = Script::client();
+        for _ in 0..501 {
+            let call = script.make(CallRequest { pipelined, ..on(CallOn::Root) });
+            script.frames();
+            script.link.cancel(call);
+        }
+        script.frames();
+        let last = 2 * 500 + 1;
+        let failed = CallFailed::new(Fault::new(Code::NOT_RUN, ""));
+        script.send(&script::control(last, &failed));
+        let cancel = Frame::Call(CallId(last), Cancel::default().into());
+        let expected = if pipelined { vec![cancel] } else { Vec::new() };
+        assert_eq!(script.frames(), expected);
+        script.now = script.now.plus_ms(1_000);
+        script.link.handle_timeout(script.now);
+        assert_eq!(script.frames(), []);
+    }
 }

@@ -7,7 +7,7 @@ use farlens_tests::{
     script::{self, Script},
 };
 use farlens_wire::{
-    CallId, Code, Limits, ObjectId,
+    CallId, Code, Limits, ObjectId, Side,
     frame::{
         CallFrame, Frame,
         call::{CALL_PART, Call, CallTarget, Return},
@@ -53,8 +53,7 @@ fn j6_a_call_ends_at_its_deadline_and_a_late_reply_does_no_harm() {
     script.frames();
     assert_eq!(script.end_of(call), None);
     pass(&mut script, 500);
-    let sent = script.frames();
-    assert!(matches!(sent[..], [Frame::Call(CallId(1), CallFrame::Cancel(_))]), "{sent:?}");
+    assert_eq!(script.frames(), []);
     assert_eq!(script.end_of(call), Some(Err(Code::DEADLINE_EXCEEDED)));
     script.send(&script::control(1, &Return::new(vec![1])));
     script.assert_alive();
@@ -164,7 +163,7 @@ fn children_end_with_the_deadline_of_their_parent() {
 }
 
 #[test]
-fn a_deadline_of_zero_and_one_without_end_are_deadlines() {
+fn j6_a_deadline_of_zero_and_one_without_end_are_deadlines() {
     let mut script = Script::client();
     let now = script.make(hurried(0));
     let never = script.make(hurried(u64::MAX));
@@ -172,12 +171,78 @@ fn a_deadline_of_zero_and_one_without_end_are_deadlines() {
     let sent = script.frames();
     assert_eq!(script.end_of(now), Some(Err(Code::DEADLINE_EXCEEDED)));
     assert_eq!(script.end_of(never), None);
-    assert_eq!(sent.len(), 1);
+    assert_eq!(sent.len(), 1, "the other was not sent");
     let mut script = Script::server();
     script.send(&script::control(1, &hurried_frame(1, u64::MAX)));
     script.send(&script::control(3, &hurried_frame(3, 0)));
     pass(&mut script, 0);
     assert_eq!(failures(&script.frames()), [(3, Code::DEADLINE_EXCEEDED)]);
+}
+
+#[test]
+fn many_late_calls_are_nobodys_fault() {
+    // More than a peer may take back unanswered.
+    let mut pair = Pair::serving(Vec::new());
+    for round in 1..=40 {
+        let calls: Vec<_> = (0..100)
+            .map(|n| {
+                let request = CallRequest { pipelined: n % 2 == 0, ..hurried(10) };
+                pair.client.link.call(request, pair.now).expect("the link lives")
+            })
+            .collect();
+        pair.drive();
+        pair.pass(at(10 * round));
+        for call in calls {
+            assert_eq!(pair.client.end_of(call), Some(Err(Code::DEADLINE_EXCEEDED)));
+        }
+        pair.client.events.clear();
+        pair.server.events.clear();
+    }
+    assert_eq!((pair.client.over(), pair.server.over()), (None, None));
+    pair.assert_at_rest();
+}
+
+#[test]
+fn a_late_call_takes_its_room_until_the_peer_has_answered() {
+    let mut limits = Limits::default();
+    limits.calls = 1;
+    let mut script = Script::silent(Side::Initiator);
+    script.send(&script::hello(&limits));
+    script.make(hurried(10));
+    script.make(on(CallOn::Root));
+    script.frames();
+    pass(&mut script, 10);
+    assert_eq!(script.frames(), []);
+    // The answer is long: what is left of it is not wanted.
+    script.send(&script::control(1, &Return { table: Vec::new(), length: 9, value: vec![1] }));
+    let sent = script.frames();
+    assert!(
+        matches!(
+            sent[..],
+            [
+                Frame::Call(CallId(1), CallFrame::Cancel(_)),
+                Frame::Call(CallId(3), CallFrame::Call(_))
+            ]
+        ),
+        "{sent:?}"
+    );
+    script.send(&script::raw(CALL_PART, 1, b"abcdefgh"));
+    assert_eq!(script.frames().len(), 0);
+    script.assert_alive();
+}
+
+#[test]
+fn a_call_may_be_late_in_the_middle_of_its_answer() {
+    let mut script = Script::client();
+    script.make(CallRequest { pipelined: true, ..hurried(10) });
+    script.frames();
+    script.send(&script::control(1, &Return { table: Vec::new(), length: 9, value: vec![1] }));
+    pass(&mut script, 10);
+    let sent = script.frames();
+    assert!(matches!(sent[..], [Frame::Call(CallId(1), CallFrame::Cancel(_))]), "{sent:?}");
+    script.send(&script::raw(CALL_PART, 1, b"abcdefgh"));
+    assert_eq!(script.link.stats(), LinkStats::default());
+    script.assert_alive();
 }
 
 #[test]

@@ -40,10 +40,10 @@ fn an_interface_comes_once_before_the_calls_that_name_it() {
 #[test]
 fn many_large_interfaces_still_come_before_their_calls() {
     let mut pair = Pair::serving(Vec::new());
-    for n in 0..20 {
+    for n in 0..17 {
         pair.client.link.announce(fingerprint(n), &[7; 60_000]).expect("it fits");
     }
-    pair.client.make(CallRequest { interface: Some(fingerprint(19)), ..on(CallOn::Root) });
+    pair.client.make(CallRequest { interface: Some(fingerprint(16)), ..on(CallOn::Root) });
     pair.drive();
     assert_eq!(pair.server.over(), None);
     assert_eq!(called(&pair.server.events).len(), 1);
@@ -58,6 +58,12 @@ fn an_interface_that_does_not_fit_is_refused_here() {
         script.link.announce(fingerprint(n), b"schema").expect("there is room");
     }
     let refused = script.link.announce(fingerprint(256), b"schema").unwrap_err();
+    assert_eq!(refused.code, Code::TOO_LARGE);
+    let mut script = Script::client();
+    for n in 0..32 {
+        script.link.announce(fingerprint(n), &[7; 32 << 10]).expect("there is room");
+    }
+    let refused = script.link.announce(fingerprint(32), b"schema").unwrap_err();
     assert_eq!(refused.code, Code::TOO_LARGE);
 }
 
@@ -79,6 +85,18 @@ fn interfaces_are_bounded() {
     }
     script.assert_alive();
     script.send(&announce(256));
+    script.assert_over(Code::EXCESSIVE_LOAD);
+    // Their schemas are kept, and are bounded all together.
+    let mut script = Script::server();
+    let large = |n| {
+        let schema = vec![7; 32 << 10];
+        script::link(&LinkFrame::Interface(Interface { fingerprint: fingerprint(n), schema }))
+    };
+    for n in 0..32 {
+        script.send(&large(n));
+    }
+    script.assert_alive();
+    script.send(&announce(32));
     script.assert_over(Code::EXCESSIVE_LOAD);
 }
 

@@ -140,7 +140,10 @@ fn refused_one_way_calls_give_their_credit_back() {
 
 #[test]
 fn credit_that_is_taken_back_ends_the_link() {
-    let limit = |calls, bytes| script::link(&LinkFrame::OneWayLimit(OneWayLimit { calls, bytes }));
+    let on = |depth, calls, bytes| {
+        script::link(&LinkFrame::OneWayLimit(OneWayLimit { depth, calls, bytes }))
+    };
+    let limit = |calls, bytes| on(0, calls, bytes);
     let mut script = Script::client();
     script.send(&limit(10, 10));
     script.send(&limit(10, 10));
@@ -151,6 +154,68 @@ fn credit_that_is_taken_back_ends_the_link() {
     script.send(&limit(10, 10));
     script.send(&limit(11, 9));
     script.assert_over(Code::FLOW_CONTROL);
+    // Each level has its own, and there are no more levels than the peer said.
+    let mut script = Script::client();
+    script.send(&limit(10, 10));
+    script.send(&on(15, 9, 9));
+    script.assert_alive();
+    script.send(&on(16, 10, 10));
+    script.assert_over(Code::PROTOCOL_VIOLATION);
+}
+
+/// Both sides, each with its first call under way, whose handler makes the next.
+#[test]
+fn one_way_calls_that_call_back_never_wait_for_themselves() {
+    let mut limits = Limits::minimum();
+    limits.call_depth = 16;
+    let mut pair = Pair::serving_with(limits, Vec::new());
+    let of = |depth| CallRequest { depth, ..notice(1) };
+    let mut calls = vec![(pair.client.make(of(0)), pair.server.make(of(0)))];
+    let mut handlers = Vec::new();
+    for depth in 1..16 {
+        pair.drive();
+        handlers.push((pair.client.take_called(), pair.server.take_called()));
+        calls.push((pair.client.make(of(depth)), pair.server.make(of(depth))));
+    }
+    pair.drive();
+    // Each was sent, although no handler of those above has come to its end.
+    for (here, there) in calls {
+        assert_eq!(pair.client.end_of(here), Some(Ok(())));
+        assert_eq!(pair.server.end_of(there), Some(Ok(())));
+    }
+    handlers.push((pair.client.take_called(), pair.server.take_called()));
+    for (here, there) in handlers {
+        pair.client.link.answer(here.call, Ok(answer(&[])));
+        pair.server.link.answer(there.call, Ok(answer(&[])));
+    }
+    pair.drive();
+    pair.assert_at_rest();
+}
+
+/// A handler that is one way asks back, and the one that it asks gives notice.
+#[test]
+fn a_one_way_call_behind_a_call_behind_a_one_way_call_is_sent() {
+    let mut limits = Limits::minimum();
+    limits.call_depth = 4;
+    let mut pair = Pair::serving_with(limits, Vec::new());
+    pair.client.make(notice(0));
+    pair.drive();
+    let first = pair.server.take_called();
+    let second = pair.server.make(CallRequest { depth: 1, ..on(CallOn::Root) });
+    pair.drive();
+    let asked = pair.client.take_called();
+    let third = pair.client.make(CallRequest { depth: 2, ..notice(0) });
+    pair.drive();
+    assert_eq!(pair.client.end_of(third), Some(Ok(())));
+    pair.client.link.answer(asked.call, Ok(answer(&[])));
+    pair.drive();
+    assert_eq!(pair.server.end_of(second), Some(Ok(())));
+    let last = pair.server.take_called();
+    for called in [first, last] {
+        pair.server.link.answer(called.call, Ok(answer(&[])));
+    }
+    pair.drive();
+    pair.assert_at_rest();
 }
 
 #[test]

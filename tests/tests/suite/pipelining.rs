@@ -12,7 +12,7 @@ use farlens_wire::{
     frame::{
         CallFrame, Frame, StreamFrame,
         call::{Call, CallTarget, Cancel},
-        stream::{StreamControl, Target},
+        stream::{self, StreamControl, Target},
     },
 };
 
@@ -412,6 +412,23 @@ fn an_open_that_is_taken_back_before_the_answer_is_not_told() {
     pair.client.events.clear();
     pair.drive();
     pair.assert_at_rest();
+}
+
+#[test]
+fn opens_that_are_taken_back_before_the_answer_leave_nothing() {
+    let mut script = Script::server();
+    script.send(&first_call());
+    let mut open = script::open("");
+    open.target = Target::Answer(CallId(1));
+    for n in 0..1_000 {
+        script.send(&script::control(2 * n + 1, &open));
+        script.send(&script::control(2 * n + 1, &stream::Close::default()));
+        script.frames();
+    }
+    script.assert_alive();
+    // Nothing of them waits for the answer.
+    let books = format!("{:?}", script.link);
+    assert!(!books.contains("Open(StreamId("), "{books}");
 }
 
 #[test]

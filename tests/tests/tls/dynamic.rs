@@ -325,7 +325,7 @@ async fn what_does_not_fit_is_not_even_sent() {
 }
 
 #[tokio::test]
-async fn errors_of_the_object_are_told_from_those_of_the_way() {
+async fn j3_errors_of_the_object_are_told_from_those_of_the_way() {
     let (house, link, zoo, _) = zoo().await;
     assert_eq!(value(&zoo, "enter", [("age", 6u8.into())]).await, Entity::Int(6));
     let failed = called(&zoo, "enter", [("age", 4u8.into())]).await;

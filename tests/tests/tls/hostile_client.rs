@@ -100,7 +100,7 @@ async fn broken_frames_end_the_link_with_their_code() {
 }
 
 #[tokio::test]
-async fn f16_noise_after_the_handshake_ends_the_link() {
+async fn f16_j15_noise_after_the_handshake_ends_the_link() {
     let house = House::plain().await;
     for seed in 0..40 {
         let mut rng = Rng::new(seed);
@@ -124,7 +124,7 @@ async fn f12_a_client_that_says_nothing_is_let_go() {
 }
 
 #[tokio::test]
-async fn f5_a_flood_of_pings_ends_the_link() {
+async fn f5_j17_a_flood_of_pings_ends_the_link() {
     let house = House::plain().await;
     let other = house.link().await;
     let pings: Vec<u8> = (0..10_000).flat_map(|n| link_frame(&LinkFrame::Ping(n))).collect();

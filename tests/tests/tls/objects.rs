@@ -174,6 +174,26 @@ async fn streams_go_both_ways() {
 }
 
 #[tokio::test]
+async fn j22_a_method_that_does_not_return_keeps_nobody_else_waiting() {
+    let (house, link, tower, _) = tower().await;
+    let other = house.link_to(&[Verb::Read, Verb::Call]).await;
+    let stuck = tokio::spawn({
+        let tower = tower.clone();
+        async move { tower.stuck().await }
+    });
+    while link.stats().calls_out == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(guarded(tower.add(2, 3)).await.unwrap(), 5);
+    let elsewhere: TowerRef = guarded(other.object("/tower")).await.unwrap();
+    assert_eq!(guarded(elsewhere.add(4, 5)).await.unwrap(), 9);
+    stuck.abort();
+    assert!(stuck.await.is_err());
+    drop((tower, elsewhere, link, other));
+    house.is_well().await;
+}
+
+#[tokio::test]
 async fn a_deadline_frees_the_slot() {
     let (house, link, tower, _) = tower().await;
     let error = guarded(tower.with_timeout(Duration::from_millis(50)).stuck()).await.unwrap_err();

@@ -38,7 +38,7 @@ async fn n11_who_reads_gets_all_and_who_waits_is_told() {
 }
 
 #[tokio::test]
-async fn n11_who_reads_too_slowly_is_cut_off_and_knows_it() {
+async fn n11_j14_who_reads_too_slowly_is_cut_off_and_knows_it() {
     let house = House::open(Server::builder().publish("/big", big())).await;
     let links = [house.link().await, house.link().await];
     let mut readers = Vec::new();

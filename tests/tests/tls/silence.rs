@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use tokio::{io::AsyncReadExt, net::TcpListener, time::timeout};
 
 #[tokio::test]
-async fn f17_a_client_that_falls_silent_is_let_go() {
+async fn f17_j16_a_client_that_falls_silent_is_let_go() {
     let house = House::open(Server::builder().limits(impatient())).await;
     let mut quiet = house.peer().await;
     quiet.greet().await.unwrap();
@@ -53,7 +53,7 @@ async fn n4_a_server_that_falls_silent_ends_whatever_waits() {
 }
 
 #[tokio::test]
-async fn a_link_at_rest_stays_up_by_its_pings() {
+async fn j16_a_link_at_rest_stays_up_by_its_pings() {
     let house = House::open(Server::builder().limits(impatient())).await;
     let (_writer, lines) = Spool::bytes();
     let other = House::open(Server::builder().limits(impatient()).publish("/lines", lines)).await;

@@ -6,7 +6,8 @@
 
 mod callee;
 mod caller;
-mod lanes;
+mod one_way;
+mod order;
 mod parts;
 mod pipeline;
 
@@ -288,8 +289,12 @@ impl Calls {
         }
     }
 
-    pub(super) fn handle_one_way_limit(&mut self, limit: OneWayLimit) -> Result<(), Violation> {
-        self.caller.handle_one_way_limit(limit)
+    pub(super) fn handle_one_way_limit(
+        &mut self,
+        limit: OneWayLimit,
+        peer: Announced,
+    ) -> Result<(), Violation> {
+        self.caller.handle_one_way_limit(limit, peer)
     }
 
     /// A call whose frame could not be read whole is refused by its id.
@@ -310,6 +315,11 @@ impl Calls {
         parent: CallId,
     ) -> Result<Option<Result<Reference, Fault>>, Violation> {
         self.callee.open_on(stream, parent)
+    }
+
+    /// A stream that was to be opened on an answer is over.
+    pub(super) fn leave(&mut self, stream: StreamId, parent: CallId) {
+        self.callee.leave(stream, parent);
     }
 
     pub(super) fn handle_timeout(&mut self, now: Time, events: &mut VecDeque<Event>) {

@@ -163,7 +163,7 @@ impl Refs {
 
     fn receive_one(&mut self, entry: Entry) -> Result<Reference, Violation> {
         match entry {
-            Entry::Mine(ObjectId::ROOT, _) => {
+            Entry::Mine(ObjectId::ROOT, _) | Entry::Yours(ObjectId::ROOT) => {
                 Err(Violation::protocol("the root object stands in no table"))
             }
             Entry::Mine(object, about) => {

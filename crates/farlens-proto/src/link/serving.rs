@@ -144,6 +144,9 @@ impl Link {
                         let text = "too many streams were taken back unanswered";
                         return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
                     }
+                    if let Some(Open { target: Target::Answer(call), .. }) = streamer.asked_for() {
+                        self.calls.leave(id, *call);
+                    }
                     streamer.handle_close(budget);
                 }
                 step => streamer.handle_step(step, budget)?,

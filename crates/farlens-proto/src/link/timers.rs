@@ -50,6 +50,11 @@ impl Bucket {
         self.tokens = self.tokens.saturating_sub(1);
         any
     }
+
+    /// When there is more.
+    pub(super) fn refills_at(&self) -> Time {
+        self.refilled.plus_ms(1_000)
+    }
 }
 
 /// The timers of one link.

@@ -74,7 +74,7 @@ fn named() -> Vec<(&'static str, Entity)> {
 }
 
 #[test]
-fn vectors_hold_in_both_directions() {
+fn j21_vectors_hold_in_both_directions() {
     let mut values: BTreeMap<_, _> = named().into_iter().collect();
     let lines = VECTORS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     for line in lines {
@@ -138,7 +138,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_value_comes_back(value in any_entity()) {
+    fn j21_a_value_comes_back(value in any_entity()) {
         let bytes = encoded(&value);
         prop_assert_eq!(decoded(&bytes), Ok(value.clone()));
         prop_assert_eq!(value.clone(), value);
@@ -175,7 +175,7 @@ fn bomb(depth: usize, level: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn nesting_ends_at_the_limit_and_uses_no_stack() {
+fn j20_nesting_ends_at_the_limit_and_uses_no_stack() {
     let list: &[u8] = &[0x08, 1];
     let map: &[u8] = &[0x09, 1, 0x00];
     let key: &[u8] = &[0x09, 1];
@@ -217,7 +217,7 @@ fn a_claimed_length_is_checked_before_it_is_used() {
 }
 
 #[test]
-fn elements_and_memory_are_bounded_over_the_whole_value() {
+fn j20_elements_and_memory_are_bounded_over_the_whole_value() {
     let flat = |count: u32| Entity::List((0..count).map(|_| Entity::Null).collect());
     assert!(decoded(&encoded(&flat(65_536))).is_ok());
     assert_eq!(decoded(&encoded(&flat(65_537))), Err(DecodeError::Elements));

@@ -36,10 +36,13 @@ pub struct Interface {
     pub schema: Vec<u8>,
 }
 
-/// How many one-way calls the receiver may make, counted from the start of the link. Cumulative.
+/// How many one-way calls of one level the receiver may make, counted from the start of the link.
+/// Cumulative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "extended by TLVs, not by fields")]
 pub struct OneWayLimit {
+    /// The level: how many calls these are nested in.
+    pub depth: u32,
     /// Calls.
     pub calls: u64,
     /// Bytes of arguments; a call may begin below it and end beyond.
@@ -190,8 +193,12 @@ impl Announced {
                 }
             }
         }
+        announced.call_depth = announced.call_depth.min(Limits::MAX_DEPTH.into());
         (announced.frame_bytes >= floor.frame_bytes
-            && announced.message_bytes >= floor.message_bytes)
+            && announced.message_bytes >= floor.message_bytes
+            && announced.references >= floor.references
+            && announced.call_depth >= floor.call_depth
+            && announced.argument_bytes >= floor.argument_bytes)
             .then_some(announced)
     }
 }

@@ -176,7 +176,7 @@ fn claimed_lengths_are_limits_not_allocations() {
 }
 
 #[test]
-fn memory_is_bounded() {
+fn j20_memory_is_bounded() {
     let wide = vec![None::<[u64; 32]>; 60_000];
     assert_eq!(decoded::<Vec<Option<[u64; 32]>>>(&encoded(&wide)), Err(DecodeError::Cost));
     let boxed: Vec<Box<Option<[u64; 32]>>> = wide.into_iter().map(Box::new).collect();

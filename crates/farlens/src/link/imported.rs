@@ -14,7 +14,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::OnceCell;
 
 /// What the references of one link have in common.
 pub(crate) struct Home {
@@ -51,7 +50,7 @@ pub(crate) struct Imported {
     /// How often it came.
     count: AtomicU64,
     /// The interface of an object, once somebody asked for it.
-    pub(crate) described: OnceCell<Arc<SchemaDoc>>,
+    pub(crate) described: OnceLock<Arc<SchemaDoc>>,
 }
 
 impl Imported {
@@ -86,7 +85,7 @@ pub(crate) fn root_of(link: &Link) -> Reference {
         object: ObjectId::ROOT,
         home: Arc::clone(&link.shared().home),
         count: AtomicU64::new(0),
-        described: OnceCell::new(),
+        described: OnceLock::new(),
     })
 }
 
@@ -146,7 +145,7 @@ impl References for Holdings {
         }
         let (link, home) = (self.home.link(), Arc::clone(&self.home));
         let count = AtomicU64::new(1);
-        let described = OnceCell::new();
+        let described = OnceLock::new();
         let reference = Reference::new(Imported { link, about, object, home, count, described });
         self.living.insert(object, reference.downgrade());
         reference

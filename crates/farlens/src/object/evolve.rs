@@ -17,8 +17,11 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-/// Resolutions that are kept. Peers decide how many there could be.
-const KEPT: usize = 1024;
+/// Encoded bytes of the interfaces that kept resolutions hold, each counted for itself. Peers
+/// decide how many there could be, and how long they are.
+const KEPT_BYTES: usize = 1 << 20;
+/// What each takes beside that, in bytes, about.
+const ENTRY_BYTES: usize = 256;
 
 /// Which of the values of a method is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +37,27 @@ type Key = (Fingerprint, Fingerprint, String, Part);
 /// How a value is read, or why it cannot be.
 type Found = Result<Resolution, Arc<str>>;
 
-static KNOWN: LazyLock<Mutex<HashMap<Key, Found>>> = LazyLock::new(Mutex::default);
+/// Resolutions that were found, and how much they hold.
+#[derive(Default)]
+struct Known {
+    found: HashMap<Key, Found>,
+    bytes: usize,
+}
+
+impl Known {
+    /// Keeps a resolution that holds `bytes`, in place of all others where there is no room.
+    fn keep(&mut self, key: Key, found: Found, bytes: usize) {
+        if self.bytes.saturating_add(bytes) > KEPT_BYTES {
+            *self = Self::default();
+        }
+        if bytes <= KEPT_BYTES {
+            self.bytes = self.bytes.saturating_add(bytes);
+            self.found.insert(key, found);
+        }
+    }
+}
+
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
 /// How a value of `method` is read by one who knows the interface as `reader`.
 ///
@@ -47,14 +70,13 @@ pub(super) fn resolution(
     reader: &SchemaDoc,
 ) -> Result<Resolution> {
     let key = (writer.fingerprint(), reader.fingerprint(), method.to_owned(), part);
-    let known = KNOWN.lock().get(&key).cloned();
+    let known = KNOWN.lock().found.get(&key).cloned();
     let found = known.unwrap_or_else(|| {
         let found = find(part, method, writer, reader);
-        let mut known = KNOWN.lock();
-        if known.len() >= KEPT {
-            known.clear();
-        }
-        known.insert(key, found.clone());
+        let mut written = Vec::new();
+        writer.encode(&mut written);
+        let bytes = written.len().saturating_add(method.len()).saturating_add(ENTRY_BYTES);
+        KNOWN.lock().keep(key, found.clone(), bytes);
         found
     });
     found.map_err(|why| {
@@ -95,6 +117,32 @@ pub(super) async fn writer_of(
         }
         _ => Ok(None),
     }
+}
+
+/// Whether who knows an object as `reader` can read all that the methods which it has in common
+/// with that answer. What the object makes of parameters is its own to judge, at the call, and so
+/// is a method that it does not have. Costs a round trip for an object of a peer that has another
+/// version of the interface.
+///
+/// # Errors
+/// `SCHEMA_MISMATCH` with the place and the reason, and any failure of the link.
+pub(crate) async fn check(reference: &Reference, reader: &SchemaDoc) -> Result<()> {
+    let Some((expected, wanted)) = root(reader) else { return Ok(()) };
+    let writer = writer_of(reference, Some(reader.fingerprint())).await?;
+    let Some((writer, (name, own))) = writer.as_ref().and_then(|doc| Some((doc, root(doc)?)))
+    else {
+        return Ok(());
+    };
+    let has = |method: &&Method| own.methods.iter().any(|known| known.name == method.name);
+    let shared: Vec<_> = wanted.methods.iter().filter(has).collect();
+    if shared.is_empty() && !wanted.methods.is_empty() {
+        let name = name.escape_debug();
+        let text = format!("the object is a {name}, which has no method of {expected}");
+        return Err(Error::new(Code::SCHEMA_MISMATCH, text));
+    }
+    shared
+        .into_iter()
+        .try_for_each(|method| resolution(Part::Result, &method.name, writer, reader).map(drop))
 }
 
 /// The document of what a method takes or gives.

@@ -116,22 +116,22 @@ impl Imported {
         }
     }
 
-    /// The object's interface. Costs a round trip the first time.
+    /// The object's interface. Costs a round trip the first time. Who asks waits for nobody else
+    /// who asks: that may be one level up, and wait for the end of this call.
     pub(crate) async fn describe(&self, reference: &Reference) -> Result<Arc<SchemaDoc>> {
-        let described = self.described.get_or_try_init(async || {
-            let request = Outgoing::new(DESCRIBE, &())?;
-            let answer = self.start(reference, Place::Object, request, false)?.await;
-            let answer = answer.map_err(|fault| to_error(&fault))?;
-            let Outcome { value, limits, .. } = self.outcome(answer);
-            let doc = SchemaDoc::decode(&value, &mut Budget::new(&limits));
-            doc.map(Arc::new).map_err(|error| {
-                Error::new(
-                    error.code(),
-                    format!("the interface of an object is malformed: {error}"),
-                )
-            })
-        });
-        described.await.cloned()
+        if let Some(known) = self.described.get() {
+            return Ok(Arc::clone(known));
+        }
+        let mut request = Outgoing::new(DESCRIBE, &())?;
+        request.context = CallContext::current().of_call(None)?;
+        let answer = self.start(reference, Place::Object, request, false)?.await;
+        let answer = answer.map_err(|fault| to_error(&fault))?;
+        let Outcome { value, limits, .. } = self.outcome(answer);
+        let doc = SchemaDoc::decode(&value, &mut Budget::new(&limits)).map_err(|error| {
+            let text = format!("the interface of an object is malformed: {error}");
+            Error::new(error.code(), text)
+        })?;
+        Ok(Arc::clone(self.described.get_or_init(|| Arc::new(doc))))
     }
 }
 

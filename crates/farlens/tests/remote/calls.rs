@@ -25,7 +25,7 @@ async fn an_error_of_a_handler_is_that_of_the_call() {
 }
 
 #[tokio::test]
-async fn an_error_type_of_ones_own_travels_as_it_is() {
+async fn j2_an_error_type_of_ones_own_travels_as_it_is() {
     for (probe, _, _home) in everywhere().await {
         let error = probe.dataset("lost".into()).await.map(drop).unwrap_err();
         assert_eq!(error, ProbeError::NoSuchSet { name: "lost".into() });
@@ -67,7 +67,7 @@ async fn nobody_waits_for_a_one_way_method_and_its_order_is_kept() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_error_without_its_text() {
+async fn j2_a_panic_is_an_error_without_its_text() {
     for (probe, _, _home) in everywhere().await {
         let error = probe.burst().await.unwrap_err();
         assert_eq!((error.code(), error.message()), (Code::INTERNAL, "a handler failed inside"));
@@ -76,7 +76,7 @@ async fn a_panic_is_an_error_without_its_text() {
 }
 
 #[tokio::test]
-async fn a_method_that_there_is_not_runs_nothing() {
+async fn j1_a_method_that_there_is_not_runs_nothing() {
     for (probe, events, _home) in everywhere().await {
         let remote = Remote::from(probe);
         let error = remote.call::<_, ()>("recalibrate", &()).await.unwrap_err();

@@ -27,7 +27,7 @@ fn an_interface_describes_itself() {
 }
 
 #[test]
-fn documentation_is_a_part_of_it() {
+fn j23_documentation_is_a_part_of_it() {
     let doc = SchemaDoc::of::<ProbeRef>();
     let Type::Named(root) = doc.root() else { panic!("it has a name") };
     let Shape::Interface(probe) = &doc.definitions()[*root as usize].shape else {

@@ -12,6 +12,7 @@
 use super::{
     Answer, Called, Inlet,
     caller::{Load, Outlet},
+    one_way::Notices,
     parts::{Inbox, Outbox},
 };
 use crate::{error::Violation, event::Event, time::Time};
@@ -19,9 +20,8 @@ use bytes::{Bytes, BytesMut};
 use farlens_wire::{
     CallId, Code, Limits, ObjectId, Reference, Side, StreamId,
     frame::{
-        CallFrame, Fault, LinkFrame,
+        CallFrame, Fault,
         call::{Call, CallFailed, CallTarget, Return},
-        link::OneWayLimit,
     },
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Calls that wait for each other's answers, one behind the other, at most.
 const CHAIN: usize = 16;
 /// The level on whose books calls are that no level is allowed for.
-const NO_LEVEL: u32 = u32::MAX;
+pub(super) const NO_LEVEL: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct Incoming {
@@ -109,17 +109,14 @@ pub(super) struct Callee {
     /// In the order of completion.
     owed: BTreeMap<u64, Owed>,
     next_owed: u64,
-    one_way_come: OneWayLimit,
-    one_way_done: OneWayLimit,
-    one_way_granted: OneWayLimit,
+    notices: Notices,
     deadlines: BTreeSet<(Time, CallId)>,
     /// Streams whose target is known now.
     resolved: VecDeque<Resolved>,
 }
 
 impl Callee {
-    pub(super) const fn new(side: Side) -> Self {
-        let none = OneWayLimit { calls: 0, bytes: 0 };
+    pub(super) fn new(side: Side) -> Self {
         Self {
             side,
             last: 0,
@@ -128,9 +125,7 @@ impl Callee {
             levels: BTreeMap::new(),
             owed: BTreeMap::new(),
             next_owed: 0,
-            one_way_come: none,
-            one_way_done: none,
-            one_way_granted: none,
+            notices: Notices::default(),
             deadlines: BTreeSet::new(),
             resolved: VecDeque::new(),
         }
@@ -179,13 +174,13 @@ impl Callee {
         limits: &Limits,
         now: Time,
     ) -> Result<(), Violation> {
-        let allowed = (u64::from(limits.calls), limits.argument_bytes as u64);
         if call.one_way {
-            self.admit_one_way(call.length, allowed)?;
+            self.notices.admit(depth, call.length, limits)?;
         } else {
             let load = self.levels.entry(depth).or_default();
             load.add(call.length);
-            if load.calls > 1 && (load.calls > allowed.0 || load.bytes > allowed.1) {
+            let (calls, bytes) = (u64::from(limits.calls), limits.argument_bytes as u64);
+            if load.calls > 1 && (load.calls > calls || load.bytes > bytes) {
                 let text = format!("more than {} calls at a time", limits.calls);
                 return Err(Violation::new(Code::TOO_MANY_CALLS, text));
             }
@@ -205,18 +200,6 @@ impl Callee {
             dependents: BTreeSet::new(),
         };
         self.calls.insert(id, incoming);
-        Ok(())
-    }
-
-    fn admit_one_way(&mut self, length: u64, allowed: (u64, u64)) -> Result<(), Violation> {
-        let (come, done) = (&mut self.one_way_come, self.one_way_done);
-        if come.calls.saturating_sub(done.calls) >= allowed.0
-            || come.bytes.saturating_sub(done.bytes) >= allowed.1
-        {
-            return Err(Violation::new(Code::TOO_MANY_CALLS, "more one-way calls than allowed"));
-        }
-        come.calls = come.calls.saturating_add(1);
-        come.bytes = come.bytes.saturating_add(length);
         Ok(())
     }
 
@@ -405,6 +388,13 @@ impl Callee {
         Ok(answer)
     }
 
+    /// A stream that may have waited for an answer is over.
+    pub(super) fn leave(&mut self, stream: StreamId, parent: CallId) {
+        if let Some(parent) = self.calls.get_mut(&parent) {
+            parent.dependents.remove(&Dependent::Open(stream));
+        }
+    }
+
     /// Lets what waited for an answer go on. As deep as [`CHAIN`] at most.
     fn settle(
         &mut self,
@@ -491,9 +481,7 @@ impl Callee {
     fn strike(&mut self, id: CallId) {
         let Some(entry) = self.calls.remove(&id) else { return };
         if entry.one_way {
-            let done = &mut self.one_way_done;
-            done.calls = done.calls.saturating_add(1);
-            done.bytes = done.bytes.saturating_add(entry.bytes);
+            self.notices.finish(entry.depth, entry.bytes);
         } else if let Some(load) = self.levels.get_mut(&entry.depth) {
             load.remove(entry.bytes);
             if load.calls == 0 {
@@ -550,18 +538,7 @@ impl Callee {
     // --- sending -----------------------------------------------------------------------------
 
     pub(super) fn has_output(&self, limits: &Limits) -> bool {
-        !self.owed.is_empty() || self.one_way_due(limits)
-    }
-
-    /// Whether half of what the peer may have under way is free again and it does not know.
-    fn one_way_due(&self, limits: &Limits) -> bool {
-        let fresh = |done: u64, granted: u64, window: u64| {
-            let more = done.saturating_add(window).saturating_sub(granted.max(window));
-            more > 0 && more.saturating_mul(2) >= window
-        };
-        let (done, granted) = (self.one_way_done, self.one_way_granted);
-        fresh(done.calls, granted.calls, u64::from(limits.calls))
-            || fresh(done.bytes, granted.bytes, limits.argument_bytes as u64)
+        !self.owed.is_empty() || self.notices.is_due(limits)
     }
 
     /// Appends answers until `out` has `limit` bytes.
@@ -573,13 +550,7 @@ impl Callee {
         parts: &mut Outbox,
         outlet: &mut Outlet<'_>,
     ) {
-        if self.one_way_due(limits) {
-            self.one_way_granted = OneWayLimit {
-                calls: self.one_way_done.calls.saturating_add(u64::from(limits.calls)),
-                bytes: self.one_way_done.bytes.saturating_add(limits.argument_bytes as u64),
-            };
-            LinkFrame::OneWayLimit(self.one_way_granted).put(out);
-        }
+        self.notices.put(out, limits);
         while out.len() < limit
             && let Some((_, owed)) = self.owed.pop_first()
         {

@@ -6,11 +6,17 @@
 
 use super::{
     Answer, CallOn, CallRequest, CallTicket,
-    lanes::Lanes,
+    one_way::Allowance,
+    order::Order,
     parts::{Inbox, Outbox},
     pipeline,
 };
-use crate::{error::Violation, event::Event, link::refs::Refs, time::Time};
+use crate::{
+    error::Violation,
+    event::Event,
+    link::{refs::Refs, timers::Bucket},
+    time::Time,
+};
 use bytes::{Bytes, BytesMut};
 use farlens_wire::{
     CallId, Code, ObjectId, Reference, Side,
@@ -21,6 +27,10 @@ use farlens_wire::{
     },
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Calls without an answer that this side takes back at once, and in a second after that. Half of
+/// what a peer bears, since moments spread on the way.
+const CANCELS: (u64, u64) = (500, 50);
 
 /// What one level of nesting has under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +92,15 @@ struct Unwanted {
     id: CallId,
     /// What the peer strikes from its books then: a depth and bytes; nothing for one-way calls.
     load: Option<(u32, u64)>,
+    /// The peer keeps the answer until then.
+    pipelined: bool,
+}
+
+/// A call whose deadline has passed. The peer gives it up by itself and answers.
+#[derive(Debug)]
+struct Late {
+    load: (u32, u64),
+    pipelined: bool,
 }
 
 /// The calls of this side.
@@ -93,16 +112,19 @@ pub(super) struct Caller {
     calls: BTreeMap<CallTicket, Outgoing>,
     tickets: BTreeMap<CallId, CallTicket>,
     levels: BTreeMap<u32, Level>,
-    lanes: Lanes,
+    order: Order,
     /// By the call on whose answer they are made: calls that are not sent as a whole.
     children: BTreeMap<CallTicket, BTreeSet<CallTicket>>,
     /// Calls that were given up.
     cancels: VecDeque<Unwanted>,
+    pace: Bucket,
+    /// When more of them may be sent.
+    paused_until: Option<Time>,
     /// Pipelined calls whose answer has come.
     spent: VecDeque<Unwanted>,
-    one_way_sent: OneWayLimit,
-    one_way_limit: OneWayLimit,
+    allowance: Allowance,
     deadlines: BTreeSet<(Time, CallTicket)>,
+    late: BTreeMap<CallId, Late>,
 }
 
 /// What sending needs of the rest of the link.
@@ -122,13 +144,15 @@ impl Caller {
             calls: BTreeMap::new(),
             tickets: BTreeMap::new(),
             levels: BTreeMap::new(),
-            lanes: Lanes::default(),
+            order: Order::default(),
             children: BTreeMap::new(),
             cancels: VecDeque::new(),
+            pace: Bucket::new(CANCELS.0, CANCELS.1, Time::ZERO),
+            paused_until: None,
             spent: VecDeque::new(),
-            one_way_sent: OneWayLimit { calls: 0, bytes: 0 },
-            one_way_limit: OneWayLimit { calls: 0, bytes: 0 },
+            allowance: Allowance::default(),
             deadlines: BTreeSet::new(),
+            late: BTreeMap::new(),
         }
     }
 
@@ -137,7 +161,8 @@ impl Caller {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(time, _)| *time)
+        let first = self.deadlines.first().map(|(time, _)| *time);
+        first.into_iter().chain(self.paused_until).min()
     }
 
     pub(super) fn call(&mut self, request: CallRequest, now: Time) -> CallTicket {
@@ -187,14 +212,14 @@ impl Caller {
             // It is queued when its parent is sent.
             return;
         }
-        if !self.lanes.hold(&call.on, ticket) {
+        if !self.order.hold(&call.on, ticket) {
             self.levels.entry(call.depth).or_default().ready.insert(ticket);
         }
     }
 
     /// A call that was not sent waits nowhere any more.
     fn unqueue(&mut self, call: &Outgoing, ticket: CallTicket) {
-        self.lanes.leave(&call.on, ticket);
+        self.order.leave(&call.on, ticket);
         self.change_level(call.depth, |level| {
             level.ready.remove(&ticket);
         });
@@ -216,7 +241,7 @@ impl Caller {
     /// The parts of a call are out, or not wanted any more: others to that object may go.
     fn stop_going(&mut self, on: &CallOn, ticket: CallTicket) {
         self.unlink(on, ticket);
-        for waiting in self.lanes.end(on) {
+        for waiting in self.order.end(on) {
             self.queue(waiting);
         }
     }
@@ -290,10 +315,10 @@ impl Caller {
         let before = std::mem::replace(&mut call.on, on.clone());
         if call.going {
             // What waits behind it is retargeted as well.
-            self.lanes.begin(&on);
+            self.order.begin(&on);
             self.stop_going(&before, ticket);
         } else {
-            self.lanes.leave(&before, ticket);
+            self.order.leave(&before, ticket);
             if let Some(level) = self.levels.get_mut(&call.depth) {
                 level.ready.remove(&ticket);
             }
@@ -308,52 +333,49 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
-        let text = "the call that this one waits for was given up";
-        self.abandon(ticket, Fault::new(Code::CANCELLED, text), parts, events);
-    }
-
-    /// Gives a call up; what waits for its answer ends with `fault`.
-    fn abandon(
-        &mut self,
-        ticket: CallTicket,
-        fault: Fault,
-        parts: &mut Outbox,
-        events: &mut VecDeque<Event>,
-    ) {
         let Some(call) = self.forget(ticket, parts) else { return };
         if let Some(id) = call.id {
             let load = (!call.one_way).then_some((call.depth, call.bytes));
-            self.cancels.push_back(Unwanted { id, load });
+            self.cancels.push_back(Unwanted { id, load, pipelined: call.pipelined });
         }
-        self.end_children(ticket, Err(fault), parts, events);
+        let text = "the call that this one waits for was given up";
+        self.end_children(ticket, Err(Fault::new(Code::CANCELLED, text)), parts, events);
     }
 
-    /// Ends the calls whose deadline has passed.
+    /// Ends the calls whose deadline has passed. The peer needs no cancel for that: it would be
+    /// blamed on this side if many calls were late.
     pub(super) fn handle_timeout(
         &mut self,
         now: Time,
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
+        self.paused_until = self.paused_until.filter(|until| *until > now);
         while let Some(&(due, ticket)) = self.deadlines.first() {
             if due > now {
                 return;
             }
             self.deadlines.pop_first();
             let fault = Fault::new(Code::DEADLINE_EXCEEDED, "the deadline of the call has passed");
-            let outcome = Err(fault.clone());
-            events.push_back(Event::Answered { call: ticket, outcome });
-            self.abandon(ticket, fault, parts, events);
+            let Some(call) = self.forget(ticket, parts) else { continue };
+            if let Some(id) = call.id.filter(|_| !call.one_way) {
+                let Outgoing { depth, bytes, pipelined, .. } = call;
+                self.late.insert(id, Late { load: (depth, bytes), pipelined });
+                if call.inbox.is_some() {
+                    self.answered_late(id, false);
+                }
+            }
+            events.push_back(Event::Answered { call: ticket, outcome: Err(fault.clone()) });
+            self.end_children(ticket, Err(fault), parts, events);
         }
     }
 
-    pub(super) fn handle_one_way_limit(&mut self, limit: OneWayLimit) -> Result<(), Violation> {
-        let before = self.one_way_limit;
-        if limit.calls < before.calls || limit.bytes < before.bytes {
-            return Err(Violation::flow("one-way calls were taken back"));
-        }
-        self.one_way_limit = limit;
-        Ok(())
+    pub(super) fn handle_one_way_limit(
+        &mut self,
+        limit: OneWayLimit,
+        peer: Announced,
+    ) -> Result<(), Violation> {
+        self.allowance.handle_limit(limit, peer)
     }
 
     // --- sending -----------------------------------------------------------------------------
@@ -363,15 +385,14 @@ impl Caller {
             let first = level.ready.first().and_then(|ticket| self.calls.get(ticket));
             first.is_some_and(|call| self.fits(level, call, peer))
         };
-        !self.cancels.is_empty() || !self.spent.is_empty() || self.levels.values().any(goes)
+        let cancels = !self.cancels.is_empty() && self.paused_until.is_none();
+        cancels || !self.spent.is_empty() || self.levels.values().any(goes)
     }
 
     /// Whether the peer has room for a call.
     fn fits(&self, level: &Level, call: &Outgoing, peer: Announced) -> bool {
         if call.one_way {
-            let (sent, limit) = (self.one_way_sent, self.one_way_limit);
-            return sent.calls < limit.calls.max(peer.calls)
-                && sent.bytes < limit.bytes.max(peer.argument_bytes);
+            return self.allowance.has_room(call.depth, peer);
         }
         let bytes = level.load.bytes.saturating_add(call.bytes);
         level.load.calls == 0 || level.load.calls < peer.calls && bytes <= peer.argument_bytes
@@ -383,7 +404,7 @@ impl Caller {
             let level = self.levels.get(&depth)?;
             let &ticket = level.ready.first()?;
             let call = self.calls.get(&ticket)?;
-            let held = self.lanes.hold(&call.on, ticket);
+            let held = self.order.hold(&call.on, ticket);
             if !held && !self.fits(level, call, peer) {
                 return None;
             }
@@ -402,11 +423,7 @@ impl Caller {
         parts: &mut Outbox,
         outlet: &mut Outlet<'_>,
     ) {
-        while out.len() < limit
-            && let Some(unwanted) = self.cancels.pop_front()
-        {
-            self.put_cancel(out, &unwanted);
-        }
+        self.put_cancels(out, limit, outlet.now);
         let mut next = 0;
         while let Some((&depth, _)) = self.levels.range(next..).next() {
             while out.len() < limit
@@ -416,6 +433,31 @@ impl Caller {
             }
             let Some(deeper) = depth.checked_add(1) else { return };
             next = deeper;
+        }
+    }
+
+    /// Takes back what was given up, no faster than any peer bears. It counts meanwhile.
+    fn put_cancels(&mut self, out: &mut BytesMut, limit: usize, now: Time) {
+        while out.len() < limit && !self.cancels.is_empty() {
+            if !self.pace.take(now) {
+                self.paused_until = Some(self.pace.refills_at());
+                return;
+            }
+            self.paused_until = None;
+            if let Some(unwanted) = self.cancels.pop_front() {
+                self.put_cancel(out, &unwanted);
+            }
+        }
+    }
+
+    /// A call that was to be taken back has failed by itself.
+    fn spare_cancel(&mut self, id: CallId) {
+        let index = self.cancels.iter().position(|unwanted| unwanted.id == id);
+        let Some(unwanted) = index.and_then(|index| self.cancels.remove(index)) else { return };
+        if unwanted.pipelined {
+            self.spent.push_back(unwanted);
+        } else if let Some(load) = unwanted.load {
+            self.lighten(load);
         }
     }
 
@@ -455,7 +497,8 @@ impl Caller {
             Err(fault) => {
                 let outcome = Err(fault.clone());
                 outlet.events.push_back(Event::Answered { call: ticket, outcome });
-                self.abandon(ticket, fault, parts, outlet.events);
+                self.forget(ticket, parts);
+                self.end_children(ticket, Err(fault), parts, outlet.events);
                 return;
             }
         };
@@ -465,8 +508,7 @@ impl Caller {
         let Some(call) = self.calls.get_mut(&ticket) else { return };
         call.id = Some(id);
         if call.one_way {
-            self.one_way_sent.calls = self.one_way_sent.calls.saturating_add(1);
-            self.one_way_sent.bytes = self.one_way_sent.bytes.saturating_add(call.bytes);
+            self.allowance.send(call.depth, call.bytes);
         } else {
             self.levels.entry(call.depth).or_default().load.add(call.bytes);
         }
@@ -487,7 +529,7 @@ impl Caller {
         };
         CallFrame::from(frame).put(out, id.0);
         if call.going {
-            self.lanes.begin(&call.on);
+            self.order.begin(&call.on);
             parts.push(id, rest);
         } else {
             self.sent_whole(ticket, parts, outlet.events);
@@ -571,7 +613,10 @@ impl Caller {
         (refs, parts): (&Refs, &mut Outbox),
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
-        let Some(ticket) = self.unanswered(id)? else { return Ok(()) };
+        let Some(ticket) = self.unanswered(id)? else {
+            self.answered_late(id, inbox.is_whole());
+            return Ok(());
+        };
         if let Some(call) = self.calls.get_mut(&ticket) {
             call.inbox = Some(inbox);
         }
@@ -621,11 +666,26 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
-        let Some(ticket) = self.unanswered(id)? else { return Ok(()) };
+        let Some(ticket) = self.unanswered(id)? else {
+            self.spare_cancel(id);
+            self.answered_late(id, true);
+            return Ok(());
+        };
         self.finish(id, ticket, parts);
         events.push_back(Event::Answered { call: ticket, outcome: Err(fault.clone()) });
         self.end_children(ticket, Err(fault), parts, events);
         Ok(())
+    }
+
+    /// The answer to a call that nobody waits for any more, or its beginning.
+    fn answered_late(&mut self, id: CallId, whole: bool) {
+        let Some(late) = self.late.remove(&id) else { return };
+        if whole && !late.pipelined {
+            self.lighten(late.load);
+        } else {
+            let Late { load, pipelined } = late;
+            self.spent.push_back(Unwanted { id, load: Some(load), pipelined });
+        }
     }
 
     /// A call has its answer. The peer keeps one that was pipelined until it is told.
@@ -633,7 +693,7 @@ impl Caller {
         let Some(call) = self.forget(ticket, parts) else { return };
         let load = (call.depth, call.bytes);
         if call.pipelined {
-            self.spent.push_back(Unwanted { id, load: Some(load) });
+            self.spent.push_back(Unwanted { id, load: Some(load), pipelined: true });
         } else {
             self.lighten(load);
         }

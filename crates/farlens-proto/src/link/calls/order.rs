@@ -23,7 +23,7 @@ impl From<&CallOn> for Key {
 }
 
 #[derive(Debug, Default)]
-struct Lane {
+struct Line {
     /// Messages that go out in parts: one, or two where an answer turned out to be a known object.
     going: usize,
     waiting: BTreeSet<CallTicket>,
@@ -31,37 +31,37 @@ struct Lane {
 
 /// The objects to which something goes out in parts.
 #[derive(Debug, Default)]
-pub(super) struct Lanes(BTreeMap<Key, Lane>);
+pub(super) struct Order(BTreeMap<Key, Line>);
 
-impl Lanes {
+impl Order {
     /// A message to this object has begun to go out.
     pub(super) fn begin(&mut self, on: &CallOn) {
-        let lane = self.0.entry(on.into()).or_default();
-        lane.going = lane.going.saturating_add(1);
+        let line = self.0.entry(on.into()).or_default();
+        line.going = line.going.saturating_add(1);
     }
 
     /// It is out, or given up; the calls that waited for that.
     pub(super) fn end(&mut self, on: &CallOn) -> BTreeSet<CallTicket> {
         let key = on.into();
-        let Some(lane) = self.0.get_mut(&key) else { return BTreeSet::new() };
-        lane.going = lane.going.saturating_sub(1);
-        if lane.going > 0 {
+        let Some(line) = self.0.get_mut(&key) else { return BTreeSet::new() };
+        line.going = line.going.saturating_sub(1);
+        if line.going > 0 {
             return BTreeSet::new();
         }
-        self.0.remove(&key).map(|lane| lane.waiting).unwrap_or_default()
+        self.0.remove(&key).map(|line| line.waiting).unwrap_or_default()
     }
 
     /// Has a call wait if it must; says whether it does.
     pub(super) fn hold(&mut self, on: &CallOn, ticket: CallTicket) -> bool {
-        let Some(lane) = self.0.get_mut(&on.into()) else { return false };
-        lane.waiting.insert(ticket);
+        let Some(line) = self.0.get_mut(&on.into()) else { return false };
+        line.waiting.insert(ticket);
         true
     }
 
     /// A call waits no longer.
     pub(super) fn leave(&mut self, on: &CallOn, ticket: CallTicket) {
-        if let Some(lane) = self.0.get_mut(&on.into()) {
-            lane.waiting.remove(&ticket);
+        if let Some(line) = self.0.get_mut(&on.into()) {
+            line.waiting.remove(&ticket);
         }
     }
 }
