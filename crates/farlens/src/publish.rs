@@ -89,7 +89,7 @@ impl From<LogLines> for Publication {
 
 impl From<FixedData> for Publication {
     fn from(data: FixedData) -> Self {
-        Self::Stream(Streamer::new(data))
+        Self::Stream(data.into())
     }
 }
 
@@ -102,13 +102,13 @@ impl From<MemData> for Publication {
 
 impl From<SpoolData> for Publication {
     fn from(data: SpoolData) -> Self {
-        Self::Stream(Streamer::new(data))
+        Self::Stream(data.into())
     }
 }
 
 impl<T: Element + 'static> From<Topic<T>> for Publication {
     fn from(topic: Topic<T>) -> Self {
-        Self::Stream(Streamer::new(topic))
+        Self::Stream(topic.into())
     }
 }
 

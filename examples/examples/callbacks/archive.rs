@@ -1,6 +1,6 @@
 //! An object that answers with objects, which answer with streams.
 
-use farlens::{Code, Error, FixedData, RemoteStreamer, Result, Streamer};
+use farlens::{Code, Error, FixedData, RemoteStreamer, Result};
 
 /// What is in a dataset.
 pub(crate) const CONTENT: [u8; 1_000] = [7; 1_000];
@@ -44,6 +44,6 @@ impl Dataset for Scan {
     }
 
     async fn bytes(&self) -> Result<RemoteStreamer> {
-        RemoteStreamer::new(Streamer::new(FixedData::bytes(CONTENT.to_vec())))
+        RemoteStreamer::new(FixedData::bytes(CONTENT.to_vec()))
     }
 }

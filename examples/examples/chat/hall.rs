@@ -1,7 +1,7 @@
 //! The server: one task that everything passes through, so that everybody hears it in one order.
 
 use crate::interface::{Event, Joined, Lobby, Member, MemberRef, Room, RoomRef};
-use farlens::{Code, Error, RemoteStreamer, Result, Streamer, Topic};
+use farlens::{Code, Error, RemoteStreamer, Result, Topic};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
     runtime::Handle,
@@ -45,10 +45,7 @@ impl Lobby for Reception {
         ask(&self.requests, |done| Request::Join { name: joining, member, done }).await?;
         // From here on the seat leaves the room when it is dropped, also if the answer is lost.
         let seat = Seat { name, runtime: Handle::current(), requests: self.requests.clone() };
-        Ok(Joined {
-            room: RoomRef::new(seat),
-            history: RemoteStreamer::new(Streamer::new(self.history.clone()))?,
-        })
+        Ok(Joined { room: RoomRef::new(seat), history: RemoteStreamer::new(self.history.clone())? })
     }
 }
 

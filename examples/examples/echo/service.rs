@@ -166,8 +166,9 @@ async fn receive(
 }
 
 /// The answer to a message.
-pub(crate) fn answer(message: Message) -> Message {
-    Message { text: message.text.to_uppercase(), ..message }
+pub(crate) fn answer(mut message: Message) -> Message {
+    message.text = message.text.to_uppercase();
+    message
 }
 
 /// What comes out of a queue, as a stream.

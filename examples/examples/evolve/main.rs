@@ -34,6 +34,7 @@ async fn start(builder: ServerBuilder) -> Result<Server> {
 async fn old_server() -> Result<Server> {
     let builder = Server::builder()
         .publish("/tracker", v1::TrackerRef::new(v1::Device))
+        .publish("/counter", v1::CounterRef::new(v1::Device))
         .publish("/poses", FixedData::items(v1::poses())?)
         .publish("/ticks", FixedData::items([v1::Tick { at: 7 }])?);
     start(builder).await
@@ -43,6 +44,7 @@ async fn old_server() -> Result<Server> {
 async fn new_server() -> Result<Server> {
     let builder = Server::builder()
         .publish("/tracker", v2::TrackerRef::new(v2::Device))
+        .publish("/counter", v2::CounterRef::new(v2::Device))
         .publish("/poses", FixedData::items(v2::poses())?)
         .publish("/ticks", FixedData::items([v2::Tick { at: 7 }])?);
     start(builder).await

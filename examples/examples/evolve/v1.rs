@@ -33,11 +33,15 @@ pub(crate) trait Tracker {
     /// Where a tool is.
     async fn locate(&self, tool: String, camera: u8) -> Result<Pose>;
 
-    /// How many tools there are.
-    async fn count(&self) -> Result<u32>;
-
     /// Chooses a camera.
     async fn choose(&self, camera: u8) -> Result<()>;
+}
+
+/// Counts tools.
+#[farlens::remote]
+pub(crate) trait Counter {
+    /// How many there are.
+    async fn count(&self) -> Result<u32>;
 }
 
 /// An old device.
@@ -48,12 +52,14 @@ impl Tracker for Device {
         Ok(Pose { x: f64::from(camera), y: -0.5, note: tool, state: State::Tracked })
     }
 
-    async fn count(&self) -> Result<u32> {
-        Ok(3)
-    }
-
     async fn choose(&self, _camera: u8) -> Result<()> {
         Ok(())
+    }
+}
+
+impl Counter for Device {
+    async fn count(&self) -> Result<u32> {
+        Ok(3)
     }
 }
 

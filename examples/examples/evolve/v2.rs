@@ -28,7 +28,7 @@ pub(crate) struct Tick {
     pub(crate) at: u64,
 }
 
-/// Follows tools. `calibrate` is new, `locate` has a new parameter, and numbers are wider.
+/// Follows tools. `calibrate` is new, `locate` has a new parameter, and cameras have wider numbers.
 #[farlens::remote]
 pub(crate) trait Tracker {
     /// Makes it better.
@@ -39,8 +39,12 @@ pub(crate) trait Tracker {
 
     /// Where a tool is.
     async fn locate(&self, filter: Option<String>, camera: u8, tool: String) -> Result<Pose>;
+}
 
-    /// How many tools there are.
+/// Counts tools, as many as there may ever be.
+#[farlens::remote]
+pub(crate) trait Counter {
+    /// How many there are.
     async fn count(&self) -> Result<u64>;
 }
 
@@ -60,7 +64,9 @@ impl Tracker for Device {
         let quality = filter.is_some().then_some(0.9);
         Ok(Pose { state: State::Tracked, quality, y: -0.5, x: f64::from(camera) })
     }
+}
 
+impl Counter for Device {
     async fn count(&self) -> Result<u64> {
         Ok(3)
     }

@@ -9,11 +9,12 @@ use super::{
 use crate::{
     Error, RemotePath, Result,
     data::{
-        Channel, Directory, Entry, EntryKind, FileData, IterData, LogFile, LogLines, StreamerData,
+        Channel, Directory, Entry, EntryKind, FileData, FixedData, IterData, LogFile, LogLines,
+        SpoolData, StreamerData, Topic,
     },
 };
 use farlens_proto::{About, Kind, Purpose, Reach};
-use farlens_wire::{Code, Flags, Mode, ModeOffer, Operation};
+use farlens_wire::{Code, Element, Flags, Mode, ModeOffer, Operation};
 use std::sync::Arc;
 
 /// A lens to publish: data and what peers may do with it.
@@ -272,6 +273,24 @@ impl From<LogFile> for Streamer {
 impl From<LogLines> for Streamer {
     fn from(lines: LogLines) -> Self {
         Self::from_recipe(lines)
+    }
+}
+
+impl From<FixedData> for Streamer {
+    fn from(data: FixedData) -> Self {
+        Self::new(data)
+    }
+}
+
+impl From<SpoolData> for Streamer {
+    fn from(data: SpoolData) -> Self {
+        Self::new(data)
+    }
+}
+
+impl<T: Element + 'static> From<Topic<T>> for Streamer {
+    fn from(topic: Topic<T>) -> Self {
+        Self::new(topic)
     }
 }
 
