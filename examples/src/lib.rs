@@ -5,6 +5,7 @@ mod distance;
 pub use distance::far_away;
 
 use farlens::{Client, Code, Error, Identity, Link, Result, Server, Verb};
+use serde::Serialize;
 
 /// Fails with what was expected unless it holds.
 ///
@@ -41,10 +42,19 @@ pub async fn connect(server: &Server) -> Result<Link> {
 /// # Errors
 /// As [`Server::invite_to`].
 pub fn first_line(server: &Server) -> Result<String> {
-    let (addr, key) = (server.local_addr().to_string(), server.key().to_string());
-    let ticket = ticket(server)?;
-    let line = serde_json::json!({
-        "event": "listening", "addr": addr, "key": key, "ticket": ticket
-    });
-    Ok(line.to_string())
+    let line = Listening {
+        event: "listening",
+        addr: server.local_addr().to_string(),
+        key: server.key().to_string(),
+        ticket: ticket(server)?,
+    };
+    serde_json::to_string(&line).map_err(|error| wrong(error.to_string()))
+}
+
+#[derive(Serialize)]
+struct Listening {
+    event: &'static str,
+    addr: String,
+    key: String,
+    ticket: String,
 }

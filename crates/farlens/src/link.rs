@@ -15,13 +15,18 @@ use crate::{
     Entry, Error, GatewayRef, Listing, Remote, RemotePath, RemoteStreamer, Result, Stat,
     events::Events,
     host::{Guest, Host, Root, decode, encode},
+    object::evolve,
     stream::{ByteStream, EntityStream, OpenOptions, origin::Origin, raw::RawStream},
     tls::KeyId,
 };
 use bytes::Bytes;
 use calling::Calling;
 use farlens_proto::{self as proto, CallOn, CallRequest, Config, Fault, LinkStats, PeerIdentity};
-use farlens_wire::{Code, Element, Limits, Reference, Side, typed};
+use farlens_wire::{
+    Code, Element, Limits, Reference, Side,
+    schema::{Schema, SchemaDoc},
+    typed,
+};
 use fault::to_error;
 use futures::FutureExt;
 use imported::{Holdings, Home};
@@ -252,13 +257,17 @@ impl Link {
         self.call_root("stat", &RemotePath::new(path)?.as_str().to_owned()).await
     }
 
-    /// The object that is published at a path. Costs a round trip.
+    /// The object that is published at a path. Costs a round trip, and one more where `T` is another
+    /// version of its interface.
     ///
     /// # Errors
     /// `NOT_FOUND`, also for what this client may not call; `WRONG_KIND` for streams;
-    /// `SCHEMA_MISMATCH` when `T` is another interface; any failure of the link.
-    pub async fn object<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        self.look_up("object", path).await
+    /// `SCHEMA_MISMATCH` when `T` cannot read what a method of the object answers; any failure of
+    /// the link.
+    pub async fn object<T: Schema + DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let (object, reference) = self.look_up("object", path).await?;
+        evolve::check(&reference, &SchemaDoc::of::<T>()).await?;
+        Ok(object)
     }
 
     /// The stream that is published at a path, as a value that can be passed on. Costs a round trip.
@@ -267,18 +276,25 @@ impl Link {
     /// `NOT_FOUND`, also for what this client may not read; `WRONG_KIND` for objects; any failure of
     /// the link.
     pub async fn streamer(&self, path: &str) -> Result<RemoteStreamer> {
-        self.look_up("streamer", path).await
+        self.look_up("streamer", path).await.map(|(streamer, _)| streamer)
     }
 
-    async fn look_up<T: DeserializeOwned>(&self, method: &str, path: &str) -> Result<T> {
+    /// What lies at a path, as a value and as the reference that it is.
+    async fn look_up<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+    ) -> Result<(T, Reference)> {
         let args = encode(&RemotePath::new(path)?.as_str().to_owned())?;
         let request = CallRequest::new(CallOn::Root, method, args);
         let call = Calling::start(&self.0.shared, request).map_err(|fault| to_error(&fault))?;
         let answer = call.await.map_err(|fault| to_error(&fault))?;
         let decoded = typed::decode_with(&answer.value, &answer.table, &self.0.limits);
-        decoded.map_err(|error| {
+        let value = decoded.map_err(|error| {
             Error::new(error.code(), format!("what lies at {path} is something else: {error}"))
-        })
+        })?;
+        let nothing = || Error::new(Code::MALFORMED, format!("nothing came for {path}"));
+        Ok((value, answer.table.into_iter().next().ok_or_else(nothing)?))
     }
 
     async fn call_root<A, R>(&self, method: &str, args: &A) -> Result<R>

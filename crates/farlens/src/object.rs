@@ -15,7 +15,7 @@
 mod answer;
 mod context;
 mod dynamic;
-mod evolve;
+pub(crate) mod evolve;
 pub mod generated;
 pub(crate) mod imported;
 mod incoming;

@@ -6,6 +6,7 @@
 //! farlens describe TICKET/probe
 //! farlens call TICKET/probe poses hz:=30 --count 1
 //! ```
+mod needle;
 mod object;
 
 use farlens::{
@@ -13,7 +14,8 @@ use farlens::{
     Server, Verb,
 };
 use futures::{StreamExt, TryStreamExt};
-use object::{Dataset, DatasetError, Needle, POSES, Pose, Probe, ProbeRef};
+use needle::{Needle, POSES};
+use object::{Dataset, DatasetError, Pose, Probe, ProbeRef};
 use std::sync::Arc;
 use tokio::{io::AsyncReadExt, sync::mpsc};
 

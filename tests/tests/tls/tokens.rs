@@ -63,7 +63,7 @@ struct Bag {
 }
 
 impl Bag {
-    fn new(seed: u64) -> (MarketRef, Arc<Counts>) {
+    fn open(seed: u64) -> (MarketRef, Arc<Counts>) {
         let counts = Arc::new(Counts::default());
         let rng = Mutex::new(Rng::new(seed));
         let bag = Self { counts: Arc::clone(&counts), rng, held: Mutex::default() };
@@ -133,8 +133,8 @@ async fn a_hundred_thousand_references_leave_nothing_behind() {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let seed = fresh.as_nanos() as u64;
     println!("seed {seed}");
-    let (theirs, their_counts) = Bag::new(seed);
-    let (ours, our_counts) = Bag::new(seed ^ 1);
+    let (theirs, their_counts) = Bag::open(seed);
+    let (ours, our_counts) = Bag::open(seed ^ 1);
     let house = House::open(Server::builder().publish("/market", theirs)).await;
     let link = house.link_to(&[Verb::Read, Verb::Call]).await;
     let market: MarketRef = guarded(link.object("/market")).await.unwrap();

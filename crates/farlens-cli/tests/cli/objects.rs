@@ -203,6 +203,17 @@ impl Lab {
         self.bench.runs.load(Ordering::SeqCst)
     }
 
+    /// The alarm that the probe keeps once it has told of it.
+    fn kept_alarm(&self) -> AlarmRef {
+        loop {
+            let kept = self.bench.alarms.lock().expect("no panic").pop();
+            match kept {
+                Some(alarm) => return alarm,
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+
     fn shut_down(&mut self) {
         let server = self.server.take().expect("it runs");
         self.runtime.block_on(server.shutdown(Duration::from_secs(5)));
@@ -382,13 +393,7 @@ fn calls_of_a_callback_are_lines() {
     assert_eq!(call.line(), "{\"cb\":\"fired\",\"what\":\"needle out of volume\"}\n");
     assert_eq!(call.line(), "{\"cb\":\"checked\",\"level\":3}\n");
     // It goes on as long as the object has it.
-    let alarm = loop {
-        let kept = lab.bench.alarms.lock().expect("no panic").pop();
-        match kept {
-            Some(alarm) => break alarm,
-            None => std::thread::yield_now(),
-        }
-    };
+    let alarm = lab.kept_alarm();
     lab.runtime.block_on(alarm.fired("again".into())).expect("it is answered");
     assert_eq!(call.line(), "{\"cb\":\"fired\",\"what\":\"again\"}\n");
     drop(alarm);
@@ -397,7 +402,7 @@ fn calls_of_a_callback_are_lines() {
 
 #[test]
 fn a_callback_is_printed_until_somebody_has_enough() {
-    let mut lab = Lab::new();
+    let lab = Lab::new();
     let target = lab.at("/probe");
     let first = "{\"cb\":\"fired\",\"what\":\"needle out of volume\"}\n";
     assert_eq!(lab.call(&["watch", "cb=-", "--count", "1"]), first);
@@ -405,10 +410,18 @@ fn a_callback_is_printed_until_somebody_has_enough() {
     assert_eq!(call.line(), first);
     call.interrupt();
     assert_eq!(call.end().0, 130);
+}
+
+#[test]
+fn a_callback_is_printed_until_the_server_shuts_down() {
+    let mut lab = Lab::new();
+    let target = lab.at("/probe");
     let mut call = lab.home.start(Lab::words(&target, &["watch", "cb=-"]));
-    assert_eq!(call.line(), first);
+    assert!(call.line().starts_with("{\"cb\":\"fired\""));
+    assert!(call.line().starts_with("{\"cb\":\"checked\""));
+    let _kept = lab.kept_alarm();
     lab.shut_down();
-    assert_eq!(call.end(), (0, String::new()), "the server shut down in good order");
+    assert_eq!(call.end(), (0, String::new()));
 }
 
 #[test]

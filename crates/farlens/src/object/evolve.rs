@@ -119,6 +119,32 @@ pub(super) async fn writer_of(
     }
 }
 
+/// Whether who knows an object as `reader` can read all that the methods which it has in common
+/// with that answer. What the object makes of parameters is its own to judge, at the call, and so
+/// is a method that it does not have. Costs a round trip for an object of a peer that has another
+/// version of the interface.
+///
+/// # Errors
+/// `SCHEMA_MISMATCH` with the place and the reason, and any failure of the link.
+pub(crate) async fn check(reference: &Reference, reader: &SchemaDoc) -> Result<()> {
+    let Some((expected, wanted)) = root(reader) else { return Ok(()) };
+    let writer = writer_of(reference, Some(reader.fingerprint())).await?;
+    let Some((writer, (name, own))) = writer.as_ref().and_then(|doc| Some((doc, root(doc)?)))
+    else {
+        return Ok(());
+    };
+    let has = |method: &&Method| own.methods.iter().any(|known| known.name == method.name);
+    let shared: Vec<_> = wanted.methods.iter().filter(has).collect();
+    if shared.is_empty() && !wanted.methods.is_empty() {
+        let name = name.escape_debug();
+        let text = format!("the object is a {name}, which has no method of {expected}");
+        return Err(Error::new(Code::SCHEMA_MISMATCH, text));
+    }
+    shared
+        .into_iter()
+        .try_for_each(|method| resolution(Part::Result, &method.name, writer, reader).map(drop))
+}
+
 /// The document of what a method takes or gives.
 fn value_of(part: Part, method: &str, interface: &SchemaDoc) -> Result<SchemaDoc, &'static str> {
     const UNFIT: &str = "an interface of one end is unfit";
