@@ -5,7 +5,9 @@ use std::fmt;
 /// The bounds that one side of a link keeps.
 ///
 /// Those marked *announced* travel in the hello and bind the peer; the others are local. A link
-/// that is filled to every bound holds about 29 MiB.
+/// whose streams are filled to every bound holds about 29 MiB. Calls may hold
+/// [`Limits::argument_bytes`] and one message more for each level, once with answers and once one
+/// way, and as many answers as there are calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -17,8 +19,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Streams that the peer may have open on this link. *Announced.* Default 256.
     pub streams: u32,
-    /// Calls that the peer may have running on this link, on each level of nesting. *Announced.*
-    /// Default 128.
+    /// Calls that the peer may have running on this link, on each level of nesting, and as many that
+    /// are one way. *Announced.* Default 128.
     pub calls: u32,
     /// Levels of calls: a call that a handler makes is one level below the one that it serves.
     /// *Announced.* Default 16, up to 64.

@@ -74,3 +74,46 @@ async fn the_seventeenth_level_is_too_deep_by_default() {
     drop((ladder, link));
     house.is_well().await;
 }
+
+/// The same in another version.
+mod other {
+    #[farlens::remote]
+    pub trait Ladder {
+        async fn climb(
+            &self,
+            here: LadderRef,
+            there: LadderRef,
+            left: u32,
+            note: Option<String>,
+        ) -> farlens::Result<u32>;
+    }
+}
+
+impl other::Ladder for Rungs {
+    async fn climb(
+        &self,
+        here: other::LadderRef,
+        there: other::LadderRef,
+        left: u32,
+        note: Option<String>,
+    ) -> farlens::Result<u32> {
+        if left == 0 {
+            return Ok(CallContext::current().depth());
+        }
+        other::Ladder::climb(&there, there.clone(), here, left - 1, note).await
+    }
+}
+
+#[tokio::test]
+async fn asking_what_an_object_is_needs_nothing_but_the_level_of_its_call() {
+    let mut limits = Limits::default();
+    limits.calls = 1;
+    let (house, link, ladder) = between(Server::builder().limits(limits.clone()), limits).await;
+    let ladder = other::LadderRef::from(farlens::Remote::from(ladder));
+    let mine = other::LadderRef::new(Rungs);
+    // The third call is answered while the first is not, by an object that nobody has described.
+    let depth = other::Ladder::climb(&ladder, ladder.clone(), mine.clone(), 2, None);
+    assert_eq!(guarded(depth).await.unwrap(), 3);
+    drop((ladder, mine, link));
+    house.is_well().await;
+}

@@ -160,6 +160,26 @@ async fn a_call_is_made_on_an_answer_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_stream_is_opened_though_its_answer_has_just_come() {
+    let (house, link, tower, _) = tower().await;
+    for _ in 0..50 {
+        // Both answers come at once, and the first wakes this task before the other is taken in.
+        let mut adding = std::pin::pin!(tower.add(2, 3));
+        assert!(futures::poll!(&mut adding).is_pending());
+        let log = tower.pipeline().log();
+        assert_eq!(guarded(adding).await.unwrap(), 5);
+        let mut log = guarded(log.connect()).await.unwrap();
+        let mut all = Vec::new();
+        guarded(tokio::io::AsyncReadExt::read_to_end(&mut log, &mut all)).await.unwrap();
+        assert_eq!(all, vec![7; 1000]);
+    }
+    drop(tower);
+    nothing_open(&link).await;
+    drop(link);
+    house.is_well().await;
+}
+
+#[tokio::test]
 async fn streams_go_both_ways() {
     let (house, link, tower, _) = tower().await;
     let counted: Vec<_> = guarded(tower.count(1000).collect()).await;

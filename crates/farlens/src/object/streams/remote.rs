@@ -74,8 +74,15 @@ impl RemoteStreamer {
     /// # Errors
     /// As [`RemoteStreamer::connect`] and [`Link::open_with`].
     pub async fn connect_with(&self, options: OpenOptions) -> Result<ByteStream> {
+        let origin = || Origin::Reference(self.0.clone());
+        if let Some((link, on)) = self.way_ahead().await {
+            let opened = ByteStream::open(&link, (on, origin()), options).await;
+            if !has_settled(&opened) {
+                return opened;
+            }
+        }
         let (link, on, options) = self.way(options).await?;
-        ByteStream::open(&link, (on, Origin::Reference(self.0.clone())), options).await
+        ByteStream::open(&link, (on, origin()), options).await
     }
 
     /// Opens it as entities, for reading from their start to their end.
@@ -92,21 +99,28 @@ impl RemoteStreamer {
     /// # Errors
     /// As [`RemoteStreamer::entities`] and [`Link::open_with`].
     pub async fn entities_with<T: Element>(&self, options: OpenOptions) -> Result<EntityStream<T>> {
+        let origin = || Origin::Reference(self.0.clone());
+        if let Some((link, on)) = self.way_ahead().await {
+            let opened = EntityStream::open(&link, (on, origin()), options).await;
+            if !has_settled(&opened) {
+                return opened;
+            }
+        }
         let (link, on, options) = self.way(options).await?;
-        EntityStream::open(&link, (on, Origin::Reference(self.0.clone())), options).await
+        EntityStream::open(&link, (on, origin()), options).await
+    }
+
+    /// How it is opened while the call that gives it has no answer.
+    async fn way_ahead(&self) -> Option<(Link, OpenOn)> {
+        let promised = self.0.get::<Promised>()?;
+        let (link, call) = promised.opening()?;
+        let sent = |cx: &mut std::task::Context<'_>| link.shared().poll_sent(call, cx);
+        std::future::poll_fn(sent).await;
+        promised.opening().map(|_| (link, OpenOn::Answer(call)))
     }
 
     /// Over which link it is opened, how it is named there, and with what.
     async fn way(&self, options: OpenOptions) -> Result<(Link, OpenOn, OpenOptions)> {
-        if let Some(promised) = self.0.get::<Promised>()
-            && let Some((link, call)) = promised.opening()
-        {
-            let sent = |cx: &mut std::task::Context<'_>| link.shared().poll_sent(call, cx);
-            std::future::poll_fn(sent).await;
-            if promised.opening().is_some() {
-                return Ok((link, OpenOn::Answer(call), options));
-            }
-        }
         let reference = settled(&self.0).await?;
         let (origin, options) = match reference.get::<View>() {
             Some(view) => (view.origin(), view.narrow(options)?),
@@ -115,6 +129,12 @@ impl RemoteStreamer {
         let (link, on) = way_to(origin).await?;
         Ok((link, on, options))
     }
+}
+
+/// Whether the answer that was to be opened upon may have come just before. Then the stream itself
+/// can be opened, and says whether it is truly in use.
+fn has_settled<S>(opened: &Result<S>) -> bool {
+    opened.as_ref().is_err_and(|error| error.code() == Code::BUSY)
 }
 
 /// Over which link a streamer is opened, and how it is named there.
