@@ -14,20 +14,29 @@ impl<'d> Judge<'d> {
                 self.part(pair.behind(), Step::Elements, from, to)
             }
             (Target::Interface(from), Target::Interface(to)) => {
-                let mut wanted = to.methods.iter();
-                wanted.try_for_each(|method| self.method(pair.behind(), from, method))
+                self.interface(pair.behind(), from, to)
             }
             _ => self.unlike(pair),
         }
     }
 
+    /// The methods that both know. One that the writer does not have is an error when it is called,
+    /// as a variant is that the reader does not have; but two interfaces with nothing in common are
+    /// none of each other's versions.
+    fn interface(&mut self, pair: Pair<'d>, of: &'d Interface, wanted: &'d Interface) -> Verdict {
+        let named = |name: &str| of.methods.iter().find(|method| method.name == name);
+        let shared = wanted.methods.iter().filter_map(|method| Some((named(&method.name)?, method)));
+        let mut any = of.methods.is_empty() || wanted.methods.is_empty();
+        for (found, wanted) in shared {
+            any = true;
+            self.method(pair, found, wanted)?;
+        }
+        if any { Ok(()) } else { self.differ(pair.place, "the two have no method in common") }
+    }
+
     /// A method that the reader may call: what it passes goes to the writer, who answers.
-    fn method(&mut self, pair: Pair<'d>, of: &'d Interface, wanted: &'d Method) -> Verdict {
+    fn method(&mut self, pair: Pair<'d>, found: &'d Method, wanted: &'d Method) -> Verdict {
         let pair = Pair { place: self.step(pair.place, Step::Name(&wanted.name)), ..pair };
-        let found = of.methods.iter().find(|method| method.name == wanted.name);
-        let Some(found) = found else {
-            return self.differ(pair.place, "the reader calls it, the writer does not have it");
-        };
         if found.one_way != wanted.one_way {
             return self.differ(pair.place, "only one side waits for an answer");
         }
