@@ -310,7 +310,9 @@ impl Link {
 
     /// Watches several streams with one task: their growth, new entities, ends and failures.
     ///
-    /// Entities are delivered from now on. A path that cannot be opened is told of as gone.
+    /// The streams are being opened when this returns: entities are delivered that come after the
+    /// stream has told that it is open, and some from before. A path that cannot be opened is told
+    /// of as gone.
     pub async fn watch<P: AsRef<str>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Events> {
         let paths = paths.into_iter().map(|path| RemotePath::new(path.as_ref()));
         Ok(Events::open(self, paths.collect::<Result<_>>()?).await)

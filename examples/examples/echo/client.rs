@@ -2,14 +2,15 @@
 
 use crate::{
     both, in_one_line, large, one_way,
-    service::{EchoRef, LARGEST},
+    server::DRAIN,
+    service::{Echo, EchoRef, LARGEST, Message},
 };
 use clap::ValueEnum;
-use farlens::{Client, Code, Identity, Limits, Link, Result};
+use farlens::{Client, Code, Identity, Limits, Link, Result, Server};
 use farlens_examples::check;
-use futures::future::try_join_all;
-use std::time::Duration;
-use tokio::{signal, time::sleep};
+use futures::{FutureExt, StreamExt, future::try_join_all, stream};
+use std::{sync::Arc, time::Duration};
+use tokio::{signal, sync::Notify, time::sleep};
 
 /// Testers of `--test all`, each with a link of its own.
 const TESTERS: u32 = 4;
@@ -149,6 +150,27 @@ async fn run(test: Test, verbose: bool, start: Start<'_>) -> Result<()> {
         tester.run(test).await
     });
     try_join_all(work).await.map(drop)
+}
+
+/// A call that runs when the server is told to stop is answered all the same.
+pub(crate) async fn is_drained(server: &Server, ticket: &str) -> Result<()> {
+    let identity = Identity::generate()?;
+    let start = Start { target: ticket, identity: Some(&identity) };
+    let tester = Tester::new(1, false, start).await?;
+    let began = Arc::new(Notify::new());
+    let begins = Arc::clone(&began);
+    let messages = stream::iter(0..5).then(move |number| {
+        begins.notify_one();
+        sleep(Duration::from_millis(50)).map(move |()| Ok(Message { number, text: "slow".into() }))
+    });
+    let stops = async {
+        began.notified().await;
+        server.shutdown(DRAIN).await;
+        Ok(())
+    };
+    let (summary, ()) = tokio::try_join!(tester.echo.gather(messages), stops)?;
+    println!("while the server stops: {summary:?}");
+    check(summary.messages == 5, "the call that runs is answered")
 }
 
 /// Who comes when the server is gone is told so in a line.

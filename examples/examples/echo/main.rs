@@ -71,7 +71,7 @@ async fn alone() -> Result<()> {
     let server = server::start(0, false).await?;
     let ticket = farlens_examples::ticket(&server)?;
     client::test_all(&ticket).await?;
-    server.shutdown(server::DRAIN).await;
+    client::is_drained(&server, &farlens_examples::ticket(&server)?).await?;
     client::is_refused(&ticket).await?;
     println!("all is as it should be");
     Ok(())

@@ -17,38 +17,54 @@ pub(crate) struct Watched {
 pub(crate) struct Watcher {
     link: Link,
     events: Events,
-    left: usize,
+    unopened: usize,
+    unended: usize,
     /// Bytes of each stream that were read.
     have: BTreeMap<String, u64>,
     watched: Watched,
 }
 
 impl Watcher {
-    /// Watches from now on.
+    /// Watches some streams. What comes when this has returned is told of: only an open stream
+    /// says what is new.
     pub(crate) async fn open(link: &Link, paths: impl Iterator<Item = String>) -> Result<Self> {
         let paths: Vec<String> = paths.collect();
-        let events = link.watch(&paths).await?;
-        let (have, watched) = (BTreeMap::new(), Watched::default());
-        Ok(Self { link: link.clone(), events, left: paths.len(), have, watched })
+        let mut watcher = Self {
+            link: link.clone(),
+            events: link.watch(&paths).await?,
+            unopened: paths.len(),
+            unended: paths.len(),
+            have: BTreeMap::new(),
+            watched: Watched::default(),
+        };
+        while watcher.unopened > 0 {
+            watcher.next().await?;
+        }
+        Ok(watcher)
     }
 
     /// Watches until all streams have ended.
     pub(crate) async fn read_all(mut self) -> Result<Watched> {
-        while self.left > 0 {
-            let event = self.events.next().await.ok_or_else(|| wrong("all streams are gone"))?;
-            self.watched.events += 1;
-            self.take(event.path.as_str(), event.change).await?;
+        while self.unended > 0 {
+            self.next().await?;
         }
         Ok(self.watched)
     }
 
+    async fn next(&mut self) -> Result<()> {
+        let event = self.events.next().await.ok_or_else(|| wrong("all streams are gone"))?;
+        self.watched.events += 1;
+        self.take(event.path.as_str(), event.change).await
+    }
+
     async fn take(&mut self, path: &str, change: Change) -> Result<()> {
         match change {
+            Change::Opened { .. } => self.unopened -= 1,
             Change::Item { value: Entity::Int(value), .. } => {
                 self.watched.sum += u64::try_from(value).map_err(|_| wrong("a negative value"))?;
             }
             Change::Grew { len } => self.read(path, len).await?,
-            Change::Ended { .. } => self.left -= 1,
+            Change::Ended { .. } => self.unended -= 1,
             Change::Gone { error } => return Err(error),
             Change::Gap { skipped } => return Err(wrong(format!("{skipped} are missing"))),
             _ => {}

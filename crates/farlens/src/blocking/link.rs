@@ -133,8 +133,9 @@ impl Link {
 
     /// Watches several streams at a time: their growth, new entities, ends and failures.
     ///
-    /// Entities are delivered from now on. A path that cannot be opened is told of as gone. Costs a
-    /// round trip for each path; the timeout is for all of them.
+    /// The streams are being opened when this returns: entities are delivered that come after the
+    /// stream has told that it is open, and some from before. A path that cannot be opened is told
+    /// of as gone. Costs a round trip for each path; the timeout is for all of them.
     ///
     /// # Errors
     /// `BAD_ADDRESS` for a path that breaks a rule, and `TIMEOUT`.
