@@ -162,17 +162,22 @@ async fn a_call_is_made_on_an_answer_that_is_not_there() {
 #[tokio::test]
 async fn a_stream_is_opened_though_its_answer_has_just_come() {
     let (house, link, tower, _) = tower().await;
-    for _ in 0..50 {
-        // Both answers come at once, and the first wakes this task before the other is taken in.
-        let mut adding = std::pin::pin!(tower.add(2, 3));
-        assert!(futures::poll!(&mut adding).is_pending());
-        let log = tower.pipeline().log();
-        assert_eq!(guarded(adding).await.unwrap(), 5);
-        let mut log = guarded(log.connect()).await.unwrap();
-        let mut all = Vec::new();
-        guarded(tokio::io::AsyncReadExt::read_to_end(&mut log, &mut all)).await.unwrap();
-        assert_eq!(all, vec![7; 1000]);
-    }
+    // In a task of its own, which is woken in the order of the answers.
+    let mine = tower.clone();
+    let opens = tokio::spawn(async move {
+        for _ in 0..50 {
+            // Both answers come at once, and the first wakes this task before the other is taken in.
+            let mut adding = std::pin::pin!(mine.add(2, 3));
+            assert!(futures::poll!(&mut adding).is_pending());
+            let log = mine.pipeline().log();
+            assert_eq!(adding.await.unwrap(), 5);
+            let mut log = log.connect().await.unwrap();
+            let mut all = Vec::new();
+            tokio::io::AsyncReadExt::read_to_end(&mut log, &mut all).await.unwrap();
+            assert_eq!(all, vec![7; 1000]);
+        }
+    });
+    guarded(opens).await.unwrap();
     drop(tower);
     nothing_open(&link).await;
     drop(link);
