@@ -17,6 +17,7 @@ mod schedule;
 mod serving;
 mod shutdown;
 mod timers;
+mod withdrawals;
 
 use crate::{
     error::Violation,
@@ -47,6 +48,7 @@ use shutdown::Shutdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub use timers::TimeoutReason;
 use timers::{Bucket, Timers};
+use withdrawals::Withdrawals;
 
 /// Frames are gathered until a batch has so many bytes: four full TLS records.
 pub const BATCH_BYTES: usize = 64 << 10;
@@ -90,6 +92,8 @@ pub struct Link {
     /// Streams with a [`Event::Changed`] to tell of, each once.
     changed: BTreeSet<StreamId>,
     ignored_frames: u32,
+    /// Opens of this side that are taken back before they are answered.
+    withdrawals: Withdrawals,
     /// Opens that the peer takes back before they are answered.
     resets: Bucket,
     /// Calls that the peer takes back before they are answered.
@@ -154,6 +158,7 @@ impl Link {
             events: VecDeque::new(),
             changed: BTreeSet::new(),
             ignored_frames: 0,
+            withdrawals: Withdrawals::new(now),
             resets: Bucket::new(RESET_BURST, 10, now),
             cancels: Bucket::new(CANCEL_BURST, 100, now),
             limits,
@@ -213,6 +218,7 @@ impl Link {
             || self.calls.has_output(self.handshake.peer_limits(), &self.limits)
             || !self.announce.is_empty()
             || self.refs.has_output()
+            || self.withdrawals.has_output()
             || self.schedule.has_work();
         greets || self.shutdown.has_output(speaks) || speaks && (waits || self.can_drain())
     }
@@ -438,6 +444,7 @@ impl Link {
             self.close(fault);
         }
         self.calls.handle_timeout(now, &mut self.events);
+        self.withdrawals.handle_timeout(now);
         self.open_resolved();
     }
 
@@ -533,6 +540,7 @@ impl Link {
         }
         self.handshake.end();
         self.timers.end();
+        self.withdrawals.end();
         self.schedule.clear();
         for (stream, mut streamer) in std::mem::take(&mut self.streamers) {
             streamer.fail(outcome.clone(), &mut self.budget);
@@ -569,6 +577,7 @@ impl Link {
             self.timers.put(out);
             self.shutdown.put_notice(out);
             self.put_calls(out, now);
+            self.withdraw(now);
             self.put_stream_control(out);
             self.calls.put_spent(out, BATCH_BYTES);
             // What is given back is named by nothing that still waits, or it would be held.
@@ -638,6 +647,7 @@ impl Link {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Time, TimeoutReason)> {
         let call = self.calls.next_deadline().map(|due| (due, TimeoutReason::Call));
-        self.timers.next().into_iter().chain(call).min_by_key(|(time, _)| *time)
+        let open = self.withdrawals.next_turn().map(|due| (due, TimeoutReason::Open));
+        self.timers.next().into_iter().chain(call).chain(open).min_by_key(|(time, _)| *time)
     }
 }

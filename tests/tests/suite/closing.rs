@@ -11,7 +11,7 @@ use farlens_wire::{
     frame::{
         CallFrame, Fault, Frame, LinkFrame, StreamFrame,
         call::Cancel,
-        stream::{Close, StreamControl},
+        stream::{Close, Closed, StreamControl},
     },
 };
 
@@ -384,4 +384,55 @@ fn a_closed_link_holds_nothing() {
     pair.assert_at_rest();
     let idle = |link: &Link| link.stats() == LinkStats::default() && link.poll_timeout().is_none();
     assert!(idle(&pair.client.link) && idle(&pair.server.link));
+}
+
+#[test]
+fn opens_that_are_dropped_at_once_never_end_an_honest_link() {
+    let mut script = Script::client();
+    let mut closes = 0;
+    let mut opened = 0;
+    for ms in 0..40_000u64 {
+        script.now = Time::from_micros(ms * 1_000);
+        script.link.handle_timeout(script.now);
+        // Sixty a second, of a user who changes their mind; the server answers none of them.
+        if ms % 16 == 0 && script.link.stats().consuming < 256 {
+            let stream = script.link.open(request("0")).unwrap();
+            opened += 1;
+            script.frames();
+            script.link.close_stream(stream);
+        }
+        for frame in script.frames() {
+            if is_close(&frame)
+                && let Frame::Stream(id, _) = frame
+            {
+                closes += 1;
+                script.send(&script::control(id.0, &Closed {}));
+            }
+        }
+    }
+    assert!(opened > 600, "{opened}");
+    assert!((500..=500 + 5 * 40).contains(&closes), "{closes} closes");
+}
+
+#[test]
+fn a_dropped_open_is_closed_when_its_answer_comes() {
+    let mut script = Script::client();
+    let opened = crate::faults::opened(&Source::fixed_bytes(1, 100), 0);
+    for n in 0..600u64 {
+        let stream = script.link.open(request("0")).unwrap();
+        script.frames();
+        script.link.close_stream(stream);
+        let closed = script.frames().iter().any(is_close);
+        assert_eq!(closed, n < 500, "open {n}");
+        script.send(&script::control(stream.0, &opened));
+        let late = script.frames().iter().any(is_close);
+        assert_eq!(late, n >= 500, "open {n}");
+        script.send(&script::control(stream.0, &Closed {}));
+    }
+    assert_eq!(script.link.stats().consuming, 0);
+    script.assert_alive();
+}
+
+fn is_close(frame: &Frame) -> bool {
+    matches!(frame, Frame::Stream(_, StreamFrame::Control(StreamControl::Close(_))))
 }

@@ -24,7 +24,7 @@ use farlens_wire::{
 
 const VIOLATION: Code = Code::PROTOCOL_VIOLATION;
 
-fn opened(source: &Source, at: u64) -> Opened {
+pub(crate) fn opened(source: &Source, at: u64) -> Opened {
     let accepted = source.accepted();
     Opened {
         append_only: false,

@@ -12,6 +12,7 @@ use crate::{
         seek::SeekStatus,
         writer::StepStatus,
     },
+    time::Time,
 };
 use farlens_wire::{
     AtEnd, Code, Edge, Epoch, Limits, Pos, Position, Step, StreamId,
@@ -395,8 +396,27 @@ impl Link {
         if peer.close(&mut self.budget) {
             self.peers.remove(&stream);
             self.schedule.forget(stream);
-        } else {
-            self.refresh_peer(stream);
+            return;
+        }
+        if peer.is_withdrawn() {
+            self.withdrawals.push(stream);
+        }
+        self.refresh_peer(stream);
+    }
+
+    /// Takes back streams that have no answer, as far as that may go.
+    pub(super) fn withdraw(&mut self, now: Time) {
+        let peers = &self.peers;
+        let wanted = |id| peers.get(&id).is_some_and(StreamPeer::is_withdrawn);
+        let mut turns = Vec::new();
+        while let Some(id) = self.withdrawals.next(now, wanted) {
+            turns.push(id);
+        }
+        for id in turns {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.close_withdrawn();
+            }
+            self.refresh_peer(id);
         }
     }
 

@@ -12,8 +12,10 @@ pub enum TimeoutReason {
     Hello,
     /// Nothing was heard for a while: a ping is due.
     Ping,
-    /// The deadline of a call passes.
+    /// The deadline of a call passes, or one may be taken back.
     Call,
+    /// A stream that was not answered may be taken back.
+    Open,
     /// Nothing was heard for too long: the link is dead then.
     Dead,
 }

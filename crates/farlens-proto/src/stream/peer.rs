@@ -180,6 +180,8 @@ struct Slots {
     seek: Option<Wish>,
     limit: bool,
     close: bool,
+    /// The close of a stream that has no answer yet: it waits for the answer, or for its turn.
+    withdrawal: bool,
 }
 
 /// With a longer path the first ranges do not ride in the open frame, which must fit into the
@@ -456,9 +458,21 @@ impl StreamPeer {
             return true;
         }
         let unsent = self.slots.open;
+        let unanswered = self.info.is_none();
         self.phase = Phase::Closing;
-        self.slots = Slots { close: true, ..Slots::default() };
+        self.slots = Slots { close: !unanswered, withdrawal: unanswered, ..Slots::default() };
         unsent
+    }
+
+    /// Whether it is to be taken back before it was answered.
+    pub(crate) const fn is_withdrawn(&self) -> bool {
+        self.slots.withdrawal
+    }
+
+    /// Has a stream that is to be taken back closed now: it was answered, or may be taken back.
+    pub(crate) const fn close_withdrawn(&mut self) {
+        self.slots.close |= self.slots.withdrawal;
+        self.slots.withdrawal = false;
     }
 
     /// The stream, or its link, is over. What is buffered stays readable.
@@ -500,7 +514,8 @@ impl StreamPeer {
 
     /// Appends the frames that wait.
     pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) {
-        let slots = std::mem::take(&mut self.slots);
+        let withdrawal = self.slots.withdrawal;
+        let slots = std::mem::replace(&mut self.slots, Slots { withdrawal, ..Slots::default() });
         let credit = self.credit();
         if slots.open {
             StreamControl::Open(self.open_frame(credit)).put(out, id.0);

@@ -26,6 +26,7 @@ impl StreamPeer {
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
         if self.phase == Phase::Closing {
+            self.close_withdrawn();
             return Ok(());
         }
         if self.phase != Phase::Opening {
