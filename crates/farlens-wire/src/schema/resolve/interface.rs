@@ -25,7 +25,8 @@ impl<'d> Judge<'d> {
     /// none of each other's versions.
     fn interface(&mut self, pair: Pair<'d>, of: &'d Interface, wanted: &'d Interface) -> Verdict {
         let named = |name: &str| of.methods.iter().find(|method| method.name == name);
-        let shared = wanted.methods.iter().filter_map(|method| Some((named(&method.name)?, method)));
+        let shared =
+            wanted.methods.iter().filter_map(|method| Some((named(&method.name)?, method)));
         let mut any = of.methods.is_empty() || wanted.methods.is_empty();
         for (found, wanted) in shared {
             any = true;
