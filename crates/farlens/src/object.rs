@@ -38,16 +38,28 @@ pub(crate) use local::LocalObject;
 pub(crate) use promise::{settle, settled};
 pub(crate) use streams::{LocalStreamer, View};
 
-use crate::Result;
-use farlens_wire::{Limits, schema::SchemaDoc};
+use crate::{Error, Result};
+use farlens_wire::{Code, Limits, schema::SchemaDoc};
 use futures::future::BoxFuture;
 use std::sync::{Arc, LazyLock};
+use tokio::runtime::Handle;
 
 /// What decoding something that has not left the process may cost: as much as any link allows.
 pub(crate) fn own_limits() -> Arc<Limits> {
     static LIMITS: LazyLock<Arc<Limits>> =
         LazyLock::new(|| Arc::new(Limits::default().message(64 << 20)));
     Arc::clone(&LIMITS)
+}
+
+/// The runtime that is to run `what`.
+///
+/// # Errors
+/// `USAGE` where there is none.
+pub(crate) fn runtime(what: &str) -> Result<Handle> {
+    Handle::try_current().map_err(|_| {
+        Error::new(Code::USAGE, format!("{what} was made outside of a tokio runtime"))
+            .with_hint("make it in a task of a runtime, or within `Handle::enter`")
+    })
 }
 
 /// An object whose methods are called by name.

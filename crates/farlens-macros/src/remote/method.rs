@@ -4,7 +4,9 @@ use super::{
     model::{Answer, Method, Parameter, Passed},
     refuse, signature,
 };
-use syn::{Attribute, Error, FnArg, Ident, Receiver, Result, Signature, TraitItemFn};
+use syn::{
+    Attribute, Error, FnArg, Ident, Receiver, Result, Signature, TraitItemFn, ext::IdentExt,
+};
 
 /// Names that a reference has methods of its own by.
 const TAKEN: [&str; 4] = ["new", "with_timeout", "pipeline", "clone"];
@@ -61,6 +63,7 @@ fn qualifiers(signature: &Signature) -> Result<()> {
 }
 
 fn name(name: &Ident) -> Result<()> {
+    let name = &name.unraw();
     if TAKEN.iter().any(|taken| name == taken) {
         let text = format!("a reference has a method `{name}` of its own: choose another name");
         return Err(Error::new(name.span(), text));

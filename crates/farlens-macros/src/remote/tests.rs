@@ -43,6 +43,7 @@ fn what_cannot_be_remote_is_refused_with_a_reason() {
         ("async unsafe fn f(&self) -> Result<()>;", "cannot be unsafe"),
         ("async extern \"C\" fn f(&self) -> Result<()>;", "no ABI"),
         ("async fn pipeline(&self) -> Result<()>;", "choose another name"),
+        ("async fn r#new(&self) -> Result<()>;", "choose another name"),
         ("#[farlens(fast)] async fn f(&self) -> Result<()>;", "`one_way`"),
         ("#[farlens(one_way)] async fn f(&self) -> Result<u8>;", "returns `farlens::Result<()>`"),
         ("#[farlens(one_way)] fn f(&self) -> impl Stream<Item = u8>;", "nobody would read"),

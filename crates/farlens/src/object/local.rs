@@ -1,10 +1,11 @@
 //! An object of this process, as it lies inside a reference.
 
-use super::{CallContext, Dispatch, Incoming, Outcome, Outgoing};
+use super::{CallContext, Dispatch, Incoming, Outcome, Outgoing, runtime};
 use crate::{Error, Result, link::trash};
 use farlens_wire::{Code, schema::SchemaDoc};
 use futures::{FutureExt, future::BoxFuture};
 use std::{panic::AssertUnwindSafe, sync::Arc};
+use tokio::runtime::Handle;
 
 /// The object that a reference of this process points at.
 ///
@@ -37,7 +38,8 @@ impl LocalObject {
         let (context, one_way) = (request.context.clone(), request.one_way);
         let call = request.into_incoming(&self.interface);
         if one_way {
-            hand_over(self.serve(context.after_answer(), call)?).await;
+            let runtime = runtime("a one-way call")?;
+            hand_over(self.serve(context.after_answer(), call)?, &runtime).await;
             return Ok(Outcome::default());
         }
         let differs = call.writer.is_some();
@@ -69,9 +71,9 @@ fn run(
 }
 
 /// Runs a handler that nobody waits for. Those of one caller begin in the order of the calls.
-async fn hand_over(mut work: BoxFuture<'static, Result<Outcome>>) {
+async fn hand_over(mut work: BoxFuture<'static, Result<Outcome>>, runtime: &Handle) {
     if futures::poll!(&mut work).is_pending() {
-        tokio::spawn(work);
+        runtime.spawn(work);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a call that is under way will answer, as something that can be used already.
 
-use super::{Outcome, Outgoing, evolve, imported::Place, remote::promised};
+use super::{Outcome, Outgoing, evolve, imported::Place, remote::promised, runtime};
 use crate::{
     Error, Result,
     link::{calling::Calling, fault::to_error, imported::Imported},
@@ -8,7 +8,7 @@ use crate::{
 use farlens_proto::CallTicket;
 use farlens_wire::{Code, Reference};
 use std::{future::Future, sync::Arc};
-use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
+use tokio::{sync::watch, task::AbortHandle};
 
 type Answered = Result<Reference, Arc<Error>>;
 
@@ -54,9 +54,9 @@ impl Promised {
         call: impl Future<Output = Result<Reference>> + Send + 'static,
         way: Option<Way>,
     ) -> Reference {
-        let Ok(runtime) = Handle::try_current() else {
-            let text = "a pipelined call was made outside of a tokio runtime";
-            return Self::failed(Error::new(Code::USAGE, text));
+        let runtime = match runtime("a pipelined call") {
+            Ok(runtime) => runtime,
+            Err(error) => return Self::failed(error),
         };
         let (tell, answer) = watch::channel(None);
         let call = runtime.spawn(async move {

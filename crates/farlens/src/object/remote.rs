@@ -4,6 +4,7 @@ use super::{
     CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
     imported::Place,
     promise::{Promised, is_unsettled, settle},
+    runtime,
 };
 use crate::{
     Error, Result,
@@ -17,6 +18,7 @@ use farlens_wire::{
 use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use std::{future::Future, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// An object that can be called, in this process or at the other end of a link.
 ///
@@ -127,7 +129,7 @@ impl Remote {
         let Some(deadline) = CallContext::current().of_call(self.timeout)?.deadline() else {
             return work.await;
         };
-        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| Err(too_late(method)))
+        by(deadline, method, work).await
     }
 
     fn deliver_in_time(
@@ -136,13 +138,22 @@ impl Remote {
     ) -> impl Future<Output = Result<Outcome>> + Send + 'static + use<> {
         let reference = self.reference.clone();
         async move {
-            let (deadline, late) = (request.context.deadline(), too_late(&request.method));
+            let (deadline, method) = (request.context.deadline(), request.method.clone());
             let answer = deliver_settled(reference, request);
             let Some(deadline) = deadline else { return answer.await };
-            let answer = tokio::time::timeout_at(deadline, answer).await;
-            answer.unwrap_or(Err(late))
+            by(deadline, &method, answer).await
         }
     }
+}
+
+/// Waits until `deadline`, which takes a runtime.
+async fn by<T>(
+    deadline: Instant,
+    method: &str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    runtime("a call with a deadline")?;
+    tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| Err(too_late(method)))
 }
 
 /// Hands a call over once nothing that it passes is still to come: what a peer is to have must be

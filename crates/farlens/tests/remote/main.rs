@@ -5,6 +5,7 @@ mod calls;
 mod context;
 mod interface;
 mod names;
+mod outside;
 mod pipeline;
 mod probe;
 mod streams;

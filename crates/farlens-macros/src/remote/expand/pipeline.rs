@@ -73,7 +73,8 @@ fn call(interface: &Interface, method: &Method) -> Option<TokenStream> {
         #[doc = #doc]
         ///
         /// What it gives is used as if it were there already. If the call fails, whatever is called
-        /// on that fails as it did.
+        /// on that fails as it did; if the method answers with an error of its own, whatever is
+        /// called fails with `NO_SUCH_OBJECT`.
         #[must_use]
         pub fn #name(&self, #(#parameters),*) -> #value
         where

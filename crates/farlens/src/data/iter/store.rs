@@ -60,7 +60,16 @@ impl Shared {
     ) {
         let Some(source) = store.source.take() else { return };
         if matches!(source, Source::Polled(_)) {
-            let job = tokio::spawn(Arc::clone(self).pull_polled(source, budget));
+            let Ok(runtime) = Handle::try_current() else {
+                let text = "a stream was read outside of a tokio runtime".to_owned();
+                store.end = Some(Ended::Failed(Code::USAGE, text));
+                // What a user made may do anything when it is dropped, also use this again.
+                drop(store);
+                drop(source);
+                self.news.notify_waiters();
+                return;
+            };
+            let job = runtime.spawn(Arc::clone(self).pull_polled(source, budget));
             store.task = Some(job.abort_handle());
             return;
         }
