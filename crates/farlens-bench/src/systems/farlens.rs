@@ -1,0 +1,147 @@
+//! This project, through its public interface and with its default limits.
+//!
+//! Bytes are streams, pieces are ranges of an open one, entities are sequences that an iterator
+//! makes, and calls go to an object.
+
+use crate::{
+    Result,
+    data::{self, Data, Origin, Piece, Sample, sample},
+    peer::{Peer, Stage},
+};
+use bytes::Bytes;
+use farlens::{
+    Bounds, ByteStream, Chunk, Client, FileData, FixedData, Flags, Identity, IterData, Kind, Link,
+    ModeOffer, Position, Server, Streamer, StreamerData, Verb,
+    data::{DataState, Fetched, ReadBudget},
+};
+use futures::TryStreamExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::OnceCell;
+
+/// Iterations that a server can serve: an iterator serves one.
+const ITERATIONS: u64 = 32;
+
+/// What is called.
+#[farlens::remote]
+pub(crate) trait Adder {
+    async fn add(&self, a: u64, b: u64) -> farlens::Result<u64>;
+}
+
+struct Plain;
+
+impl Adder for Plain {
+    async fn add(&self, a: u64, b: u64) -> farlens::Result<u64> {
+        Ok(a + b)
+    }
+}
+
+/// A link, with what is kept open on it.
+pub(crate) struct Farlens {
+    link: Link,
+    adder: OnceCell<AdderRef>,
+    block: OnceCell<ByteStream>,
+    iteration: AtomicU64,
+}
+
+impl Peer for Farlens {
+    type Server = Server;
+
+    async fn serve(stage: &Stage) -> Result<Server> {
+        let end = Position::new(stage.bytes).unwrap_or(Position::MAX);
+        let repeated = Repeated { data: stage.data.clone(), end };
+        let mut builder = Server::builder()
+            .identity(Identity::generate()?)
+            .publish("/memory", Streamer::new(repeated))
+            .publish("/file", FileData::read_only(&stage.path))
+            .publish("/block", FixedData::bytes(stage.data.block.clone()))
+            .publish("/adder", AdderRef::new(Plain));
+        let count = stage.entities;
+        for n in 0..ITERATIONS {
+            builder = builder
+                .publish(&format!("/entities/{n}"), IterData::new((0..count).map(sample)))
+                .publish(&format!("/batches/{n}"), IterData::new(data::batches(count)));
+        }
+        Ok(builder.bind("127.0.0.1:0").await?)
+    }
+
+    async fn connect(_stage: &Stage, server: &Server) -> Result<Self> {
+        let ticket = server.invite_to("/", &[Verb::Read, Verb::Call])?.to_string();
+        let client = Client::builder().identity(Identity::generate()?);
+        let link = client.connect(&ticket).await?;
+        let iteration = AtomicU64::new(0);
+        Ok(Self { link, adder: OnceCell::new(), block: OnceCell::new(), iteration })
+    }
+
+    async fn bulk(&self, origin: Origin) -> Result<u64> {
+        let path = if origin == Origin::Memory { "/memory" } else { "/file" };
+        let mut stream = self.link.open(path).await?;
+        let mut received = 0;
+        while let Some(chunk) = stream.next_chunk().await? {
+            received += chunk.len() as u64;
+        }
+        Ok(received)
+    }
+
+    async fn entities(&self) -> Result<u64> {
+        let path = format!("/entities/{}", self.iteration.fetch_add(1, Ordering::Relaxed));
+        let mut samples = self.link.entities::<Sample>(&path).await?;
+        let mut sum = 0u64;
+        while let Some(sample) = samples.try_next().await? {
+            sum = sum.wrapping_add(sample.id);
+        }
+        Ok(sum)
+    }
+
+    async fn batches(&self) -> Result<u64> {
+        let path = format!("/batches/{}", self.iteration.fetch_add(1, Ordering::Relaxed));
+        let mut batches = self.link.entities::<Vec<Sample>>(&path).await?;
+        let mut sum = 0u64;
+        while let Some(batch) = batches.try_next().await? {
+            sum = batch.iter().fold(sum, |sum, sample| sum.wrapping_add(sample.id));
+        }
+        Ok(sum)
+    }
+
+    async fn add(&self, a: u64, b: u64) -> Result<u64> {
+        let adder = self.adder.get_or_try_init(|| self.link.object::<AdderRef>("/adder")).await?;
+        Ok(adder.add(a, b).await?)
+    }
+
+    async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
+        let block = self.block.get_or_try_init(|| self.link.open("/block")).await?;
+        Ok(Piece::of(&block.read_at(at..at + len as u64).await?))
+    }
+}
+
+/// The block repeated to a length.
+struct Repeated {
+    data: Data,
+    end: Position,
+}
+
+impl StreamerData for Repeated {
+    fn kind(&self) -> Kind {
+        Kind::Bytes
+    }
+
+    fn offers(&self) -> ModeOffer {
+        let bounded = Flags::START_BOUNDED | Flags::END_BOUNDED;
+        let required = Flags::READABLE | bounded | Flags::FIXED_DATA;
+        ModeOffer { required, possible: Flags::SEEK }
+    }
+
+    async fn state(&self) -> farlens::Result<DataState> {
+        let bounds = Bounds::up_to(self.end);
+        Ok(DataState { bounds, version: Bytes::from_static(b"fixed"), ended: true })
+    }
+
+    async fn read_at(&self, at: Position, budget: ReadBudget) -> farlens::Result<Fetched> {
+        self.read_now(at, budget).unwrap_or(Ok(Fetched::Nothing))
+    }
+
+    fn read_now(&self, at: Position, budget: ReadBudget) -> Option<farlens::Result<Fetched>> {
+        let left = usize::try_from(self.end.since(at)).unwrap_or(usize::MAX);
+        let piece = self.data.piece(at.get() % data::BLOCK as u64, left.min(budget.bytes));
+        Some(Ok(if left == 0 { Fetched::Nothing } else { Fetched::Some(Chunk::Bytes(piece)) }))
+    }
+}

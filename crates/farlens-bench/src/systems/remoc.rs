@@ -1,0 +1,157 @@
+//! Channels and remote traits with `remoc`, in its own codec.
+
+use crate::{
+    Result,
+    data::{self, Data, Origin, Piece, Sample, sample},
+    peer::{Peer, Stage},
+    tls::{Listening, Stream},
+};
+use bytes::{Buf, Bytes};
+use remoc::{Cfg, Connect, prelude::*, rch, rtc::CallError};
+use std::sync::Arc;
+
+/// Bytes in a message of a bulk read.
+const CHUNK: usize = 64 << 10;
+
+#[rtc::remote]
+pub(crate) trait Bench {
+    async fn add(&self, a: u64, b: u64) -> std::result::Result<u64, CallError>;
+    async fn piece(&self, at: u64, len: u64) -> std::result::Result<Bytes, CallError>;
+    async fn bulk(&self, file: bool) -> std::result::Result<rch::bin::Receiver, CallError>;
+    async fn entities(&self) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError>;
+    async fn batches(&self) -> std::result::Result<rch::mpsc::Receiver<Vec<Sample>>, CallError>;
+}
+
+/// A client of the trait, and with it the connection.
+pub(crate) struct Remoc(BenchClient);
+
+/// Larger windows and frames than the defaults, which are meant for slower networks.
+fn cfg() -> Cfg {
+    let mut cfg = Cfg::default();
+    cfg.chunk_size = CHUNK as u32;
+    cfg.port_receive_buffer = 4 << 20;
+    cfg.port_receive_throttle = 8 << 20;
+    cfg
+}
+
+impl Peer for Remoc {
+    type Server = Listening;
+
+    async fn serve(stage: &Stage) -> Result<Listening> {
+        let served = Served { data: stage.data.clone(), bytes: stage.bytes, count: stage.entities };
+        let served = Arc::new(served);
+        let serve = move |stream| {
+            let served = Arc::clone(&served);
+            async move {
+                if let Err(error) = connection(served, stream).await {
+                    eprintln!("remoc: {error}");
+                }
+            }
+        };
+        stage.tls.listen(serve).await
+    }
+
+    async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
+        let (from, to) = tokio::io::split(stage.tls.connect(server.address).await?);
+        Ok(Self(Connect::io(cfg(), from, to).consume().await?))
+    }
+
+    async fn bulk(&self, origin: Origin) -> Result<u64> {
+        let mut chunks = self.0.bulk(origin == Origin::File).await?.into_inner().await?;
+        let mut received = 0;
+        while let Some(chunk) = chunks.recv().await? {
+            received += chunk.remaining() as u64;
+        }
+        Ok(received)
+    }
+
+    async fn entities(&self) -> Result<u64> {
+        let mut samples = self.0.entities().await?;
+        let mut sum = 0u64;
+        while let Some(sample) = samples.recv().await? {
+            sum = sum.wrapping_add(sample.id);
+        }
+        Ok(sum)
+    }
+
+    async fn batches(&self) -> Result<u64> {
+        let mut batches = self.0.batches().await?;
+        let mut sum = 0u64;
+        while let Some(batch) = batches.recv().await? {
+            sum = batch.iter().fold(sum, |sum, sample| sum.wrapping_add(sample.id));
+        }
+        Ok(sum)
+    }
+
+    async fn add(&self, a: u64, b: u64) -> Result<u64> {
+        Ok(self.0.add(a, b).await?)
+    }
+
+    async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
+        Ok(Piece::of(&self.0.piece(at, len as u64).await?))
+    }
+}
+
+/// What the server answers with.
+struct Served {
+    data: Data,
+    bytes: u64,
+    count: u64,
+}
+
+async fn connection(served: Arc<Served>, stream: Stream) -> Result<()> {
+    let (server, client) = BenchServerShared::<_, remoc::codec::Default>::new(served);
+    let (from, to) = tokio::io::split(stream);
+    Connect::io(cfg(), from, to).provide(client).await?;
+    server.serve().await.map_err(|error| error.to_string().into())
+}
+
+impl Bench for Served {
+    async fn add(&self, a: u64, b: u64) -> std::result::Result<u64, CallError> {
+        Ok(a + b)
+    }
+
+    async fn piece(&self, at: u64, len: u64) -> std::result::Result<Bytes, CallError> {
+        Ok(self.data.piece(at, len as usize))
+    }
+
+    async fn bulk(&self, file: bool) -> std::result::Result<rch::bin::Receiver, CallError> {
+        let origin = if file { Origin::File } else { Origin::Memory };
+        let chunks = self.data.chunks(origin, self.bytes, CHUNK);
+        let (to, from) = rch::bin::channel();
+        tokio::spawn(async move {
+            let mut to = to.into_inner().await?;
+            for chunk in chunks {
+                to.send(chunk?).await?;
+            }
+            Result::Ok(())
+        });
+        Ok(from)
+    }
+
+    async fn entities(&self) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError> {
+        let (to, from) = rch::mpsc::channel();
+        let count = self.count;
+        tokio::spawn(async move {
+            for n in 0..count {
+                if to.send(sample(n)).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(from)
+    }
+
+    async fn batches(&self) -> std::result::Result<rch::mpsc::Receiver<Vec<Sample>>, CallError> {
+        let (to, from) = rch::mpsc::channel();
+        let batches = data::batches(self.count);
+        tokio::spawn(async move {
+            for batch in batches {
+                if to.send(batch).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(from)
+    }
+}
