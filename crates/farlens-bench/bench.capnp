@@ -6,8 +6,8 @@ interface Bench {
   add @0 (a :UInt64, b :UInt64) -> (sum :UInt64);
   piece @1 (at :UInt64, len :UInt64) -> (bytes :Data);
   bulk @2 (file :Bool, to :Bytes) -> ();
-  entities @3 (to :Samples) -> ();
-  batches @4 (to :Samples) -> ();
+  entities @3 (count :UInt64, to :Samples) -> ();
+  batches @4 (count :UInt64, to :Samples) -> ();
 }
 
 interface Bytes {

@@ -1,11 +1,26 @@
-//! Generates tonic's client and server from a description in Rust, so that nobody needs `protoc`.
+//! Generates what tonic and capnp-rpc call code generation for, without `protoc` and `capnp`.
 
+use std::{env, error::Error, fs::File};
 use tonic_build::manual::{Builder, Method, Service};
 
-/// Where the messages are, seen from the modules of the generated code.
+/// Where tonic's messages are, seen from the modules of the generated code.
 const MESSAGES: &str = "crate::systems::tonic::messages";
+/// What `capnp` makes of `bench.capnp`.
+const REQUEST: &str = "bench.capnp.request";
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={REQUEST}");
+    Builder::new().compile(&[service()]);
+    capnpc::codegen::CodeGenerationCommand::new()
+        .output_directory(env::var("OUT_DIR")?)
+        .default_parent_module(vec!["systems".to_owned(), "capnp".to_owned()])
+        .run(File::open(REQUEST)?)?;
+    Ok(())
+}
+
+/// tonic's service, with messages that are written by hand.
+fn service() -> Service {
     let method = |name: &str, route: &str, request: &str, response: &str| {
         Method::builder()
             .name(name)
@@ -14,14 +29,13 @@ fn main() {
             .output_type(format!("{MESSAGES}::{response}"))
             .codec_path("tonic_prost::ProstCodec")
     };
-    let service = Service::builder()
+    Service::builder()
         .package("bench")
         .name("Bench")
         .method(method("add", "Add", "Pair", "Sum").build())
         .method(method("piece", "Piece", "Pair", "Chunk").build())
         .method(method("bulk", "Bulk", "Origin", "Chunk").server_streaming().build())
-        .method(method("entities", "Entities", "Everything", "Sample").server_streaming().build())
-        .method(method("batches", "Batches", "Everything", "Batch").server_streaming().build())
-        .build();
-    Builder::new().compile(&[service]);
+        .method(method("entities", "Entities", "Count", "Sample").server_streaming().build())
+        .method(method("batches", "Batches", "Count", "Batch").server_streaming().build())
+        .build()
 }

@@ -71,8 +71,9 @@ impl OnThread {
     /// Starts the thread; the first round waits until everything on it is set up.
     pub(crate) fn start<P: Peer>(workload: Workload, stage: &Stage, amounts: Amounts) -> Self {
         let (asked, mut asks) = mpsc::channel::<oneshot::Sender<Result<Measured>>>(1);
-        let stage = stage.clone();
-        std::thread::spawn(move || {
+        let (client, stage) = (stage.client.clone(), stage.clone());
+        // A thread of the clients' runtime is pinned where its workers are.
+        client.spawn_blocking(move || {
             let run = async move {
                 let mut stand = None;
                 while let Some(answer) = asks.recv().await {

@@ -33,6 +33,8 @@ pub(crate) trait Peer: Sized + 'static {
     const MULTIPLEXED: bool = true;
     /// A server that runs; dropping it stops it.
     type Server: Send + Sync + 'static;
+    /// A stream whose reader does not read on.
+    type Stalled: Send;
 
     /// Starts a server that serves the data of the stage.
     async fn serve(stage: &Stage) -> Result<Self::Server>;
@@ -43,8 +45,14 @@ pub(crate) trait Peer: Sized + 'static {
     /// Reads the bulk data of an origin; says how many bytes came.
     async fn bulk(&self, origin: Origin) -> Result<u64>;
 
+    /// Begins a bulk read of memory and reads no further than its first piece.
+    async fn stall(&self) -> Result<Self::Stalled>;
+
     /// Reads all entities, sent and taken one by one; adds up their ids.
     async fn entities(&self) -> Result<u64>;
+
+    /// Reads the first `count` entities in a stream of its own; adds up their ids.
+    async fn items(&self, count: u64) -> Result<u64>;
 
     /// Reads all entities in batches of [`crate::data::BATCH`]; adds up their ids.
     async fn batches(&self) -> Result<u64>;
@@ -54,6 +62,16 @@ pub(crate) trait Peer: Sized + 'static {
 
     /// Reads a piece of the block.
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece>;
+
+    /// Reads `count` entities in each of so many streams at a time; adds up their ids.
+    async fn streams(&self, streams: u64, count: u64) -> Result<u64> {
+        let mut open: FuturesUnordered<_> = (0..streams).map(|_| self.items(count)).collect();
+        let mut sum = 0u64;
+        while let Some(ids) = open.next().await {
+            sum = sum.wrapping_add(ids?);
+        }
+        Ok(sum)
+    }
 
     /// Makes `count` additions, always `at_once` of them under way; adds up the answers.
     async fn adds(&self, count: u64, at_once: usize) -> Result<u64> {

@@ -1,5 +1,6 @@
 //! The systems that are measured, a file for each.
 
+mod capnp;
 mod farlens;
 mod http2;
 mod hyper_h2;
@@ -10,7 +11,7 @@ mod tonic;
 
 use crate::{
     Result,
-    cell::{Cell, on_workers},
+    cell::{Cell, OnThread, on_workers},
     peer::{Peer, Stage},
     workloads::{Amounts, Workload},
 };
@@ -27,6 +28,8 @@ pub(crate) enum System {
     Tonic,
     /// Channels and remote traits.
     Remoc,
+    /// Calls of objects, with flow control for streams of calls.
+    CapnpRpc,
     /// Calls.
     Tarpc,
     /// HTTP/2 by itself.
@@ -36,7 +39,12 @@ pub(crate) enum System {
 impl System {
     /// Whether it has a way to do that at all.
     pub(crate) const fn does(self, workload: Workload) -> bool {
-        !matches!((self, workload), (Self::Tarpc, Workload::EntitiesOne))
+        use Workload::{EntitiesOne, Items1000Streams, StalledReader};
+        !matches!(
+            (self, workload),
+            (Self::Tarpc, EntitiesOne | Items1000Streams | StalledReader)
+                | (Self::CapnpRpc, StalledReader)
+        )
     }
 
     /// Sets up a server and a client.
@@ -54,6 +62,7 @@ impl System {
             Self::Farlens => on_workers!(farlens::Farlens, workload, stage, amounts),
             Self::Tonic => on_workers!(tonic::Tonic, workload, stage, amounts),
             Self::Remoc => on_workers!(remoc::Remoc, workload, stage, amounts),
+            Self::CapnpRpc => Box::new(OnThread::start::<capnp::Capnp>(workload, stage, amounts)),
             Self::Tarpc => on_workers!(tarpc::Tarpc, workload, stage, amounts),
             Self::HyperH2 => on_workers!(hyper_h2::HyperH2, workload, stage, amounts),
         })

@@ -43,6 +43,11 @@ pub(crate) enum Workload {
     Random4k64,
     /// From nothing to the first byte: TCP, TLS, the system's own greeting, and a read.
     FirstByte,
+    /// Entities in a thousand streams at a time.
+    #[value(name = "items_1000_streams")]
+    Items1000Streams,
+    /// Bytes from memory beside a stream on the same connection whose reader stands still.
+    StalledReader,
     /// A call each millisecond while bulk data flows the same way as its answers.
     #[value(name = "call_p99_beside_bulk")]
     CallP99BesideBulk,
@@ -57,6 +62,8 @@ pub(crate) struct Amounts {
     pub(crate) bytes: u64,
     /// Entities of an iteration.
     pub(crate) entities: u64,
+    /// Entities of each of a thousand streams.
+    pub(crate) each: u64,
     /// Calls or reads one after another.
     pub(crate) sequential: u64,
     /// Calls or reads with many under way.
@@ -70,6 +77,7 @@ impl Amounts {
     pub(crate) const FULL: Self = Self {
         bytes: 1 << 30,
         entities: 1_000_000,
+        each: 200,
         sequential: 5_000,
         parallel: 100_000,
         connections: 50,
@@ -78,6 +86,7 @@ impl Amounts {
     pub(crate) const QUICK: Self = Self {
         bytes: 32 << 20,
         entities: 20_000,
+        each: 10,
         sequential: 200,
         parallel: 2_000,
         connections: 3,
@@ -88,8 +97,11 @@ impl Workload {
     /// The unit of its figure.
     pub(crate) const fn unit(self) -> &'static str {
         match self {
-            Self::BulkReadMemory | Self::BulkReadFile | Self::BulkBesideCalls => "MB/s",
-            Self::EntitiesOne | Self::EntitiesBatch => "M items/s",
+            Self::BulkReadMemory
+            | Self::BulkReadFile
+            | Self::BulkBesideCalls
+            | Self::StalledReader => "MB/s",
+            Self::EntitiesOne | Self::EntitiesBatch | Self::Items1000Streams => "M items/s",
             Self::Calls64 => "calls/s",
             Self::Random4k64 => "reads/s",
             Self::CallP50 | Self::Random4kP50 | Self::FirstByte | Self::CallP99BesideBulk => "us",
@@ -120,6 +132,8 @@ impl Workload {
             Self::Random4kP50 => random::sequential(&stand, amounts).await,
             Self::Random4k64 => random::parallel(&stand, amounts).await,
             Self::FirstByte => first_byte::connect(&stand, amounts).await,
+            Self::Items1000Streams => entities::streams(&stand, amounts).await,
+            Self::StalledReader => bulk::beside_a_stalled_one(&stand).await,
             Self::CallP99BesideBulk => beside::calls(&stand).await,
             Self::BulkBesideCalls => beside::bulk(&stand).await,
         }

@@ -14,7 +14,7 @@ use farlens::{
     ModeOffer, Position, Server, Streamer, StreamerData, Verb,
     data::{DataState, Fetched, ReadBudget},
 };
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt, stream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
 
@@ -25,6 +25,7 @@ const ITERATIONS: u64 = 32;
 #[farlens::remote]
 pub(crate) trait Adder {
     async fn add(&self, a: u64, b: u64) -> farlens::Result<u64>;
+    fn samples(&self, count: u64) -> impl Stream<Item = farlens::Result<Sample>> + Send;
 }
 
 struct Plain;
@@ -32,6 +33,10 @@ struct Plain;
 impl Adder for Plain {
     async fn add(&self, a: u64, b: u64) -> farlens::Result<u64> {
         Ok(a + b)
+    }
+
+    fn samples(&self, count: u64) -> impl Stream<Item = farlens::Result<Sample>> + Send {
+        stream::iter((0..count).map(|n| Ok(sample(n))))
     }
 }
 
@@ -45,6 +50,7 @@ pub(crate) struct Farlens {
 
 impl Peer for Farlens {
     type Server = Server;
+    type Stalled = ByteStream;
 
     async fn serve(stage: &Stage) -> Result<Server> {
         let end = Position::new(stage.bytes).unwrap_or(Position::MAX);
@@ -82,6 +88,22 @@ impl Peer for Farlens {
         Ok(received)
     }
 
+    async fn stall(&self) -> Result<ByteStream> {
+        let mut stream = self.link.open("/memory").await?;
+        stream.next_chunk().await?;
+        Ok(stream)
+    }
+
+    /// An object's method gives a stream whenever it is called; what is published is there before.
+    async fn items(&self, count: u64) -> Result<u64> {
+        let mut samples = std::pin::pin!(self.adder().await?.samples(count));
+        let mut sum = 0u64;
+        while let Some(sample) = samples.try_next().await? {
+            sum = sum.wrapping_add(sample.id);
+        }
+        Ok(sum)
+    }
+
     async fn entities(&self) -> Result<u64> {
         let path = format!("/entities/{}", self.iteration.fetch_add(1, Ordering::Relaxed));
         let mut samples = self.link.entities::<Sample>(&path).await?;
@@ -103,13 +125,18 @@ impl Peer for Farlens {
     }
 
     async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        let adder = self.adder.get_or_try_init(|| self.link.object::<AdderRef>("/adder")).await?;
-        Ok(adder.add(a, b).await?)
+        Ok(self.adder().await?.add(a, b).await?)
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
         let block = self.block.get_or_try_init(|| self.link.open("/block")).await?;
         Ok(Piece::of(&block.read_at(at..at + len as u64).await?))
+    }
+}
+
+impl Farlens {
+    async fn adder(&self) -> Result<&AdderRef> {
+        Ok(self.adder.get_or_try_init(|| self.link.object::<AdderRef>("/adder")).await?)
     }
 }
 

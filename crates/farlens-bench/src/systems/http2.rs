@@ -7,3 +7,5 @@ pub(super) const STREAM_WINDOW: u32 = 4 << 20;
 pub(super) const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Bytes of a frame.
 pub(super) const FRAME: u32 = 64 << 10;
+/// Streams at a time; the default of 200 would make the others wait.
+pub(super) const STREAMS: u32 = 2_000;

@@ -29,13 +29,17 @@ const CHUNK: usize = 64 << 10;
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A connection, whose requests share it.
-pub(crate) struct HyperH2(client::conn::http2::SendRequest<Full<Bytes>>);
+pub(crate) struct HyperH2 {
+    sender: client::conn::http2::SendRequest<Full<Bytes>>,
+    entities: u64,
+}
 
 impl Peer for HyperH2 {
     type Server = Listening;
+    type Stalled = Incoming;
 
     async fn serve(stage: &Stage) -> Result<Listening> {
-        let served = Served { data: stage.data.clone(), bytes: stage.bytes, count: stage.entities };
+        let served = Served { data: stage.data.clone(), bytes: stage.bytes };
         stage.tls.listen(move |stream| connection(served.clone(), stream)).await
     }
 
@@ -49,7 +53,7 @@ impl Peer for HyperH2 {
             .await?;
         // A connection that fails fails its requests, which say so.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self(sender))
+        Ok(Self { sender, entities: stage.entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -62,12 +66,22 @@ impl Peer for HyperH2 {
         Ok(received)
     }
 
+    async fn stall(&self) -> Result<Incoming> {
+        let mut body = self.ask("/memory", 0, 0).await?;
+        body.frame().await.transpose()?;
+        Ok(body)
+    }
+
     async fn entities(&self) -> Result<u64> {
-        ids::one_by_one(self.ask("/entities", 0, 0).await?).await
+        self.items(self.entities).await
+    }
+
+    async fn items(&self, count: u64) -> Result<u64> {
+        ids::one_by_one(self.ask("/entities", count, 0).await?).await
     }
 
     async fn batches(&self) -> Result<u64> {
-        ids::in_batches(self.ask("/batches", 0, 0).await?).await
+        ids::in_batches(self.ask("/batches", self.entities, 0).await?).await
     }
 
     async fn add(&self, a: u64, b: u64) -> Result<u64> {
@@ -87,7 +101,7 @@ impl HyperH2 {
         let uri = http::Uri::builder().scheme("http").authority("bench.invalid");
         let uri = uri.path_and_query(path).build()?;
         let request = Request::post(uri).body(Full::new(Bytes::from(numbers)))?;
-        let mut sender = self.0.clone();
+        let mut sender = self.sender.clone();
         sender.ready().await?;
         let response = sender.send_request(request).await?;
         match response.status() {
@@ -102,7 +116,6 @@ impl HyperH2 {
 struct Served {
     data: Data,
     bytes: u64,
-    count: u64,
 }
 
 async fn connection(served: Served, stream: Stream) {
@@ -114,6 +127,7 @@ async fn connection(served: Served, stream: Stream) {
         .initial_stream_window_size(http2::STREAM_WINDOW)
         .initial_connection_window_size(http2::CONNECTION_WINDOW)
         .max_frame_size(http2::FRAME)
+        .max_concurrent_streams(http2::STREAMS)
         .max_send_buf_size(1 << 20)
         .serve_connection(TokioIo::new(stream), service);
     // A client that goes is no failure, and HTTP cannot tell it from one.
@@ -130,8 +144,8 @@ impl Served {
             "/block" => whole(self.data.piece(a, b as usize)),
             "/memory" => pieces(self.data.chunks(Origin::Memory, self.bytes, CHUNK)),
             "/file" => pieces(self.data.chunks(Origin::File, self.bytes, CHUNK)),
-            "/entities" => pieces(ids::encoded(self.count, CHUNK, u64::MAX)),
-            "/batches" => pieces(ids::encoded(self.count, usize::MAX, BATCH)),
+            "/entities" => pieces(ids::encoded(a, CHUNK, u64::MAX)),
+            "/batches" => pieces(ids::encoded(a, usize::MAX, BATCH)),
             path => return Err(format!("nothing is at {path}").into()),
         };
         Ok(Response::new(body))

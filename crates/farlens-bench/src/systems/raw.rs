@@ -35,6 +35,8 @@ pub(crate) struct Raw {
 impl Peer for Raw {
     const MULTIPLEXED: bool = false;
     type Server = Listening;
+    /// It needs a connection of its own, since a stalled one carries nothing else.
+    type Stalled = ();
 
     async fn serve(stage: &Stage) -> Result<Listening> {
         let data = stage.data.clone();
@@ -58,30 +60,37 @@ impl Peer for Raw {
         Ok(received)
     }
 
+    async fn stall(&self) -> Result<()> {
+        Err("a connection is one stream".into())
+    }
+
     async fn entities(&self) -> Result<u64> {
-        self.ids(ENTITIES, |batch| {
-            let mut sum = 0u64;
-            while !batch.is_empty() {
-                let (sample, rest) = postcard::take_from_bytes::<Sample>(batch)?;
-                sum = sum.wrapping_add(sample.id);
-                *batch = rest;
-            }
-            Ok(sum)
-        })
-        .await
+        self.items(self.entities).await
+    }
+
+    async fn items(&self, count: u64) -> Result<u64> {
+        let mut stream = self.stream.lock().await;
+        ask(&mut stream, ENTITIES, 0, count).await?;
+        ids(&mut stream, one_by_one).await
+    }
+
+    /// One after another: on a connection by itself there is no better way.
+    async fn streams(&self, streams: u64, count: u64) -> Result<u64> {
+        let mut stream = self.stream.lock().await;
+        let requests = request(ENTITIES, 0, count).repeat(usize::try_from(streams)?);
+        stream.write_all(&requests).await?;
+        stream.flush().await?;
+        let mut sum = 0u64;
+        for _ in 0..streams {
+            sum = sum.wrapping_add(ids(&mut stream, one_by_one).await?);
+        }
+        Ok(sum)
     }
 
     async fn batches(&self) -> Result<u64> {
-        self.ids(BATCHES, |batch| {
-            let mut samples = Vec::with_capacity(BATCH as usize);
-            while !batch.is_empty() {
-                let (sample, rest) = postcard::take_from_bytes::<Sample>(batch)?;
-                samples.push(sample);
-                *batch = rest;
-            }
-            Ok(samples.iter().map(|sample| sample.id).sum())
-        })
-        .await
+        let mut stream = self.stream.lock().await;
+        ask(&mut stream, BATCHES, 0, self.entities).await?;
+        ids(&mut stream, in_batches).await
     }
 
     async fn add(&self, a: u64, b: u64) -> Result<u64> {
@@ -122,22 +131,6 @@ impl Peer for Raw {
 }
 
 impl Raw {
-    /// Reads length-prefixed batches of entities until all have come.
-    async fn ids(&self, what: u8, read: fn(&mut &[u8]) -> Result<u64>) -> Result<u64> {
-        let mut stream = self.stream.lock().await;
-        ask(&mut stream, what, 0, self.entities).await?;
-        let (mut sum, mut batch) = (0u64, Vec::new());
-        loop {
-            let length = stream.read_u32().await? as usize;
-            if length == 0 {
-                return Ok(sum);
-            }
-            batch.resize(length, 0);
-            stream.read_exact(&mut batch).await?;
-            sum = sum.wrapping_add(read(&mut &batch[..])?);
-        }
-    }
-
     /// Keeps `at_once` requests under way: as many new ones go out at once as answers came in.
     async fn pipelined(
         &self,
@@ -171,6 +164,40 @@ impl Raw {
         }
         Ok(())
     }
+}
+
+/// Reads length-prefixed batches of entities up to the one without any.
+async fn ids(stream: &mut Stream, read: fn(&[u8]) -> Result<u64>) -> Result<u64> {
+    let (mut sum, mut batch) = (0u64, Vec::new());
+    loop {
+        let length = stream.read_u32().await? as usize;
+        if length == 0 {
+            return Ok(sum);
+        }
+        batch.resize(length, 0);
+        stream.read_exact(&mut batch).await?;
+        sum = sum.wrapping_add(read(&batch)?);
+    }
+}
+
+fn one_by_one(mut batch: &[u8]) -> Result<u64> {
+    let mut sum = 0u64;
+    while !batch.is_empty() {
+        let (sample, rest) = postcard::take_from_bytes::<Sample>(batch)?;
+        sum = sum.wrapping_add(sample.id);
+        batch = rest;
+    }
+    Ok(sum)
+}
+
+fn in_batches(mut batch: &[u8]) -> Result<u64> {
+    let mut samples = Vec::with_capacity(BATCH as usize);
+    while !batch.is_empty() {
+        let (sample, rest) = postcard::take_from_bytes::<Sample>(batch)?;
+        samples.push(sample);
+        batch = rest;
+    }
+    Ok(samples.iter().map(|sample| sample.id).sum())
 }
 
 fn request(what: u8, a: u64, b: u64) -> [u8; REQUEST] {

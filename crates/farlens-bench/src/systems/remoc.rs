@@ -18,12 +18,18 @@ pub(crate) trait Bench {
     async fn add(&self, a: u64, b: u64) -> std::result::Result<u64, CallError>;
     async fn piece(&self, at: u64, len: u64) -> std::result::Result<Bytes, CallError>;
     async fn bulk(&self, file: bool) -> std::result::Result<rch::bin::Receiver, CallError>;
-    async fn entities(&self) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError>;
+    async fn entities(
+        &self,
+        count: u64,
+    ) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError>;
     async fn batches(&self) -> std::result::Result<rch::mpsc::Receiver<Vec<Sample>>, CallError>;
 }
 
 /// A client of the trait, and with it the connection.
-pub(crate) struct Remoc(BenchClient);
+pub(crate) struct Remoc {
+    client: BenchClient,
+    entities: u64,
+}
 
 /// Larger windows and frames than the defaults, which are meant for slower networks.
 fn cfg() -> Cfg {
@@ -36,6 +42,7 @@ fn cfg() -> Cfg {
 
 impl Peer for Remoc {
     type Server = Listening;
+    type Stalled = remoc::chmux::Receiver;
 
     async fn serve(stage: &Stage) -> Result<Listening> {
         let served = Served { data: stage.data.clone(), bytes: stage.bytes, count: stage.entities };
@@ -53,11 +60,12 @@ impl Peer for Remoc {
 
     async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
         let (from, to) = tokio::io::split(stage.tls.connect(server.address).await?);
-        Ok(Self(Connect::io(cfg(), from, to).consume().await?))
+        let client = Connect::io(cfg(), from, to).consume().await?;
+        Ok(Self { client, entities: stage.entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
-        let mut chunks = self.0.bulk(origin == Origin::File).await?.into_inner().await?;
+        let mut chunks = self.client.bulk(origin == Origin::File).await?.into_inner().await?;
         let mut received = 0;
         while let Some(chunk) = chunks.recv().await? {
             received += chunk.remaining() as u64;
@@ -65,8 +73,18 @@ impl Peer for Remoc {
         Ok(received)
     }
 
+    async fn stall(&self) -> Result<remoc::chmux::Receiver> {
+        let mut chunks = self.client.bulk(false).await?.into_inner().await?;
+        chunks.recv().await?;
+        Ok(chunks)
+    }
+
     async fn entities(&self) -> Result<u64> {
-        let mut samples = self.0.entities().await?;
+        self.items(self.entities).await
+    }
+
+    async fn items(&self, count: u64) -> Result<u64> {
+        let mut samples = self.client.entities(count).await?;
         let mut sum = 0u64;
         while let Some(sample) = samples.recv().await? {
             sum = sum.wrapping_add(sample.id);
@@ -75,7 +93,7 @@ impl Peer for Remoc {
     }
 
     async fn batches(&self) -> Result<u64> {
-        let mut batches = self.0.batches().await?;
+        let mut batches = self.client.batches().await?;
         let mut sum = 0u64;
         while let Some(batch) = batches.recv().await? {
             sum = batch.iter().fold(sum, |sum, sample| sum.wrapping_add(sample.id));
@@ -84,11 +102,11 @@ impl Peer for Remoc {
     }
 
     async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        Ok(self.0.add(a, b).await?)
+        Ok(self.client.add(a, b).await?)
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
-        Ok(Piece::of(&self.0.piece(at, len as u64).await?))
+        Ok(Piece::of(&self.client.piece(at, len as u64).await?))
     }
 }
 
@@ -129,9 +147,11 @@ impl Bench for Served {
         Ok(from)
     }
 
-    async fn entities(&self) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError> {
+    async fn entities(
+        &self,
+        count: u64,
+    ) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError> {
         let (to, from) = rch::mpsc::channel();
-        let count = self.count;
         tokio::spawn(async move {
             for n in 0..count {
                 if to.send(sample(n)).await.is_err() {

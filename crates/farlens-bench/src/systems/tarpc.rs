@@ -39,6 +39,7 @@ pub(crate) struct Tarpc {
 
 impl Peer for Tarpc {
     type Server = Listening;
+    type Stalled = ();
 
     async fn serve(stage: &Stage) -> Result<Listening> {
         let served = Served { data: stage.data.clone(), count: stage.entities };
@@ -66,7 +67,15 @@ impl Peer for Tarpc {
             .await
     }
 
+    async fn stall(&self) -> Result<()> {
+        Err("a call has no reader who could stall".into())
+    }
+
     async fn entities(&self) -> Result<u64> {
+        self.items(self.entities).await
+    }
+
+    async fn items(&self, _count: u64) -> Result<u64> {
         Err("calls have no items".into())
     }
 

@@ -14,11 +14,11 @@ use futures::{Stream, StreamExt, stream};
 use generated::{bench_client::BenchClient, bench_server};
 use hyper_util::rt::TokioIo;
 use incoming::Incoming;
-use messages::{Batch, Chunk, Everything, Pair, Sample, Sum};
+use messages::{Batch, Chunk, Count, Pair, Sample, Sum};
 use std::pin::Pin;
 use tokio::sync::mpsc;
 use tonic::{
-    Request, Response, Status,
+    Request, Response, Status, Streaming,
     transport::{Channel, Endpoint, Server},
 };
 
@@ -33,18 +33,23 @@ const CHUNK: usize = 64 << 10;
 const BACKLOG: usize = 16;
 
 /// A channel, which is one HTTP/2 connection.
-pub(crate) struct Tonic(BenchClient<Channel>);
+pub(crate) struct Tonic {
+    client: BenchClient<Channel>,
+    entities: u64,
+}
 
 impl Peer for Tonic {
     type Server = Listening;
+    type Stalled = Streaming<Chunk>;
 
     async fn serve(stage: &Stage) -> Result<Listening> {
         let (to, from) = mpsc::channel::<Incoming>(BACKLOG);
-        let served = Served { data: stage.data.clone(), bytes: stage.bytes, count: stage.entities };
+        let served = Served { data: stage.data.clone(), bytes: stage.bytes };
         let server = Server::builder()
             .initial_stream_window_size(http2::STREAM_WINDOW)
             .initial_connection_window_size(http2::CONNECTION_WINDOW)
             .max_frame_size(http2::FRAME)
+            .max_concurrent_streams(http2::STREAMS)
             .add_service(bench_server::BenchServer::new(served));
         let connections = stream::unfold(from, async |mut from| {
             from.recv().await.map(|stream| (std::io::Result::Ok(stream), from))
@@ -73,12 +78,12 @@ impl Peer for Tonic {
                 async move { tls.connect(address).await.map(TokioIo::new) }
             }))
             .await?;
-        Ok(Self(BenchClient::new(channel)))
+        Ok(Self { client: BenchClient::new(channel), entities: stage.entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
         let origin = messages::Origin { file: origin == Origin::File };
-        let mut chunks = self.0.clone().bulk(origin).await?.into_inner();
+        let mut chunks = self.client.clone().bulk(origin).await?.into_inner();
         let mut received = 0;
         while let Some(chunk) = chunks.message().await? {
             received += chunk.bytes.len() as u64;
@@ -86,8 +91,19 @@ impl Peer for Tonic {
         Ok(received)
     }
 
+    async fn stall(&self) -> Result<Streaming<Chunk>> {
+        let origin = messages::Origin { file: false };
+        let mut chunks = self.client.clone().bulk(origin).await?.into_inner();
+        chunks.message().await?;
+        Ok(chunks)
+    }
+
     async fn entities(&self) -> Result<u64> {
-        let mut samples = self.0.clone().entities(Everything {}).await?.into_inner();
+        self.items(self.entities).await
+    }
+
+    async fn items(&self, count: u64) -> Result<u64> {
+        let mut samples = self.client.clone().entities(Count { count }).await?.into_inner();
         let mut sum = 0u64;
         while let Some(sample) = samples.message().await? {
             sum = sum.wrapping_add(sample.id);
@@ -96,7 +112,8 @@ impl Peer for Tonic {
     }
 
     async fn batches(&self) -> Result<u64> {
-        let mut batches = self.0.clone().batches(Everything {}).await?.into_inner();
+        let mut batches =
+            self.client.clone().batches(Count { count: self.entities }).await?.into_inner();
         let mut sum = 0u64;
         while let Some(batch) = batches.message().await? {
             sum = batch.samples.iter().fold(sum, |sum, sample| sum.wrapping_add(sample.id));
@@ -105,11 +122,11 @@ impl Peer for Tonic {
     }
 
     async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        Ok(self.0.clone().add(Pair { a, b }).await?.into_inner().sum)
+        Ok(self.client.clone().add(Pair { a, b }).await?.into_inner().sum)
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
-        let chunk = self.0.clone().piece(Pair { a: at, b: len as u64 }).await?.into_inner();
+        let chunk = self.client.clone().piece(Pair { a: at, b: len as u64 }).await?.into_inner();
         Ok(Piece::of(&chunk.bytes))
     }
 }
@@ -118,7 +135,6 @@ impl Peer for Tonic {
 struct Served {
     data: Data,
     bytes: u64,
-    count: u64,
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = std::result::Result<T, Status>> + Send>>;
@@ -146,17 +162,18 @@ impl bench_server::Bench for Served {
 
     type EntitiesStream = Answers<Sample>;
 
-    async fn entities(&self, _: Request<Everything>) -> Answer<Answers<Sample>> {
-        let samples = (0..self.count).map(|n| Ok(sample(n).into()));
+    async fn entities(&self, request: Request<Count>) -> Answer<Answers<Sample>> {
+        let samples = (0..request.into_inner().count).map(|n| Ok(sample(n).into()));
         Ok(Response::new(Box::pin(stream::iter(samples))))
     }
 
     type BatchesStream = Answers<Batch>;
 
-    async fn batches(&self, _: Request<Everything>) -> Answer<Answers<Batch>> {
+    async fn batches(&self, request: Request<Count>) -> Answer<Answers<Batch>> {
         let batch = |batch: Vec<data::Sample>| {
             Ok(Batch { samples: batch.into_iter().map(Sample::from).collect() })
         };
-        Ok(Response::new(Box::pin(stream::iter(data::batches(self.count).map(batch)))))
+        let batches = data::batches(request.into_inner().count).map(batch);
+        Ok(Response::new(Box::pin(stream::iter(batches))))
     }
 }

@@ -17,6 +17,17 @@ pub(super) async fn file<P: Peer>(stand: &Stand<P>) -> Result<Measured> {
     read(stand, Origin::File).await
 }
 
+/// The stalled one is begun before the clock is.
+pub(super) async fn beside_a_stalled_one<P: Peer>(stand: &Stand<P>) -> Result<Measured> {
+    let stalled = match P::MULTIPLEXED {
+        true => Some(stand.peer.stall().await?),
+        false => None,
+    };
+    let measured = memory(stand).await;
+    drop(stalled);
+    measured
+}
+
 async fn read<P: Peer>(stand: &Stand<P>, origin: Origin) -> Result<Measured> {
     let bytes = stand.stage.bytes;
     let watch = Stopwatch::start();

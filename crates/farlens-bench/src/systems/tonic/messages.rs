@@ -32,8 +32,12 @@ pub(crate) struct Origin {
     pub(crate) file: bool,
 }
 
+/// How many entities.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
-pub(crate) struct Everything {}
+pub(crate) struct Count {
+    #[prost(uint64, tag = "1")]
+    pub(crate) count: u64,
+}
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Sample {
