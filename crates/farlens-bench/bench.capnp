@@ -7,12 +7,13 @@ interface Bench {
   piece @1 (at :UInt64, len :UInt64) -> (bytes :Data);
   bulk @2 (file :Bool, to :Bytes) -> ();
   entities @3 (count :UInt64, to :Samples) -> ();
+  sink @5 () -> (to :Bytes);
   batches @4 (count :UInt64, to :Samples) -> ();
 }
 
 interface Bytes {
   write @0 (bytes :Data) -> stream;
-  end @1 () -> ();
+  end @1 () -> (count :UInt64);
 }
 
 interface Samples {

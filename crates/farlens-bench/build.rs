@@ -35,6 +35,7 @@ fn service() -> Service {
         .method(method("add", "Add", "Pair", "Sum").build())
         .method(method("piece", "Piece", "Pair", "Chunk").build())
         .method(method("bulk", "Bulk", "Origin", "Chunk").server_streaming().build())
+        .method(method("write", "Write", "Chunk", "Sum").client_streaming().build())
         .method(method("entities", "Entities", "Count", "Sample").server_streaming().build())
         .method(method("batches", "Batches", "Count", "Batch").server_streaming().build())
         .build()

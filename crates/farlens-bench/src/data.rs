@@ -85,6 +85,8 @@ pub(crate) enum Origin {
 pub(crate) struct Data {
     pub(crate) block: Bytes,
     pub(crate) file: Arc<File>,
+    /// What clients write.
+    pub(crate) written: Arc<File>,
 }
 
 impl Data {
@@ -99,6 +101,22 @@ impl Data {
             Origin::Memory => Ok(self.piece(at % BLOCK as u64, len)),
             Origin::File => from_file(&self.file, at, len),
         }
+    }
+
+    /// Writes what a client sent. As with reading, this goes no further than the page cache.
+    pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> io::Result<u64> {
+        self.written.write_all_at(bytes, at)?;
+        Ok(bytes.len() as u64)
+    }
+
+    /// What a client writes.
+    pub(crate) fn to_write(
+        &self,
+        bytes: u64,
+        chunk: usize,
+    ) -> impl Iterator<Item = Bytes> + Send + 'static {
+        // Memory cannot fail.
+        self.chunks(Origin::Memory, bytes, chunk).flatten()
     }
 
     /// A piece of the block.
@@ -147,7 +165,8 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let content: Vec<u8> = (0..bytes).map(byte).collect();
         file.write_all_at(&content, 0).unwrap();
-        Data { block: block(), file: Arc::new(file) }
+        let file = Arc::new(file);
+        Data { block: block(), written: Arc::clone(&file), file }
     }
 
     #[test]

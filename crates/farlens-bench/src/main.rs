@@ -14,6 +14,7 @@ mod stage;
 mod stats;
 mod systems;
 mod tls;
+mod wan;
 mod workloads;
 
 use clap::{Parser, ValueEnum};
@@ -97,6 +98,7 @@ async fn measure(
     amounts: Amounts,
 ) -> Result<Vec<Rounds>> {
     let mut cells = Vec::new();
+    let stage = &workload.stage(stage, amounts);
     for &system in systems.iter().filter(|system| system.does(workload)) {
         let mut cell = system.cell(workload, stage, amounts).await?;
         cell.round().await.map_err(|error| format!("{system:?} {workload:?}: {error}"))?;

@@ -6,6 +6,7 @@ use crate::{
     tls::Tls,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
+use std::path::PathBuf;
 use tokio::runtime::Handle;
 
 /// What servers and clients of a run share.
@@ -18,7 +19,9 @@ pub(crate) struct Stage {
     pub(crate) data: Data,
     pub(crate) tls: Tls,
     /// Where the file of [`Origin::File`] is.
-    pub(crate) path: std::path::PathBuf,
+    pub(crate) path: PathBuf,
+    /// Where the file is that clients write.
+    pub(crate) written: PathBuf,
     /// What every reader reads: how much, and how many entities.
     pub(crate) bytes: u64,
     pub(crate) entities: u64,
@@ -34,7 +37,7 @@ pub(crate) trait Peer: Sized + 'static {
     /// A server that runs; dropping it stops it.
     type Server: Send + Sync + 'static;
     /// A stream whose reader does not read on.
-    type Stalled: Send;
+    type Stalled;
 
     /// Starts a server that serves the data of the stage.
     async fn serve(stage: &Stage) -> Result<Self::Server>;
@@ -44,6 +47,10 @@ pub(crate) trait Peer: Sized + 'static {
 
     /// Reads the bulk data of an origin; says how many bytes came.
     async fn bulk(&self, origin: Origin) -> Result<u64>;
+
+    /// Writes as many bytes to the server's file, and waits until all are in it; says how many the
+    /// server has written. It does not wait for the disk.
+    async fn write(&self) -> Result<u64>;
 
     /// Begins a bulk read of memory and reads no further than its first piece.
     async fn stall(&self) -> Result<Self::Stalled>;
@@ -62,6 +69,17 @@ pub(crate) trait Peer: Sized + 'static {
 
     /// Reads a piece of the block.
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece>;
+
+    /// Reads the bulk data of memory in so many streams at a time; says how many bytes came in all.
+    async fn bulks(&self, streams: u64) -> Result<u64> {
+        let mut open: FuturesUnordered<_> =
+            (0..streams).map(|_| self.bulk(Origin::Memory)).collect();
+        let mut received = 0;
+        while let Some(bytes) = open.next().await {
+            received += bytes?;
+        }
+        Ok(received)
+    }
 
     /// Reads `count` entities in each of so many streams at a time; adds up their ids.
     async fn streams(&self, streams: u64, count: u64) -> Result<u64> {

@@ -11,10 +11,10 @@ use crate::{
 use std::{io::Write, sync::Arc};
 use tempfile::NamedTempFile;
 
-/// A stage together with the file on it, which goes when the run is over.
+/// A stage together with its files, which go when the run is over.
 pub(crate) struct Set {
     pub(crate) stage: Stage,
-    _file: NamedTempFile,
+    _files: [NamedTempFile; 2],
 }
 
 impl Set {
@@ -24,7 +24,13 @@ impl Set {
     /// When there is no room for the file.
     pub(crate) fn build(runtimes: &Runtimes, amounts: Amounts) -> Result<Self> {
         let mut file = NamedTempFile::with_prefix("farlens-bench-")?;
-        let data = Data { block: data::block(), file: Arc::new(file.reopen()?) };
+        let written = NamedTempFile::with_prefix("farlens-bench-")?;
+        let reopened = [Arc::new(file.reopen()?), Arc::new(written.reopen()?)];
+        let data = Data {
+            block: data::block(),
+            file: Arc::clone(&reopened[0]),
+            written: Arc::clone(&reopened[1]),
+        };
         for chunk in data.chunks(Origin::Memory, amounts.bytes, 1 << 20) {
             file.write_all(&chunk?)?;
         }
@@ -34,9 +40,10 @@ impl Set {
             data,
             tls: Tls::new()?,
             path: file.path().to_owned(),
+            written: written.path().to_owned(),
             bytes: amounts.bytes,
             entities: amounts.entities,
         };
-        Ok(Self { stage, _file: file })
+        Ok(Self { stage, _files: [file, written] })
     }
 }

@@ -40,11 +40,7 @@ impl System {
     /// Whether it has a way to do that at all.
     pub(crate) const fn does(self, workload: Workload) -> bool {
         use Workload::{EntitiesOne, Items1000Streams, StalledReader};
-        !matches!(
-            (self, workload),
-            (Self::Tarpc, EntitiesOne | Items1000Streams | StalledReader)
-                | (Self::CapnpRpc, StalledReader)
-        )
+        !matches!((self, workload), (Self::Tarpc, EntitiesOne | Items1000Streams | StalledReader))
     }
 
     /// Sets up a server and a client.

@@ -1,7 +1,7 @@
 //! The transport of every system but farlens, which sets up the very same by itself: TLS 1.3 with a
 //! key on both sides, AES-128-GCM from aws-lc, the hybrid key exchange, nothing resumed.
 
-use crate::Result;
+use crate::{Result, wan::Wan};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
@@ -31,6 +31,7 @@ pub(crate) type Stream = TlsStream<TcpStream>;
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
+    wan: Option<Wan>,
 }
 
 /// A server that listens; dropping it stops it and all its connections that live in its task.
@@ -64,7 +65,20 @@ impl Tls {
         connecting.resumption = Resumption::disabled();
         connecting.enable_sni = false;
         let (acceptor, connector) = (Arc::new(accepting).into(), Arc::new(connecting).into());
-        Ok(Self { acceptor, connector })
+        Ok(Self { acceptor, connector, wan: None })
+    }
+
+    /// The same with a long line in front of each server.
+    pub(crate) fn over(self, wan: Wan) -> Self {
+        Self { wan: Some(wan), ..self }
+    }
+
+    /// Where to connect to reach an address.
+    pub(crate) async fn route(&self, address: SocketAddr) -> Result<SocketAddr> {
+        match self.wan {
+            Some(wan) => wan.lead_to(address).await,
+            None => Ok(address),
+        }
     }
 
     /// Listens on loopback, and gives each connection to `serve` once hands are shaken. Runs on the
@@ -99,7 +113,7 @@ impl Tls {
 
     /// Connects and shakes hands.
     pub(crate) async fn connect(&self, address: SocketAddr) -> Result<Stream> {
-        let socket = TcpStream::connect(address).await?;
+        let socket = TcpStream::connect(self.route(address).await?).await?;
         socket.set_nodelay(true)?;
         Ok(self.connector.connect(ServerName::try_from(NAME)?, socket).await?.into())
     }

@@ -3,7 +3,7 @@
 //! What streams is pushed by the server into a sink that the client hands over, with streaming
 //! calls, whose window is as large as everybody's.
 
-#[allow(unreachable_pub, unused_qualifications, clippy::all)]
+#[allow(unreachable_pub, clippy::all, clippy::pedantic, clippy::unimplemented)]
 mod bench_capnp {
     include!(concat!(env!("OUT_DIR"), "/bench_capnp.rs"));
 }
@@ -12,12 +12,12 @@ mod sinks;
 
 use crate::{
     Result,
-    data::{Origin, Piece},
+    data::{Data, Origin, Piece},
     peer::{Peer, Stage},
     tls::Stream,
 };
 use bench_capnp::bench;
-use capnp::message::ReaderOptions;
+use capnp::{Error, capability::Promise, message::ReaderOptions};
 use capnp_rpc::{
     RpcSystem, new_client_from_rc,
     rpc_twoparty_capnp::Side,
@@ -25,24 +25,29 @@ use capnp_rpc::{
 };
 use futures::io::{BufReader, BufWriter};
 use served::CapnpServer;
-use sinks::{Bytes, Ids};
+use sinks::{Bytes, Ids, Stuck};
 use std::rc::Rc;
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 /// Bytes of streaming calls that are under way.
 const WINDOW: usize = 4 << 20;
+/// Bytes in a call of a bulk transfer.
+const CHUNK: usize = 64 << 10;
 /// Bytes of each end's buffers.
 const BUFFER: usize = 64 << 10;
 
 /// The server's object, and with it the connection.
 pub(crate) struct Capnp {
     bench: bench::Client,
+    data: Data,
+    bytes: u64,
     entities: u64,
 }
 
 impl Peer for Capnp {
     type Server = CapnpServer;
-    type Stalled = ();
+    /// The request goes on for as long as its sink takes nothing.
+    type Stalled = Promise<(), Error>;
 
     async fn serve(stage: &Stage) -> Result<CapnpServer> {
         CapnpServer::start(stage)
@@ -54,7 +59,8 @@ impl Peer for Capnp {
         let bench = system.bootstrap(VatId::Server);
         // A connection that fails fails its calls, which say so.
         tokio::task::spawn_local(async move { drop(system.await) });
-        Ok(Self { bench, entities: stage.entities })
+        let (data, bytes, entities) = (stage.data.clone(), stage.bytes, stage.entities);
+        Ok(Self { bench, data, bytes, entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -66,8 +72,23 @@ impl Peer for Capnp {
         Ok(sink.received())
     }
 
-    async fn stall(&self) -> Result<()> {
-        Err("its streams keep nothing back for others".into())
+    async fn write(&self) -> Result<u64> {
+        let to = self.bench.sink_request().send().promise.await?.get()?.get_to()?;
+        for chunk in self.data.to_write(self.bytes, CHUNK) {
+            let mut request = to.write_request();
+            request.get().set_bytes(&chunk);
+            request.send().await?;
+        }
+        Ok(to.end_request().send().promise.await?.get()?.get_count())
+    }
+
+    async fn stall(&self) -> Result<Promise<(), Error>> {
+        let sink = Rc::new(Stuck::default());
+        let mut request = self.bench.bulk_request();
+        request.get().set_to(new_client_from_rc(Rc::clone(&sink)));
+        let answer = request.send().promise;
+        sink.begun().await;
+        Ok(Promise::from_future(async { answer.await.map(drop) }))
     }
 
     async fn entities(&self) -> Result<u64> {

@@ -1,4 +1,5 @@
-//! This project, through its public interface and with its default limits.
+//! This project, through its public interface and with its default limits but for how
+//! many streams there may be.
 //!
 //! Bytes are streams, pieces are ranges of an open one, entities are sequences that an iterator
 //! makes, and calls go to an object.
@@ -10,16 +11,27 @@ use crate::{
 };
 use bytes::Bytes;
 use farlens::{
-    Bounds, ByteStream, Chunk, Client, FileData, FixedData, Flags, Identity, IterData, Kind, Link,
-    ModeOffer, Position, Server, Streamer, StreamerData, Verb,
+    Bounds, ByteStream, Chunk, Client, FileData, FixedData, Flags, Identity, IterData, Kind,
+    Limits, Link, ModeOffer, OpenOptions, Position, Server, Streamer, StreamerData, Ticket, Verb,
     data::{DataState, Fetched, ReadBudget},
 };
 use futures::{Stream, TryStreamExt, stream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::OnceCell;
+use tokio::{io::AsyncWriteExt, sync::OnceCell};
 
 /// Iterations that a server can serve: an iterator serves one.
 const ITERATIONS: u64 = 32;
+
+/// Streams at a time; the default of 256 is meant for strangers.
+const STREAMS: u32 = 2_000;
+/// Bytes that are written at once.
+const WRITE: usize = 64 << 10;
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.streams = STREAMS;
+    limits
+}
 
 /// What is called.
 #[farlens::remote]
@@ -43,6 +55,8 @@ impl Adder for Plain {
 /// A link, with what is kept open on it.
 pub(crate) struct Farlens {
     link: Link,
+    data: Data,
+    bytes: u64,
     adder: OnceCell<AdderRef>,
     block: OnceCell<ByteStream>,
     iteration: AtomicU64,
@@ -56,9 +70,11 @@ impl Peer for Farlens {
         let end = Position::new(stage.bytes).unwrap_or(Position::MAX);
         let repeated = Repeated { data: stage.data.clone(), end };
         let mut builder = Server::builder()
+            .limits(limits())
             .identity(Identity::generate()?)
             .publish("/memory", Streamer::new(repeated))
             .publish("/file", FileData::read_only(&stage.path))
+            .publish("/written", FileData::read_write(&stage.written))
             .publish("/block", FixedData::bytes(stage.data.block.clone()))
             .publish("/adder", AdderRef::new(Plain));
         let count = stage.entities;
@@ -70,12 +86,18 @@ impl Peer for Farlens {
         Ok(builder.bind("127.0.0.1:0").await?)
     }
 
-    async fn connect(_stage: &Stage, server: &Server) -> Result<Self> {
-        let ticket = server.invite_to("/", &[Verb::Read, Verb::Call])?.to_string();
-        let client = Client::builder().identity(Identity::generate()?);
-        let link = client.connect(&ticket).await?;
+    async fn connect(stage: &Stage, server: &Server) -> Result<Self> {
+        let ticket = server.invite_to("/", &[Verb::Read, Verb::Write, Verb::Call])?;
+        let address = stage.tls.route(server.local_addr()).await?;
+        let mut routed = Ticket::new(vec![address.into()], ticket.key(), ticket.path().clone())?;
+        if let Some(invite) = ticket.invite() {
+            routed = routed.with_invite(invite.clone());
+        }
+        let client = Client::builder().identity(Identity::generate()?).limits(limits());
+        let link = client.connect(&routed.to_string()).await?;
         let iteration = AtomicU64::new(0);
-        Ok(Self { link, adder: OnceCell::new(), block: OnceCell::new(), iteration })
+        let (data, bytes) = (stage.data.clone(), stage.bytes);
+        Ok(Self { link, data, bytes, adder: OnceCell::new(), block: OnceCell::new(), iteration })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -86,6 +108,18 @@ impl Peer for Farlens {
             received += chunk.len() as u64;
         }
         Ok(received)
+    }
+
+    async fn write(&self) -> Result<u64> {
+        let options = OpenOptions::new().write(true);
+        let mut stream = self.link.open_with("/written", options).await?;
+        let mut written = 0;
+        for chunk in self.data.to_write(self.bytes, WRITE) {
+            stream.write_all(&chunk).await?;
+            written += chunk.len() as u64;
+        }
+        stream.flush().await?;
+        Ok(written)
     }
 
     async fn stall(&self) -> Result<ByteStream> {

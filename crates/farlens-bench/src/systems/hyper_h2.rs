@@ -15,7 +15,7 @@ use crate::{
 use bytes::{Buf, Bytes};
 use futures::{StreamExt, stream};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Either, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Frame, Incoming},
     client, server,
@@ -30,7 +30,9 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A connection, whose requests share it.
 pub(crate) struct HyperH2 {
-    sender: client::conn::http2::SendRequest<Full<Bytes>>,
+    sender: client::conn::http2::SendRequest<Either<Full<Bytes>, Body>>,
+    data: Data,
+    bytes: u64,
     entities: u64,
 }
 
@@ -53,7 +55,8 @@ impl Peer for HyperH2 {
             .await?;
         // A connection that fails fails its requests, which say so.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, entities: stage.entities })
+        let (data, bytes, entities) = (stage.data.clone(), stage.bytes, stage.entities);
+        Ok(Self { sender, data, bytes, entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -64,6 +67,11 @@ impl Peer for HyperH2 {
             received += frame?.data_ref().map_or(0, Bytes::len) as u64;
         }
         Ok(received)
+    }
+
+    async fn write(&self) -> Result<u64> {
+        let chunks = pieces(self.data.to_write(self.bytes, CHUNK).map(Ok));
+        number(self.send("/write", Either::Right(chunks)).await?).await
     }
 
     async fn stall(&self) -> Result<Incoming> {
@@ -85,8 +93,7 @@ impl Peer for HyperH2 {
     }
 
     async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        let answer = self.ask("/add", a, b).await?.collect().await?.to_bytes();
-        Ok(answer.first_chunk().map_or(0, |sum| u64::from_be_bytes(*sum)))
+        number(self.ask("/add", a, b).await?).await
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
@@ -98,9 +105,13 @@ impl Peer for HyperH2 {
 impl HyperH2 {
     async fn ask(&self, path: &'static str, a: u64, b: u64) -> Result<Incoming> {
         let numbers = [a.to_be_bytes(), b.to_be_bytes()].concat();
+        self.send(path, Either::Left(Full::new(Bytes::from(numbers)))).await
+    }
+
+    async fn send(&self, path: &'static str, body: Either<Full<Bytes>, Body>) -> Result<Incoming> {
         let uri = http::Uri::builder().scheme("http").authority("bench.invalid");
         let uri = uri.path_and_query(path).build()?;
-        let request = Request::post(uri).body(Full::new(Bytes::from(numbers)))?;
+        let request = Request::post(uri).body(body)?;
         let mut sender = self.sender.clone();
         sender.ready().await?;
         let response = sender.send_request(request).await?;
@@ -109,6 +120,11 @@ impl HyperH2 {
             status => Err(format!("{path} was answered with {status}").into()),
         }
     }
+}
+
+/// The number that a body consists of.
+async fn number(body: Incoming) -> Result<u64> {
+    Ok(body.collect().await?.to_bytes().try_get_u64()?)
 }
 
 /// What the server answers with.
@@ -137,6 +153,9 @@ async fn connection(served: Served, stream: Stream) {
 impl Served {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>> {
         let (head, body) = request.into_parts();
+        if head.uri.path() == "/write" {
+            return Ok(Response::new(whole(self.write(body).await?)));
+        }
         let mut numbers = body.collect().await?.to_bytes();
         let (a, b) = (numbers.try_get_u64()?, numbers.try_get_u64()?);
         let body = match head.uri.path() {
@@ -149,6 +168,16 @@ impl Served {
             path => return Err(format!("nothing is at {path}").into()),
         };
         Ok(Response::new(body))
+    }
+
+    async fn write(&self, mut body: Incoming) -> Result<Bytes> {
+        let mut written = 0;
+        while let Some(frame) = body.frame().await {
+            if let Ok(bytes) = frame?.into_data() {
+                written += self.data.write(written, &bytes)?;
+            }
+        }
+        Ok(Bytes::copy_from_slice(&written.to_be_bytes()))
     }
 }
 

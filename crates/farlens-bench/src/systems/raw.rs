@@ -24,10 +24,12 @@ const MEMORY: u8 = 2;
 const FILE: u8 = 3;
 const ENTITIES: u8 = 4;
 const BATCHES: u8 = 5;
+const PUT: u8 = 6;
 
 /// A connection, which one request uses at a time.
 pub(crate) struct Raw {
     stream: Mutex<Stream>,
+    data: Data,
     bytes: u64,
     entities: u64,
 }
@@ -45,19 +47,30 @@ impl Peer for Raw {
 
     async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
         let stream = Mutex::new(stage.tls.connect(server.address).await?);
-        Ok(Self { stream, bytes: stage.bytes, entities: stage.entities })
+        let data = stage.data.clone();
+        Ok(Self { stream, data, bytes: stage.bytes, entities: stage.entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
-        let mut stream = self.stream.lock().await;
         let what = if origin == Origin::Memory { MEMORY } else { FILE };
-        ask(&mut stream, what, 0, self.bytes).await?;
-        let mut buffer = vec![0; WRITE];
-        let mut received = 0;
-        while received < self.bytes {
-            received += some(&mut stream, &mut buffer).await? as u64;
+        self.read_all(what, self.bytes).await
+    }
+
+    /// As one: on a connection by itself there is no better way.
+    async fn bulks(&self, streams: u64) -> Result<u64> {
+        self.read_all(MEMORY, self.bytes * streams).await
+    }
+
+    /// Waits for a word before the bytes, so that requests and bytes never lie in one buffer.
+    async fn write(&self) -> Result<u64> {
+        let mut stream = self.stream.lock().await;
+        ask(&mut stream, PUT, 0, self.bytes).await?;
+        stream.read_u8().await?;
+        for chunk in self.data.to_write(self.bytes, WRITE) {
+            stream.write_all(&chunk).await?;
         }
-        Ok(received)
+        stream.flush().await?;
+        Ok(stream.read_u64().await?)
     }
 
     async fn stall(&self) -> Result<()> {
@@ -131,6 +144,17 @@ impl Peer for Raw {
 }
 
 impl Raw {
+    async fn read_all(&self, what: u8, bytes: u64) -> Result<u64> {
+        let mut stream = self.stream.lock().await;
+        ask(&mut stream, what, 0, bytes).await?;
+        let mut buffer = vec![0; WRITE];
+        let mut received = 0;
+        while received < bytes {
+            received += some(&mut stream, &mut buffer).await? as u64;
+        }
+        Ok(received)
+    }
+
     /// Keeps `at_once` requests under way: as many new ones go out at once as answers came in.
     async fn pipelined(
         &self,
@@ -265,9 +289,22 @@ async fn answer(
         Some(&FILE) => send_chunks(data, Origin::File, b, stream).await?,
         Some(&ENTITIES) => send_entities(b, WRITE, u64::MAX, stream).await?,
         Some(&BATCHES) => send_entities(b, usize::MAX, BATCH, stream).await?,
+        Some(&PUT) => answers.extend_from_slice(&take_in(data, b, stream).await?.to_be_bytes()),
         _ => return Err("an unknown request".into()),
     }
     Ok(())
+}
+
+async fn take_in(data: &Data, bytes: u64, stream: &mut Stream) -> Result<u64> {
+    stream.write_u8(PUT).await?;
+    stream.flush().await?;
+    let mut buffer = vec![0; WRITE];
+    let mut written = 0;
+    while written < bytes {
+        let length = some(stream, &mut buffer).await?;
+        written += data.write(written, &buffer[..length])?;
+    }
+    Ok(written)
 }
 
 async fn send_chunks(data: &Data, origin: Origin, bytes: u64, stream: &mut Stream) -> Result<()> {

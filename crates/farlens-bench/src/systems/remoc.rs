@@ -13,31 +13,44 @@ use std::sync::Arc;
 /// Bytes in a message of a bulk read.
 const CHUNK: usize = 64 << 10;
 
+/// Items that a channel holds at each end, and calls that a server works on at a time.
+const BUFFER: usize = 256;
+
+type Sender<T> = rch::mpsc::Sender<T, remoc::codec::Default, BUFFER>;
+type Receiver<T> = rch::mpsc::Receiver<T, remoc::codec::Default, BUFFER>;
+
+/// A channel with larger buffers than the default of 16 items.
+fn channel<T: remoc::RemoteSend>() -> (Sender<T>, Receiver<T>) {
+    let (to, from) = rch::mpsc::with_local_buffer(BUFFER);
+    (to.set_buffer(), from.set_buffer())
+}
+
 #[rtc::remote]
 pub(crate) trait Bench {
     async fn add(&self, a: u64, b: u64) -> std::result::Result<u64, CallError>;
     async fn piece(&self, at: u64, len: u64) -> std::result::Result<Bytes, CallError>;
     async fn bulk(&self, file: bool) -> std::result::Result<rch::bin::Receiver, CallError>;
-    async fn entities(
-        &self,
-        count: u64,
-    ) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError>;
-    async fn batches(&self) -> std::result::Result<rch::mpsc::Receiver<Vec<Sample>>, CallError>;
+    async fn write(&self, from: rch::bin::Receiver) -> std::result::Result<u64, CallError>;
+    async fn entities(&self, count: u64) -> std::result::Result<Receiver<Sample>, CallError>;
+    async fn batches(&self) -> std::result::Result<Receiver<Vec<Sample>>, CallError>;
 }
 
 /// A client of the trait, and with it the connection.
 pub(crate) struct Remoc {
     client: BenchClient,
+    data: Data,
+    bytes: u64,
     entities: u64,
 }
 
 /// Larger windows and frames than the defaults, which are meant for slower networks.
 fn cfg() -> Cfg {
-    let mut cfg = Cfg::default();
-    cfg.chunk_size = CHUNK as u32;
-    cfg.port_receive_buffer = 4 << 20;
-    cfg.port_receive_throttle = 8 << 20;
-    cfg
+    Cfg {
+        chunk_size: CHUNK as u32,
+        port_receive_buffer: 4 << 20,
+        port_receive_throttle: 8 << 20,
+        ..Cfg::default()
+    }
 }
 
 impl Peer for Remoc {
@@ -61,7 +74,8 @@ impl Peer for Remoc {
     async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
         let (from, to) = tokio::io::split(stage.tls.connect(server.address).await?);
         let client = Connect::io(cfg(), from, to).consume().await?;
-        Ok(Self { client, entities: stage.entities })
+        let (data, bytes, entities) = (stage.data.clone(), stage.bytes, stage.entities);
+        Ok(Self { client, data, bytes, entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -71,6 +85,19 @@ impl Peer for Remoc {
             received += chunk.remaining() as u64;
         }
         Ok(received)
+    }
+
+    async fn write(&self) -> Result<u64> {
+        let (to, from) = rch::bin::channel();
+        let send = async {
+            let mut to = to.into_inner().await?;
+            for chunk in self.data.to_write(self.bytes, CHUNK) {
+                to.send(chunk).await?;
+            }
+            Result::Ok(())
+        };
+        let written = async { Ok(self.client.write(from).await?) };
+        Ok(futures::future::try_join(written, send).await?.0)
     }
 
     async fn stall(&self) -> Result<remoc::chmux::Receiver> {
@@ -118,7 +145,8 @@ struct Served {
 }
 
 async fn connection(served: Arc<Served>, stream: Stream) -> Result<()> {
-    let (server, client) = BenchServerShared::<_, remoc::codec::Default>::new(served);
+    let (mut server, client) = BenchServerShared::<_, remoc::codec::Default>::new(served);
+    server.set_parallelism(BUFFER);
     let (from, to) = tokio::io::split(stream);
     Connect::io(cfg(), from, to).provide(client).await?;
     server.serve().await.map_err(|error| error.to_string().into())
@@ -147,11 +175,18 @@ impl Bench for Served {
         Ok(from)
     }
 
-    async fn entities(
-        &self,
-        count: u64,
-    ) -> std::result::Result<rch::mpsc::Receiver<Sample>, CallError> {
-        let (to, from) = rch::mpsc::channel();
+    /// What cannot be written is missing in the answer, which the client notices.
+    async fn write(&self, from: rch::bin::Receiver) -> std::result::Result<u64, CallError> {
+        let Ok(mut from) = from.into_inner().await else { return Ok(0) };
+        let mut written = 0;
+        while let Ok(Some(chunk)) = from.recv().await {
+            written += self.data.write(written, &Bytes::from(chunk)).unwrap_or_default();
+        }
+        Ok(written)
+    }
+
+    async fn entities(&self, count: u64) -> std::result::Result<Receiver<Sample>, CallError> {
+        let (to, from) = channel();
         tokio::spawn(async move {
             for n in 0..count {
                 if to.send(sample(n)).await.is_err() {
@@ -162,8 +197,8 @@ impl Bench for Served {
         Ok(from)
     }
 
-    async fn batches(&self) -> std::result::Result<rch::mpsc::Receiver<Vec<Sample>>, CallError> {
-        let (to, from) = rch::mpsc::channel();
+    async fn batches(&self) -> std::result::Result<Receiver<Vec<Sample>>, CallError> {
+        let (to, from) = channel();
         let batches = data::batches(self.count);
         tokio::spawn(async move {
             for batch in batches {

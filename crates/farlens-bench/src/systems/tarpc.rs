@@ -27,12 +27,14 @@ trait Bench {
     async fn add(a: u64, b: u64) -> u64;
     async fn piece(at: u64, len: u64) -> Bytes;
     async fn chunk(file: bool, at: u64, len: u64) -> std::result::Result<Bytes, String>;
+    async fn write(at: u64, bytes: Bytes) -> std::result::Result<u64, String>;
     async fn batch(from: u64) -> Vec<Sample>;
 }
 
 /// A client, whose calls share a connection.
 pub(crate) struct Tarpc {
     client: BenchClient,
+    data: Data,
     bytes: u64,
     entities: u64,
 }
@@ -51,7 +53,8 @@ impl Peer for Tarpc {
         let framed = LengthDelimitedCodec::builder().new_framed(stream);
         let transport = serde_transport::new(framed, Bincode::default());
         let client = BenchClient::new(client::Config::default(), transport).spawn();
-        Ok(Self { client, bytes: stage.bytes, entities: stage.entities })
+        let data = stage.data.clone();
+        Ok(Self { client, data, bytes: stage.bytes, entities: stage.entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -64,6 +67,16 @@ impl Peer for Tarpc {
             })
             .buffered(AHEAD)
             .try_fold(0, async |received, length| Ok(received + length))
+            .await
+    }
+
+    async fn write(&self) -> Result<u64> {
+        stream::iter((0..).step_by(CHUNK).zip(self.data.to_write(self.bytes, CHUNK)))
+            .map(async |(at, bytes)| {
+                Result::Ok(self.client.write(context::current(), at, bytes).await??)
+            })
+            .buffered(AHEAD)
+            .try_fold(0, async |written, length| Ok(written + length))
             .await
     }
 
@@ -130,6 +143,15 @@ impl Bench for Served {
     ) -> std::result::Result<Bytes, String> {
         let origin = if file { Origin::File } else { Origin::Memory };
         self.data.chunk(origin, at, len as usize).map_err(|error| error.to_string())
+    }
+
+    async fn write(
+        self,
+        _: context::Context,
+        at: u64,
+        bytes: Bytes,
+    ) -> std::result::Result<u64, String> {
+        self.data.write(at, &bytes).map_err(|error| error.to_string())
     }
 
     async fn batch(self, _: context::Context, from: u64) -> Vec<Sample> {

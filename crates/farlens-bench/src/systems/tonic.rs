@@ -35,6 +35,8 @@ const BACKLOG: usize = 16;
 /// A channel, which is one HTTP/2 connection.
 pub(crate) struct Tonic {
     client: BenchClient<Channel>,
+    data: Data,
+    bytes: u64,
     entities: u64,
 }
 
@@ -78,7 +80,8 @@ impl Peer for Tonic {
                 async move { tls.connect(address).await.map(TokioIo::new) }
             }))
             .await?;
-        Ok(Self { client: BenchClient::new(channel), entities: stage.entities })
+        let (data, bytes, entities) = (stage.data.clone(), stage.bytes, stage.entities);
+        Ok(Self { client: BenchClient::new(channel), data, bytes, entities })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -89,6 +92,11 @@ impl Peer for Tonic {
             received += chunk.bytes.len() as u64;
         }
         Ok(received)
+    }
+
+    async fn write(&self) -> Result<u64> {
+        let chunks = self.data.to_write(self.bytes, CHUNK).map(|bytes| Chunk { bytes });
+        Ok(self.client.clone().write(stream::iter(chunks)).await?.into_inner().sum)
     }
 
     async fn stall(&self) -> Result<Streaming<Chunk>> {
@@ -158,6 +166,15 @@ impl bench_server::Bench for Served {
         let origin = if request.into_inner().file { Origin::File } else { Origin::Memory };
         let chunks = stream::iter(self.data.chunks(origin, self.bytes, CHUNK));
         Ok(Response::new(Box::pin(chunks.map(|bytes| Ok(Chunk { bytes: bytes? })))))
+    }
+
+    async fn write(&self, request: Request<Streaming<Chunk>>) -> Answer<Sum> {
+        let mut chunks = request.into_inner();
+        let mut sum = 0;
+        while let Some(chunk) = chunks.message().await? {
+            sum += self.data.write(sum, &chunk.bytes)?;
+        }
+        Ok(Response::new(Sum { sum }))
     }
 
     type EntitiesStream = Answers<Sample>;

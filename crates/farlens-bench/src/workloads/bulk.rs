@@ -17,6 +17,15 @@ pub(super) async fn file<P: Peer>(stand: &Stand<P>) -> Result<Measured> {
     read(stand, Origin::File).await
 }
 
+pub(super) async fn write<P: Peer>(stand: &Stand<P>) -> Result<Measured> {
+    let bytes = stand.stage.bytes;
+    let watch = Stopwatch::start();
+    let written = stand.peer.write().await?;
+    let measured = watch.rate(bytes, 1e6);
+    check("bytes", written, bytes)?;
+    Ok(measured)
+}
+
 /// The stalled one is begun before the clock is.
 pub(super) async fn beside_a_stalled_one<P: Peer>(stand: &Stand<P>) -> Result<Measured> {
     let stalled = match P::MULTIPLEXED {

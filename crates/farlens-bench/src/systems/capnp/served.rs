@@ -1,7 +1,8 @@
 //! The server: a thread that accepts connections, and the object that all of them see.
 
 use super::{
-    bench_capnp::{bench, sample},
+    CHUNK,
+    bench_capnp::{bench, bytes, sample},
     network,
 };
 use crate::{
@@ -12,11 +13,8 @@ use crate::{
 };
 use capnp::Error;
 use capnp_rpc::{RpcSystem, new_client_from_rc, rpc_twoparty_capnp::Side};
-use std::{net::SocketAddr, rc::Rc};
+use std::{cell::Cell, net::SocketAddr, rc::Rc};
 use tokio::{net::TcpListener, sync::oneshot, task::LocalSet};
-
-/// Bytes in a call of a bulk read.
-const CHUNK: usize = 64 << 10;
 
 /// A thread that serves until this is dropped.
 pub(crate) struct CapnpServer {
@@ -106,6 +104,16 @@ impl bench::Server for Served {
         Ok(())
     }
 
+    async fn sink(
+        self: Rc<Self>,
+        _: bench::SinkParams,
+        mut results: bench::SinkResults,
+    ) -> std::result::Result<(), Error> {
+        let writing = Writing { data: self.data.clone(), at: Cell::new(0) };
+        results.get().set_to(capnp_rpc::new_client(writing));
+        Ok(())
+    }
+
     async fn entities(
         self: Rc<Self>,
         params: bench::EntitiesParams,
@@ -138,6 +146,29 @@ impl bench::Server for Served {
             request.send().await?;
         }
         to.end_request().send().promise.await?;
+        Ok(())
+    }
+}
+
+/// Takes what a client writes.
+struct Writing {
+    data: Data,
+    at: Cell<u64>,
+}
+
+impl bytes::Server for Writing {
+    async fn write(self: Rc<Self>, params: bytes::WriteParams) -> std::result::Result<(), Error> {
+        let at = self.at.get();
+        self.at.set(at + self.data.write(at, params.get()?.get_bytes()?)?);
+        Ok(())
+    }
+
+    async fn end(
+        self: Rc<Self>,
+        _: bytes::EndParams,
+        mut results: bytes::EndResults,
+    ) -> std::result::Result<(), Error> {
+        results.get().set_count(self.at.get());
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::bench_capnp::{bytes, sample, samples};
 use capnp::Error;
 use std::{cell::Cell, hint::black_box, rc::Rc};
+use tokio::sync::Notify;
 
 /// Counts bytes.
 #[derive(Default)]
@@ -22,8 +23,31 @@ impl bytes::Server for Bytes {
         Ok(())
     }
 
-    async fn end(self: Rc<Self>, _: bytes::EndParams, _: bytes::EndResults) -> Result<(), Error> {
+    async fn end(
+        self: Rc<Self>,
+        _: bytes::EndParams,
+        mut results: bytes::EndResults,
+    ) -> Result<(), Error> {
+        results.get().set_count(self.received());
         Ok(())
+    }
+}
+
+/// Takes the first bytes and never answers for them.
+#[derive(Default)]
+pub(super) struct Stuck(Notify);
+
+impl Stuck {
+    /// Waits for these bytes.
+    pub(super) async fn begun(&self) {
+        self.0.notified().await;
+    }
+}
+
+impl bytes::Server for Stuck {
+    async fn write(self: Rc<Self>, _: bytes::WriteParams) -> Result<(), Error> {
+        self.0.notify_one();
+        std::future::pending().await
     }
 }
 
