@@ -1,7 +1,9 @@
-//! The project's own checks: `cargo xtask test` runs on a desk what runs before a merge.
+//! The project's own checks: `cargo xtask test` runs on a desk what runs before a merge, and
+//! `cargo xtask bench` compares farlens with its peers.
 //!
 //! Each verb is a line in [`VERBS`]; what `test` does is the table in [`steps`].
 
+mod bench;
 mod run;
 mod steps;
 mod tally;
@@ -15,8 +17,14 @@ struct Verb {
     run: fn() -> ExitCode,
 }
 
-const VERBS: [Verb; 1] =
-    [Verb { name: "test", what: "every check, in order, up to the first that fails", run: test }];
+const VERBS: [Verb; 2] = [
+    Verb { name: "test", what: "every check, in order, up to the first that fails", run: test },
+    Verb {
+        name: "bench",
+        what: "farlens beside its peers; arguments go on to it",
+        run: bench::run,
+    },
+];
 
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1).unwrap_or_default();

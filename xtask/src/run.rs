@@ -3,6 +3,7 @@
 use crate::steps::{Output, Step};
 use crate::tally::Tally;
 use std::{
+    ffi::OsString,
     io::{self, BufRead, BufReader, Write},
     path::Path,
     process::{Command, ExitCode, Stdio},
@@ -62,8 +63,7 @@ fn run(step: &Step, tally: &mut Tally) -> Result<(), String> {
 /// Runs the command in the repository's root; `each` gets its lines as they come. Whether it
 /// succeeded.
 fn stream(step: &Step, mut each: impl FnMut(&str) -> io::Result<()>) -> io::Result<bool> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut child = Command::new(cargo)
+    let mut child = Command::new(cargo())
         .args(step.cargo.split(' '))
         .envs(step.environment.iter().copied())
         .current_dir(root())
@@ -91,7 +91,13 @@ fn command_line(step: &Step) -> String {
     format!("{environment}cargo {}", step.cargo)
 }
 
-fn root() -> &'static Path {
+/// The cargo that runs this.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().unwrap_or(xtask)
 }

@@ -58,13 +58,13 @@ pub(crate) const TEST: &[Step] = &[
     step("run --release -p farlens-examples --example sensor_fanout", Shown),
     step("run --release -p farlens-examples --example one_flight", Shown),
     step("run --release -p farlens-examples --example kept_log", Shown),
-    step("run --release -p farlens-examples --example own_data", Shown),
-    step("run --release -p farlens-examples --example echo", Shown),
-    step("run --release -p farlens-examples --example chat", Shown),
-    step("run --release -p farlens-examples --example callbacks", Shown),
-    step("run --release -p farlens-examples --example evolve", Shown),
-    step("run --release -p farlens-examples --example multi_stream_service", Shown),
-    step("run --release -p farlens-examples --example probe", Shown),
+    step("run -p farlens-examples --example own_data", Shown),
+    step("run -p farlens-examples --example echo", Shown),
+    step("run -p farlens-examples --example chat", Shown),
+    step("run -p farlens-examples --example callbacks", Shown),
+    step("run -p farlens-examples --example evolve", Shown),
+    step("run -p farlens-examples --example multi_stream_service", Shown),
+    step("run -p farlens-examples --example probe", Shown),
 ];
 
 #[cfg(test)]

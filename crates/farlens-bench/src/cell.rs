@@ -1,0 +1,117 @@
+//! A workload of a system, set up once and then run round by round.
+
+use crate::{
+    Result,
+    measure::Measured,
+    peer::{Peer, Stage},
+    workloads::{Amounts, Workload},
+};
+use std::{future::Future, pin::Pin, sync::Arc};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{JoinHandle, LocalSet},
+};
+
+/// A workload of a system that is ready to run.
+pub(crate) trait Cell {
+    /// Runs one round.
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Measured>> + '_>>;
+}
+
+/// A server and a client that is connected to it.
+pub(crate) struct Stand<P: Peer> {
+    pub(crate) stage: Stage,
+    pub(crate) peer: P,
+    pub(crate) server: P::Server,
+    /// Starts a bulk read of memory in a task of its own.
+    pub(crate) bulk_task: fn(Arc<Self>) -> JoinHandle<Result<u64>>,
+}
+
+/// A cell whose rounds are tasks on the clients' workers.
+pub(crate) struct OnWorkers<F>(pub(crate) F);
+
+impl<F: FnMut() -> JoinHandle<Result<Measured>>> Cell for OnWorkers<F> {
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Measured>> + '_>> {
+        let task = self.0();
+        Box::pin(async { task.await? })
+    }
+}
+
+/// Sets up a cell on the clients' workers. It is a macro because only a type with a name can show
+/// that its futures may move between threads.
+macro_rules! on_workers {
+    ($peer:ty, $workload:expr, $stage:expr, $amounts:expr) => {{
+        let (workload, stage, amounts) = ($workload, $stage.clone(), $amounts);
+        let set_up = async move {
+            let place = stage.clone();
+            let serving = stage.server.spawn(async move { <$peer>::serve(&place).await });
+            let server = serving.await??;
+            let peer = <$peer>::connect(&stage, &server).await?;
+            let bulk_task = |stand: std::sync::Arc<$crate::cell::Stand<$peer>>| {
+                tokio::spawn(async move { stand.peer.bulk($crate::data::Origin::Memory).await })
+            };
+            let stand = $crate::cell::Stand::<$peer> { stage, peer, server, bulk_task };
+            $crate::Result::Ok(std::sync::Arc::new(stand))
+        };
+        let client = $stage.client.clone();
+        let stand = client.spawn(set_up).await??;
+        Box::new($crate::cell::OnWorkers(move || {
+            client.spawn(workload.round(std::sync::Arc::clone(&stand), amounts))
+        })) as Box<dyn $crate::cell::Cell>
+    }};
+}
+pub(crate) use on_workers;
+
+/// A cell whose client lives on a thread of its own, since its values cannot leave it.
+pub(crate) struct OnThread {
+    asked: mpsc::Sender<oneshot::Sender<Result<Measured>>>,
+}
+
+impl OnThread {
+    /// Starts the thread; the first round waits until everything on it is set up.
+    pub(crate) fn start<P: Peer>(workload: Workload, stage: &Stage, amounts: Amounts) -> Self {
+        let (asked, mut asks) = mpsc::channel::<oneshot::Sender<Result<Measured>>>(1);
+        let (client, stage) = (stage.client.clone(), stage.clone());
+        // A thread of the clients' runtime is pinned where its workers are.
+        client.spawn_blocking(move || {
+            let run = async move {
+                let mut stand = None;
+                while let Some(answer) = asks.recv().await {
+                    let measured = async {
+                        let stand = match &mut stand {
+                            Some(stand) => Arc::clone(stand),
+                            none => Arc::clone(none.insert(set_up_here::<P>(&stage).await?)),
+                        };
+                        workload.round(stand, amounts).await
+                    };
+                    // Nobody waits for the answer any more once the run is given up.
+                    let _ = answer.send(measured.await);
+                }
+            };
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(LocalSet::new().run_until(run)),
+                Err(error) => eprintln!("a thread got no runtime: {error}"),
+            }
+        });
+        Self { asked }
+    }
+}
+
+async fn set_up_here<P: Peer>(stage: &Stage) -> Result<Arc<Stand<P>>> {
+    let server = P::serve(stage).await?;
+    let peer = P::connect(stage, &server).await?;
+    let bulk_task = |stand: Arc<Stand<P>>| {
+        tokio::task::spawn_local(async move { stand.peer.bulk(crate::data::Origin::Memory).await })
+    };
+    Ok(Arc::new(Stand { stage: stage.clone(), peer, server, bulk_task }))
+}
+
+impl Cell for OnThread {
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Measured>> + '_>> {
+        Box::pin(async {
+            let (answer, measured) = oneshot::channel();
+            self.asked.send(answer).await?;
+            measured.await?
+        })
+    }
+}

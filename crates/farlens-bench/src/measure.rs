@@ -1,0 +1,55 @@
+//! What a round gives, and the clocks behind it.
+
+use crate::stats;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
+
+/// What one round of a cell gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    /// Bytes, items, calls or connections that the round took in all.
+    pub(crate) units: f64,
+    /// Time that all threads of the process spent on it, server and client, in nanoseconds.
+    pub(crate) cpu_ns: f64,
+    /// The figure that is reported, in the unit of its workload.
+    pub(crate) value: f64,
+}
+
+/// Both clocks at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch {
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Stopwatch {
+    /// Starts now.
+    pub(crate) fn start() -> Self {
+        Self { wall: Instant::now(), cpu: process_time() }
+    }
+
+    /// A rate: so many units in the time since the start, reported in units of `unit` a second.
+    pub(crate) fn rate(self, units: u64, unit: f64) -> Measured {
+        let (seconds, cpu_ns) = self.stop();
+        let units = units as f64;
+        Measured { units, cpu_ns, value: units / unit / seconds }
+    }
+
+    /// A quantile of how long each unit took, in microseconds.
+    pub(crate) fn latency(self, times: &[Duration], p: f64) -> Measured {
+        let (_, cpu_ns) = self.stop();
+        let micros: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e6).collect();
+        let value = stats::quantile(&micros, p).unwrap_or(f64::NAN);
+        Measured { units: micros.len() as f64, cpu_ns, value }
+    }
+
+    fn stop(self) -> (f64, f64) {
+        let cpu = process_time().saturating_sub(self.cpu);
+        (self.wall.elapsed().as_secs_f64(), cpu.as_nanos() as f64)
+    }
+}
+
+fn process_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}

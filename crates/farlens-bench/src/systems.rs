@@ -1,0 +1,66 @@
+//! The systems that are measured, a file for each.
+
+mod capnp;
+mod farlens;
+mod http2;
+mod hyper_h2;
+mod raw;
+mod remoc;
+mod tarpc;
+mod tonic;
+
+use crate::{
+    Result,
+    cell::{Cell, OnThread, on_workers},
+    peer::{Peer, Stage},
+    workloads::{Amounts, Workload},
+};
+
+/// A system, as it is named on the command line and in the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[value(rename_all = "kebab-case")]
+pub(crate) enum System {
+    /// Loops written by hand for one workload each, on the same TLS.
+    Raw,
+    /// This project.
+    Farlens,
+    /// gRPC.
+    Tonic,
+    /// Channels and remote traits.
+    Remoc,
+    /// Calls of objects, with flow control for streams of calls.
+    CapnpRpc,
+    /// Calls.
+    Tarpc,
+    /// HTTP/2 by itself.
+    HyperH2,
+}
+
+impl System {
+    /// Whether it has a way to do that at all.
+    pub(crate) const fn does(self, workload: Workload) -> bool {
+        use Workload::{EntitiesOne, Items1000Streams, StalledReader};
+        !matches!((self, workload), (Self::Tarpc, EntitiesOne | Items1000Streams | StalledReader))
+    }
+
+    /// Sets up a server and a client.
+    ///
+    /// # Errors
+    /// When the system cannot be set up.
+    pub(crate) async fn cell(
+        self,
+        workload: Workload,
+        stage: &Stage,
+        amounts: Amounts,
+    ) -> Result<Box<dyn Cell>> {
+        Ok(match self {
+            Self::Raw => on_workers!(raw::Raw, workload, stage, amounts),
+            Self::Farlens => on_workers!(farlens::Farlens, workload, stage, amounts),
+            Self::Tonic => on_workers!(tonic::Tonic, workload, stage, amounts),
+            Self::Remoc => on_workers!(remoc::Remoc, workload, stage, amounts),
+            Self::CapnpRpc => Box::new(OnThread::start::<capnp::Capnp>(workload, stage, amounts)),
+            Self::Tarpc => on_workers!(tarpc::Tarpc, workload, stage, amounts),
+            Self::HyperH2 => on_workers!(hyper_h2::HyperH2, workload, stage, amounts),
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! What the client hands over for the server to push into.
+
+use super::bench_capnp::{bytes, sample, samples};
+use capnp::Error;
+use std::{cell::Cell, hint::black_box, rc::Rc};
+use tokio::sync::Notify;
+
+/// Counts bytes.
+#[derive(Default)]
+pub(super) struct Bytes(Cell<u64>);
+
+impl Bytes {
+    /// How many came.
+    pub(super) fn received(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl bytes::Server for Bytes {
+    async fn write(self: Rc<Self>, params: bytes::WriteParams) -> Result<(), Error> {
+        let length = params.get()?.get_bytes()?.len() as u64;
+        self.0.set(self.0.get() + length);
+        Ok(())
+    }
+
+    async fn end(
+        self: Rc<Self>,
+        _: bytes::EndParams,
+        mut results: bytes::EndResults,
+    ) -> Result<(), Error> {
+        results.get().set_count(self.received());
+        Ok(())
+    }
+}
+
+/// Takes the first bytes and never answers for them.
+#[derive(Default)]
+pub(super) struct Stuck(Notify);
+
+impl Stuck {
+    /// Waits for these bytes.
+    pub(super) async fn begun(&self) {
+        self.0.notified().await;
+    }
+}
+
+impl bytes::Server for Stuck {
+    async fn write(self: Rc<Self>, _: bytes::WriteParams) -> Result<(), Error> {
+        self.0.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// Adds up the ids of entities.
+#[derive(Default)]
+pub(super) struct Ids(Cell<u64>);
+
+impl Ids {
+    /// Of all that came.
+    pub(super) fn sum(&self) -> u64 {
+        self.0.get()
+    }
+
+    /// Every field is looked at: elsewhere they are decoded before they can be.
+    fn take(&self, sample: sample::Reader<'_>) -> Result<(), Error> {
+        let label = sample.get_label()?.to_str()?;
+        black_box((sample.get_time_ns(), sample.get_value(), label, sample.get_valid()));
+        self.0.set(self.0.get().wrapping_add(sample.get_id()));
+        Ok(())
+    }
+}
+
+impl samples::Server for Ids {
+    async fn one(self: Rc<Self>, params: samples::OneParams) -> Result<(), Error> {
+        self.take(params.get()?.get_sample()?)
+    }
+
+    async fn many(self: Rc<Self>, params: samples::ManyParams) -> Result<(), Error> {
+        params.get()?.get_samples()?.iter().try_for_each(|sample| self.take(sample))
+    }
+
+    async fn end(
+        self: Rc<Self>,
+        _: samples::EndParams,
+        _: samples::EndResults,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! This project, through its public interface and with its default limits but for how
+//! many streams there may be.
+//!
+//! Bytes are streams, pieces are ranges of an open one, entities are sequences that an iterator
+//! makes, and calls go to an object.
+
+use crate::{
+    Result,
+    data::{self, Data, Origin, Piece, Sample, sample},
+    peer::{Peer, Stage},
+};
+use bytes::Bytes;
+use farlens::{
+    Bounds, ByteStream, Chunk, Client, FileData, FixedData, Flags, Identity, IterData, Kind,
+    Limits, Link, ModeOffer, OpenOptions, Position, Server, Streamer, StreamerData, Ticket, Verb,
+    data::{DataState, Fetched, ReadBudget},
+};
+use futures::{Stream, TryStreamExt, stream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::{io::AsyncWriteExt, sync::OnceCell};
+
+/// Iterations that a server can serve: an iterator serves one.
+const ITERATIONS: u64 = 32;
+
+/// Streams at a time; the default of 256 is meant for strangers.
+const STREAMS: u32 = 2_000;
+/// Bytes that are written at once.
+const WRITE: usize = 64 << 10;
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.streams = STREAMS;
+    limits
+}
+
+/// What is called.
+#[farlens::remote]
+pub(crate) trait Adder {
+    async fn add(&self, a: u64, b: u64) -> farlens::Result<u64>;
+    fn samples(&self, count: u64) -> impl Stream<Item = farlens::Result<Sample>> + Send;
+}
+
+struct Plain;
+
+impl Adder for Plain {
+    async fn add(&self, a: u64, b: u64) -> farlens::Result<u64> {
+        Ok(a + b)
+    }
+
+    fn samples(&self, count: u64) -> impl Stream<Item = farlens::Result<Sample>> + Send {
+        stream::iter((0..count).map(|n| Ok(sample(n))))
+    }
+}
+
+/// A link, with what is kept open on it.
+pub(crate) struct Farlens {
+    link: Link,
+    data: Data,
+    bytes: u64,
+    adder: OnceCell<AdderRef>,
+    block: OnceCell<ByteStream>,
+    iteration: AtomicU64,
+}
+
+impl Peer for Farlens {
+    type Server = Server;
+    type Stalled = ByteStream;
+
+    async fn serve(stage: &Stage) -> Result<Server> {
+        let end = Position::new(stage.bytes).unwrap_or(Position::MAX);
+        let repeated = Repeated { data: stage.data.clone(), end };
+        let mut builder = Server::builder()
+            .limits(limits())
+            .identity(Identity::generate()?)
+            .publish("/memory", Streamer::new(repeated))
+            .publish("/file", FileData::read_only(&stage.path))
+            .publish("/written", FileData::read_write(&stage.written))
+            .publish("/block", FixedData::bytes(stage.data.block.clone()))
+            .publish("/adder", AdderRef::new(Plain));
+        let count = stage.entities;
+        for n in 0..ITERATIONS {
+            builder = builder
+                .publish(&format!("/entities/{n}"), IterData::new((0..count).map(sample)))
+                .publish(&format!("/batches/{n}"), IterData::new(data::batches(count)));
+        }
+        Ok(builder.bind("127.0.0.1:0").await?)
+    }
+
+    async fn connect(stage: &Stage, server: &Server) -> Result<Self> {
+        let ticket = server.invite_to("/", &[Verb::Read, Verb::Write, Verb::Call])?;
+        let address = stage.tls.route(server.local_addr()).await?;
+        let mut routed = Ticket::new(vec![address.into()], ticket.key(), ticket.path().clone())?;
+        if let Some(invite) = ticket.invite() {
+            routed = routed.with_invite(invite.clone());
+        }
+        let client = Client::builder().identity(Identity::generate()?).limits(limits());
+        let link = client.connect(&routed.to_string()).await?;
+        let iteration = AtomicU64::new(0);
+        let (data, bytes) = (stage.data.clone(), stage.bytes);
+        Ok(Self { link, data, bytes, adder: OnceCell::new(), block: OnceCell::new(), iteration })
+    }
+
+    async fn bulk(&self, origin: Origin) -> Result<u64> {
+        let path = if origin == Origin::Memory { "/memory" } else { "/file" };
+        let mut stream = self.link.open(path).await?;
+        let mut received = 0;
+        while let Some(chunk) = stream.next_chunk().await? {
+            received += chunk.len() as u64;
+        }
+        Ok(received)
+    }
+
+    async fn write(&self) -> Result<u64> {
+        let options = OpenOptions::new().write(true);
+        let mut stream = self.link.open_with("/written", options).await?;
+        let mut written = 0;
+        for chunk in self.data.to_write(self.bytes, WRITE) {
+            stream.write_all(&chunk).await?;
+            written += chunk.len() as u64;
+        }
+        stream.flush().await?;
+        Ok(written)
+    }
+
+    async fn stall(&self) -> Result<ByteStream> {
+        let mut stream = self.link.open("/memory").await?;
+        stream.next_chunk().await?;
+        Ok(stream)
+    }
+
+    /// An object's method gives a stream whenever it is called; what is published is there before.
+    async fn items(&self, count: u64) -> Result<u64> {
+        let mut samples = std::pin::pin!(self.adder().await?.samples(count));
+        let mut sum = 0u64;
+        while let Some(sample) = samples.try_next().await? {
+            sum = sum.wrapping_add(sample.id);
+        }
+        Ok(sum)
+    }
+
+    async fn entities(&self) -> Result<u64> {
+        let path = format!("/entities/{}", self.iteration.fetch_add(1, Ordering::Relaxed));
+        let mut samples = self.link.entities::<Sample>(&path).await?;
+        let mut sum = 0u64;
+        while let Some(sample) = samples.try_next().await? {
+            sum = sum.wrapping_add(sample.id);
+        }
+        Ok(sum)
+    }
+
+    async fn batches(&self) -> Result<u64> {
+        let path = format!("/batches/{}", self.iteration.fetch_add(1, Ordering::Relaxed));
+        let mut batches = self.link.entities::<Vec<Sample>>(&path).await?;
+        let mut sum = 0u64;
+        while let Some(batch) = batches.try_next().await? {
+            sum = batch.iter().fold(sum, |sum, sample| sum.wrapping_add(sample.id));
+        }
+        Ok(sum)
+    }
+
+    async fn add(&self, a: u64, b: u64) -> Result<u64> {
+        Ok(self.adder().await?.add(a, b).await?)
+    }
+
+    async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
+        let block = self.block.get_or_try_init(|| self.link.open("/block")).await?;
+        Ok(Piece::of(&block.read_at(at..at + len as u64).await?))
+    }
+}
+
+impl Farlens {
+    async fn adder(&self) -> Result<&AdderRef> {
+        Ok(self.adder.get_or_try_init(|| self.link.object::<AdderRef>("/adder")).await?)
+    }
+}
+
+/// The block repeated to a length.
+struct Repeated {
+    data: Data,
+    end: Position,
+}
+
+impl StreamerData for Repeated {
+    fn kind(&self) -> Kind {
+        Kind::Bytes
+    }
+
+    fn offers(&self) -> ModeOffer {
+        let bounded = Flags::START_BOUNDED | Flags::END_BOUNDED;
+        let required = Flags::READABLE | bounded | Flags::FIXED_DATA;
+        ModeOffer { required, possible: Flags::SEEK }
+    }
+
+    async fn state(&self) -> farlens::Result<DataState> {
+        let bounds = Bounds::up_to(self.end);
+        Ok(DataState { bounds, version: Bytes::from_static(b"fixed"), ended: true })
+    }
+
+    async fn read_at(&self, at: Position, budget: ReadBudget) -> farlens::Result<Fetched> {
+        self.read_now(at, budget).unwrap_or(Ok(Fetched::Nothing))
+    }
+
+    fn read_now(&self, at: Position, budget: ReadBudget) -> Option<farlens::Result<Fetched>> {
+        let left = usize::try_from(self.end.since(at)).unwrap_or(usize::MAX);
+        let piece = self.data.piece(at.get() % data::BLOCK as u64, left.min(budget.bytes));
+        Some(Ok(if left == 0 { Fetched::Nothing } else { Fetched::Some(Chunk::Bytes(piece)) }))
+    }
+}

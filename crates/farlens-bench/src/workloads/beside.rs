@@ -1,0 +1,53 @@
+//! A call each millisecond while bulk data flows: how long the calls take, and what they cost it.
+
+use super::check;
+use crate::{
+    Result,
+    cell::Stand,
+    measure::{Measured, Stopwatch},
+    peer::Peer,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::MissedTickBehavior;
+
+/// Between the starts of two calls.
+const PACE: Duration = Duration::from_millis(1);
+
+pub(super) async fn calls<P: Peer>(stand: &Arc<Stand<P>>) -> Result<Measured> {
+    let (watch, times, _) = both(stand).await?;
+    Ok(watch.latency(&times, 0.99))
+}
+
+pub(super) async fn bulk<P: Peer>(stand: &Arc<Stand<P>>) -> Result<Measured> {
+    both(stand).await.map(|(.., bulk)| bulk)
+}
+
+/// The bulk read is a task of its own, as it would be in a program.
+async fn both<P: Peer>(stand: &Arc<Stand<P>>) -> Result<(Stopwatch, Vec<Duration>, Measured)> {
+    let second = match P::MULTIPLEXED {
+        true => None,
+        false => Some(P::connect(&stand.stage, &stand.server).await?),
+    };
+    let caller = second.as_ref().unwrap_or(&stand.peer);
+    let mut pace = tokio::time::interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut times = Vec::new();
+    let watch = Stopwatch::start();
+    let mut bulk = (stand.bulk_task)(Arc::clone(stand));
+    let received = loop {
+        tokio::select! {
+            biased;
+            received = &mut bulk => break received??,
+            _ = pace.tick() => {}
+        }
+        let started = Instant::now();
+        check("sum", caller.add(1, 2).await?, 3)?;
+        times.push(started.elapsed());
+    };
+    let measured = watch.rate(received, 1e6);
+    check("bytes", received, stand.stage.bytes)?;
+    Ok((watch, times, measured))
+}
