@@ -10,9 +10,9 @@ mod needle;
 mod object;
 
 use farlens::{
-    Client, Code, DynamicAnswer, DynamicObject, Entity, Error, Identity, Link, Remote, Result,
-    Server, Verb,
+    Client, DynamicAnswer, DynamicObject, Entity, Identity, Link, Remote, Result, Server, Verb,
 };
+use farlens_examples::{check, wrong};
 use futures::{StreamExt, TryStreamExt};
 use needle::{Needle, POSES};
 use object::{Dataset, DatasetError, Pose, Probe, ProbeRef};
@@ -29,14 +29,6 @@ async fn serve(address: &str) -> Result<Server> {
 
 fn ticket(server: &Server) -> Result<String> {
     Ok(server.invite_to("/", &[Verb::Read, Verb::Call])?.to_string())
-}
-
-fn wrong(text: impl Into<String>) -> Error {
-    Error::new(Code::INTERNAL, text)
-}
-
-fn check(holds: bool, otherwise: &str) -> Result<()> {
-    if holds { Ok(()) } else { Err(wrong(otherwise)) }
 }
 
 /// Who has the trait calls its methods, and has the compiler on its side.

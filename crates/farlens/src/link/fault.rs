@@ -31,6 +31,7 @@ fn hint(code: Code) -> Option<&'static str> {
         }
         Code::CONFLICT => "look at what is there now, and decide again",
         Code::END_OF_SPACE => "write less, or have the end of what is published made to move",
+        Code::TOO_LARGE => "send less at once, or as a stream; who receives it sets the limit",
         Code::TOO_LONG => "its publisher says how long it may become: `Streamer::reach`",
         Code::STORAGE_FULL => "make room on the server, then write what was not applied again",
         Code::WRONG_KIND => "read entities as entities and bytes as bytes",

@@ -115,3 +115,13 @@ async fn an_untyped_handle_calls_by_name() {
         assert_eq!(ProbeRef::from(remote).calibrate(2).await.unwrap(), 0.5);
     }
 }
+
+#[tokio::test]
+async fn who_passes_too_much_at_once_is_told_what_to_do() {
+    let [_, (probe, _, _home)] = everywhere().await;
+    let error = probe.dataset("x".repeat(2 << 20)).await.map(drop).unwrap_err();
+    assert!(matches!(error, ProbeError::System { code, .. } if code == Code::TOO_LARGE.number()));
+    let error = probe.note("x".repeat(2 << 20)).await.unwrap_err();
+    assert_eq!(error.code(), Code::TOO_LARGE);
+    assert!(error.hint().is_some_and(|hint| hint.contains("as a stream")), "{error:?}");
+}
