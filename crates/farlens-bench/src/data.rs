@@ -1,4 +1,4 @@
-//! What every system serves: a block of memory, a file, and entities. All are functions of position.
+//! What every system serves: a block of memory, a file, and entities, all functions of position.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

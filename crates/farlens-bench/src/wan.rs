@@ -51,7 +51,7 @@ impl Wan {
     fn carry(self, from: OwnedReadHalf, to: OwnedWriteHalf) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let line = Line { free: Instant::now(), delay: self.round_trip / 2 };
-        // A line that breaks breaks the connections on both sides of it, which is all there is to say.
+        // A line that breaks ends the connections on both sides of it; there is nobody to tell.
         tokio::spawn(async move { drop(take_in(from, queue).await) });
         tokio::spawn(async move { drop(hand_out(line, waiting, to).await) });
     }
