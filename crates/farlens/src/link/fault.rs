@@ -37,6 +37,16 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::WRONG_KIND => "read entities as entities and bytes as bytes",
         Code::SCHEMA_MISMATCH => "read it as `Entity`, or with the type that was published",
         Code::TOO_MANY_STREAMS | Code::TOO_MANY_CALLS => "close some, or wait for them",
+        Code::TOO_MANY_REFERENCES => {
+            "drop handles that are not needed, or pass fewer; each lives until both sides drop it"
+        }
+        Code::TOO_DEEP => "two objects may be calling each other without an end",
+        Code::NO_SUCH_OBJECT => {
+            "make a call that others wait for without `pipeline()` to see what it answers"
+        }
+        Code::DEADLINE_EXCEEDED => "give it more time, or look at what keeps the other side busy",
+        Code::NOT_RUN => "make the call again",
+        Code::UNKNOWN => "see whether it took effect before it is made again",
         _ => return None,
     })
 }

@@ -204,8 +204,11 @@ pub(super) fn describe(reference: Reference) -> BoxFuture<'static, Result<Arc<Sc
 
 pub(super) fn promised(outcome: &Outcome) -> Result<Reference> {
     outcome.reference().cloned().ok_or_else(|| {
-        Error::new(Code::NO_SUCH_OBJECT, "the call that was to give this object gave none")
-            .with_hint("make that call without `pipeline()` to see what it answers")
+        Error::new(
+            Code::NO_SUCH_OBJECT,
+            "the call that this one waited for answered without an object",
+        )
+        .with_hint("make that call without `pipeline()` to see what it answers")
     })
 }
 
