@@ -6,6 +6,7 @@
 use super::{
     calling::Pending,
     imported::Home,
+    numbers::NumberHasher,
     source::Source,
     trash::{self, discard},
     watcher::Watcher,
@@ -20,6 +21,7 @@ use farlens_wire::{
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
+    hash::BuildHasherDefault,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -41,10 +43,10 @@ pub(crate) struct State {
     /// What the dispatcher has to do; bounded by the limits on streams and calls.
     work: VecDeque<Work>,
     /// Handles of streams that this side opened.
-    handles: HashMap<StreamId, Handle>,
+    handles: HashMap<StreamId, Handle, BuildHasherDefault<NumberHasher>>,
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
-    calls: HashMap<CallTicket, Pending>,
+    calls: HashMap<CallTicket, Pending, BuildHasherDefault<NumberHasher>>,
     /// Interfaces that the peer's calls may name, by fingerprint.
     interfaces: HashMap<[u8; 16], Arc<SchemaDoc>>,
     decode: Limits,
@@ -90,7 +92,7 @@ struct Handle {
     reader: Option<Waker>,
     /// Those who wait for room, for a step, or for what they wrote.
     writers: Vec<Waker>,
-    ranges: HashMap<RangeTicket, Waker>,
+    ranges: HashMap<RangeTicket, Waker, BuildHasherDefault<NumberHasher>>,
     observers: Vec<Arc<Seat>>,
     watcher: Option<Arc<Watcher>>,
 }
@@ -106,9 +108,9 @@ impl Shared {
             driver: None,
             dispatcher: None,
             work: VecDeque::new(),
-            handles: HashMap::new(),
+            handles: HashMap::default(),
             sources: HashMap::new(),
-            calls: HashMap::new(),
+            calls: HashMap::default(),
             interfaces: HashMap::new(),
             decode,
             milestone: watch::channel(0).0,
@@ -165,14 +167,15 @@ impl Shared {
         f(&self.state.lock().proto)
     }
 
-    /// Work for the dispatcher, all that there is.
-    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<VecDeque<Work>> {
+    /// Work for the dispatcher, all that there is, in exchange for an empty `batch`.
+    pub(crate) fn poll_work(&self, batch: &mut VecDeque<Work>, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         if state.work.is_empty() {
             state.dispatcher = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(std::mem::take(&mut state.work))
+        std::mem::swap(&mut state.work, batch);
+        Poll::Ready(())
     }
 
     /// Waits until `done` has an answer; it is asked again when the link is established or over.
@@ -199,7 +202,9 @@ impl Shared {
             state.calls.remove(&ticket);
             return Poll::Ready(outcome);
         }
-        pending.waker = Some(cx.waker().clone());
+        if !pending.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            pending.waker = Some(cx.waker().clone());
+        }
         Poll::Pending
     }
 
@@ -217,8 +222,8 @@ impl Shared {
 
 impl State {
     /// Registers a call that this side has made.
-    pub(super) fn add_call(&mut self, ticket: CallTicket) {
-        self.calls.insert(ticket, Pending::default());
+    pub(super) fn add_call(&mut self, ticket: CallTicket, waker: Option<Waker>) {
+        self.calls.insert(ticket, Pending { waker, ..Pending::default() });
     }
 
     /// Nobody waits for the answer of a call any more.
