@@ -6,18 +6,20 @@ use std::{
     process::{Command, Output},
 };
 
-/// What makes counts independent of the processor, and of what lies in the heap by chance.
+/// What makes counts independent of the processor and of the clock.
 ///
 /// * The C library picks its copying by what the processor has, and one of its ways counts as one
 ///   instruction a byte. Without all of that it takes the one which every processor of this target
 ///   has, and keeps to it however large the caches are.
-/// * Free memory goes to a list for its size as long as that is not full. Beyond that it is put
-///   together and cut up again, which depends on all that went before.
-const TUNABLES: &str = "\
-glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX_Fast_Unaligned_Load,-AVX2,-AVX,-BMI2,-ERMS,\
--FSRM,-SSSE3,-SSE4_1,-SSE4_2,-MOVBE:\
-glibc.cpu.x86_non_temporal_threshold=1073741824:\
-glibc.malloc.tcache_count=1000";
+/// * The allocator of what is counted gives memory back after a time; it is told to keep it.
+const ENVIRONMENT: [(&str, &str); 2] = [
+    (
+        "GLIBC_TUNABLES",
+        "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX_Fast_Unaligned_Load,-AVX2,-AVX,-BMI2,\
+         -ERMS,-FSRM,-SSSE3,-SSE4_1,-SSE4_2,-MOVBE:glibc.cpu.x86_non_temporal_threshold=1073741824",
+    ),
+    ("MIMALLOC_PURGE_DELAY", "-1"),
+];
 
 /// Whether it is there.
 pub(crate) fn check() -> Result<(), String> {
@@ -41,7 +43,7 @@ pub(crate) fn instructions(binary: &Path, case: &str, units: u64) -> Result<u64,
         .args([case, &units.to_string()])
         .env_clear()
         .envs(env::var_os("PATH").map(|path| ("PATH", path)))
-        .env("GLIBC_TUNABLES", TUNABLES);
+        .envs(ENVIRONMENT);
     let said = String::from_utf8_lossy(&finish(&mut command)?.stderr).into_owned();
     collected(&said).ok_or_else(|| format!("valgrind did not say what it counted:\n{said}"))
 }

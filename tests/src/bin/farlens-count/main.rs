@@ -8,6 +8,11 @@ mod link;
 
 use std::process::ExitCode;
 
+/// What a block costs here depends on its size. In the system's allocator it depends on all blocks
+/// before it as well, and so on the length of this program's path.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 usage: farlens-count [CASE UNITS]
 
@@ -17,7 +22,7 @@ make what happens only now and then count evenly.";
 /// Work that is made of equal units.
 struct Case {
     name: &'static str,
-    /// Enough units for buffers, windows and maps to have come to their size.
+    /// Enough for buffers, windows and maps to have come to their size.
     units: u64,
     run: fn(u64),
 }
