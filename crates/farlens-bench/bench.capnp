@@ -3,12 +3,14 @@
 @0xb3f1c6a2d94e7085;
 
 interface Bench {
-  add @0 (a :UInt64, b :UInt64) -> (sum :UInt64);
+  echo @0 (message :Data) -> (message :Data);
   piece @1 (at :UInt64, len :UInt64) -> (bytes :Data);
   bulk @2 (file :Bool, to :Bytes) -> ();
   entities @3 (count :UInt64, to :Samples) -> ();
   sink @5 () -> (to :Bytes);
   batches @4 (count :UInt64, to :Samples) -> ();
+  quiet @6 (to :Bytes) -> ();
+  log @7 (to :Bytes) -> ();
 }
 
 interface Bytes {

@@ -1,9 +1,11 @@
-//! The project's own checks: `cargo xtask test` runs on a desk what runs before a merge, and
+//! The project's own checks: `cargo xtask test` runs on a desk what runs before a merge,
+//! `cargo xtask instructions` compares what codec and link cost with what they did cost, and
 //! `cargo xtask bench` compares farlens with its peers.
 //!
 //! Each verb is a line in [`VERBS`]; what `test` does is the table in [`steps`].
 
 mod bench;
+mod instructions;
 mod run;
 mod steps;
 mod tally;
@@ -17,8 +19,13 @@ struct Verb {
     run: fn() -> ExitCode,
 }
 
-const VERBS: [Verb; 2] = [
+const VERBS: [Verb; 3] = [
     Verb { name: "test", what: "every check, in order, up to the first that fails", run: test },
+    Verb {
+        name: "instructions",
+        what: "what codec and link cost, beside the baseline; --bless makes that the baseline",
+        run: instructions::run,
+    },
     Verb {
         name: "bench",
         what: "farlens beside its peers; arguments go on to it",
@@ -41,7 +48,7 @@ fn test() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: cargo xtask <verb>");
     for verb in VERBS {
-        eprintln!("  {:<8} {}", verb.name, verb.what);
+        eprintln!("  {:<12} {}", verb.name, verb.what);
     }
     ExitCode::from(2)
 }

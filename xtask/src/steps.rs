@@ -54,6 +54,7 @@ pub(crate) const TEST: &[Step] = &[
         "run --release -p farlens-tests --bin farlens-sim -- --references 20000 --first fresh",
         Shown,
     ),
+    step("xtask instructions", Shown),
     step("run --release -p farlens-cli -- demo", Shown),
     step("run --release -p farlens-examples --example sensor_fanout", Shown),
     step("run --release -p farlens-examples --example one_flight", Shown),

@@ -2,14 +2,15 @@
 
 use crate::{
     Result,
+    data::Origin,
     measure::Measured,
     peer::{Peer, Stage},
     workloads::{Amounts, Workload},
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::{
-    sync::{mpsc, oneshot},
-    task::{JoinHandle, LocalSet},
+    sync::{Barrier, mpsc, oneshot},
+    task::{JoinHandle, LocalSet, spawn_local},
 };
 
 /// A workload of a system that is ready to run.
@@ -23,8 +24,18 @@ pub(crate) struct Stand<P: Peer> {
     pub(crate) stage: Stage,
     pub(crate) peer: P,
     pub(crate) server: P::Server,
-    /// Starts a bulk read of memory in a task of its own.
-    pub(crate) bulk_task: fn(Arc<Self>) -> JoinHandle<Result<u64>>,
+    pub(crate) tasks: Tasks<P>,
+}
+
+/// What a round does in tasks of their own: functions, since only where the type of a system has a
+/// name is it known whether its futures may move between threads.
+pub(crate) struct Tasks<P: Peer> {
+    /// Reads bulk data from memory.
+    pub(crate) bulk: fn(Arc<Stand<P>>) -> JoinHandle<Result<u64>>,
+    /// [`Peer::follow`].
+    pub(crate) follow: fn(P, u64, Arc<Barrier>, u64) -> JoinHandle<Result<u64>>,
+    /// [`Peer::write_log`], where servers run.
+    pub(crate) write_log: fn(Arc<Stand<P>>, u64) -> JoinHandle<Result<()>>,
 }
 
 /// A cell whose rounds are tasks on the clients' workers.
@@ -47,10 +58,20 @@ macro_rules! on_workers {
             let serving = stage.server.spawn(async move { <$peer>::serve(&place).await });
             let server = serving.await??;
             let peer = <$peer>::connect(&stage, &server).await?;
-            let bulk_task = |stand: std::sync::Arc<$crate::cell::Stand<$peer>>| {
-                tokio::spawn(async move { stand.peer.bulk($crate::data::Origin::Memory).await })
+            let tasks = $crate::cell::Tasks::<$peer> {
+                bulk: |stand| {
+                    tokio::spawn(async move { stand.peer.bulk($crate::data::Origin::Memory).await })
+                },
+                follow: |peer, readers, ready, bytes| {
+                    tokio::spawn(async move { peer.follow(readers, &ready, bytes).await })
+                },
+                write_log: |stand, bytes| {
+                    stand.stage.server.clone().spawn(async move {
+                        <$peer>::write_log(&stand.stage, &stand.server, bytes).await
+                    })
+                },
             };
-            let stand = $crate::cell::Stand::<$peer> { stage, peer, server, bulk_task };
+            let stand = $crate::cell::Stand::<$peer> { stage, peer, server, tasks };
             $crate::Result::Ok(std::sync::Arc::new(stand))
         };
         let client = $stage.client.clone();
@@ -100,10 +121,18 @@ impl OnThread {
 async fn set_up_here<P: Peer>(stage: &Stage) -> Result<Arc<Stand<P>>> {
     let server = P::serve(stage).await?;
     let peer = P::connect(stage, &server).await?;
-    let bulk_task = |stand: Arc<Stand<P>>| {
-        tokio::task::spawn_local(async move { stand.peer.bulk(crate::data::Origin::Memory).await })
+    let tasks = Tasks {
+        bulk: |stand: Arc<Stand<P>>| {
+            spawn_local(async move { stand.peer.bulk(Origin::Memory).await })
+        },
+        follow: |peer: P, readers, ready, bytes| {
+            spawn_local(async move { peer.follow(readers, &ready, bytes).await })
+        },
+        write_log: |stand: Arc<Stand<P>>, bytes| {
+            spawn_local(async move { P::write_log(&stand.stage, &stand.server, bytes).await })
+        },
     };
-    Ok(Arc::new(Stand { stage: stage.clone(), peer, server, bulk_task }))
+    Ok(Arc::new(Stand { stage: stage.clone(), peer, server, tasks }))
 }
 
 impl Cell for OnThread {

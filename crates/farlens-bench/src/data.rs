@@ -9,6 +9,26 @@ pub(crate) const BLOCK: usize = 64 << 20;
 /// Entities in a batch, where a system sends batches.
 pub(crate) const BATCH: u64 = 256;
 
+/// Bytes of a call's argument, which come back as its answer.
+pub(crate) const MESSAGE: usize = 32;
+
+/// What is called with.
+pub(crate) type Message = [u8; MESSAGE];
+
+/// The message of a call, in all its bytes a function of the call's place.
+pub(crate) fn message(n: u64) -> Message {
+    let mut message = [0; MESSAGE];
+    for (word, part) in (1u64..).zip(message.chunks_exact_mut(8)) {
+        part.copy_from_slice(&(n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15 ^ word).to_be_bytes());
+    }
+    message
+}
+
+/// The message in what came as an answer; one of another length is none that was sent.
+pub(crate) fn as_message(bytes: &[u8]) -> Message {
+    bytes.try_into().unwrap_or_default()
+}
+
 /// An entity of five fields, about 32 bytes encoded.
 #[derive(Clone, Debug, Serialize, Deserialize, farlens::Schema)]
 pub(crate) struct Sample {
@@ -158,10 +178,11 @@ fn from_file(file: &File, at: u64, len: usize) -> io::Result<Bytes> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn data(bytes: u64) -> Data {
+    /// Data with a file of so many bytes.
+    pub(crate) fn data(bytes: u64) -> Data {
         let file = tempfile::tempfile().unwrap();
         let content: Vec<u8> = (0..bytes).map(byte).collect();
         file.write_all_at(&content, 0).unwrap();
@@ -183,6 +204,14 @@ mod tests {
     fn batches_hold_every_entity_once() {
         let ids: Vec<u64> = batches(600).flatten().map(|sample| sample.id).collect();
         assert_eq!(ids, (0..600).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn messages_of_two_calls_differ_in_every_word() {
+        let (one, other) = (message(1), message(2));
+        assert!(one.chunks(8).zip(other.chunks(8)).all(|(one, other)| one != other));
+        assert_eq!(as_message(&one), one);
+        assert_ne!(as_message(&one[1..]), one);
     }
 
     #[test]

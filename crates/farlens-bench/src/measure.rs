@@ -1,11 +1,11 @@
 //! What a round gives, and the clocks behind it.
 
-use crate::stats;
+use crate::{Result, stats};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 
 /// What one round of a cell gave.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Measured {
     /// Bytes, items, calls or connections that the round took in all.
     pub(crate) units: f64,
@@ -43,10 +43,28 @@ impl Stopwatch {
         Measured { units: micros.len() as f64, cpu_ns, value }
     }
 
+    /// An amount of something, for each unit.
+    pub(crate) fn amount(self, units: u64, amount: u64) -> Measured {
+        let (_, cpu_ns) = self.stop();
+        let units = units as f64;
+        Measured { units, cpu_ns, value: amount as f64 / units }
+    }
+
     fn stop(self) -> (f64, f64) {
         let cpu = process_time().saturating_sub(self.cpu);
         (self.wall.elapsed().as_secs_f64(), cpu.as_nanos() as f64)
     }
+}
+
+/// Bytes of memory that this process holds for itself: no files, and nothing of the kernel.
+///
+/// # Errors
+/// Where the system does not say.
+pub(crate) fn resident_bytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Ok(kib.ok_or("/proc/self/status has no RssAnon")? << 10)
 }
 
 fn process_time() -> Duration {

@@ -2,12 +2,13 @@
 
 use crate::{
     Result,
-    data::{Data, Origin, Piece},
+    data::{Data, Message, Origin, Piece, message},
+    live::Live,
     tls::Tls,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
 use std::path::PathBuf;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Barrier};
 
 /// What servers and clients of a run share.
 #[derive(Clone)]
@@ -25,6 +26,12 @@ pub(crate) struct Stage {
     /// What every reader reads: how much, and how many entities.
     pub(crate) bytes: u64,
     pub(crate) entities: u64,
+    /// The live log of systems that have none.
+    pub(crate) live: Live,
+    /// Streams that are open at a time, at most.
+    pub(crate) streams: u32,
+    /// Bytes that a stream may be ahead of its reader, where that has to be set.
+    pub(crate) window: u32,
 }
 
 /// A system: its server, and a connected client with one method for each thing that is measured.
@@ -38,6 +45,10 @@ pub(crate) trait Peer: Sized + 'static {
     type Server: Send + Sync + 'static;
     /// A stream whose reader does not read on.
     type Stalled;
+    /// A stream on which nothing comes.
+    type Quiet;
+    /// The live log, opened.
+    type Log;
 
     /// Starts a server that serves the data of the stage.
     async fn serve(stage: &Stage) -> Result<Self::Server>;
@@ -55,6 +66,21 @@ pub(crate) trait Peer: Sized + 'static {
     /// Begins a bulk read of memory and reads no further than its first piece.
     async fn stall(&self) -> Result<Self::Stalled>;
 
+    /// Opens a stream on which nothing ever comes, and waits until the server has it.
+    async fn quiet(&self) -> Result<Self::Quiet>;
+
+    /// Opens the live log at its end.
+    async fn open_log(&self) -> Result<Self::Log>;
+
+    /// Reads so many bytes of it, and checks that they are the right ones; says how many came.
+    async fn read_log(&self, log: Self::Log, bytes: u64) -> Result<u64>;
+
+    /// Writes so many bytes to the live log, at the server.
+    async fn write_log(stage: &Stage, _server: &Self::Server, bytes: u64) -> Result<()> {
+        stage.live.write(&stage.data, bytes).await;
+        Ok(())
+    }
+
     /// Reads all entities, sent and taken one by one; adds up their ids.
     async fn entities(&self) -> Result<u64>;
 
@@ -64,8 +90,8 @@ pub(crate) trait Peer: Sized + 'static {
     /// Reads all entities in batches of [`crate::data::BATCH`]; adds up their ids.
     async fn batches(&self) -> Result<u64>;
 
-    /// Has two numbers added.
-    async fn add(&self, a: u64, b: u64) -> Result<u64>;
+    /// Sends a message and gets it back.
+    async fn echo(&self, message: Message) -> Result<Message>;
 
     /// Reads a piece of the block.
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece>;
@@ -81,6 +107,23 @@ pub(crate) trait Peer: Sized + 'static {
         Ok(received)
     }
 
+    /// Opens the live log so many times, and once everybody is `ready` reads so many bytes of each;
+    /// says how many came in all.
+    async fn follow(&self, readers: u64, ready: &Barrier, bytes: u64) -> Result<u64> {
+        let mut logs = Vec::new();
+        for _ in 0..readers {
+            logs.push(self.open_log().await?);
+        }
+        ready.wait().await;
+        let mut reading: FuturesUnordered<_> =
+            logs.into_iter().map(|log| self.read_log(log, bytes)).collect();
+        let mut received = 0;
+        while let Some(bytes) = reading.next().await {
+            received += bytes?;
+        }
+        Ok(received)
+    }
+
     /// Reads `count` entities in each of so many streams at a time; adds up their ids.
     async fn streams(&self, streams: u64, count: u64) -> Result<u64> {
         let mut open: FuturesUnordered<_> = (0..streams).map(|_| self.items(count)).collect();
@@ -91,21 +134,16 @@ pub(crate) trait Peer: Sized + 'static {
         Ok(sum)
     }
 
-    /// Makes `count` additions, always `at_once` of them under way; adds up the answers.
-    async fn adds(&self, count: u64, at_once: usize) -> Result<u64> {
-        let (mut under_way, mut sum) = (FuturesUnordered::new(), 0u64);
-        for n in 0..count {
-            under_way.push(self.add(n, 1));
-            if under_way.len() == at_once
-                && let Some(answer) = under_way.next().await
-            {
-                sum = sum.wrapping_add(answer?);
-            }
-        }
-        while let Some(answer) = under_way.next().await {
-            sum = sum.wrapping_add(answer?);
-        }
-        Ok(sum)
+    /// Calls with a message of its own; says whether that came back.
+    async fn echoes_right(&self, n: u64) -> Result<bool> {
+        let message = message(n);
+        Ok(self.echo(message).await? == message)
+    }
+
+    /// Makes `count` calls, always `at_once` of them under way; says how many were answered as they
+    /// had to be.
+    async fn echoes(&self, count: u64, at_once: usize) -> Result<u64> {
+        under_way((0..count).map(|n| self.echoes_right(n)), at_once).await
     }
 
     /// Reads a piece; says whether it is as it has to be.
@@ -116,18 +154,31 @@ pub(crate) trait Peer: Sized + 'static {
     /// Reads pieces of `len` bytes at places, always `at_once` of them under way; says how many of
     /// them were as they have to be.
     async fn reads(&self, places: &[u64], len: usize, at_once: usize) -> Result<u64> {
-        let (mut under_way, mut good) = (FuturesUnordered::new(), 0);
-        for &at in places {
-            under_way.push(self.reads_right(at, len));
-            if under_way.len() == at_once
-                && let Some(right) = under_way.next().await
-            {
-                good += u64::from(right?);
-            }
-        }
-        while let Some(right) = under_way.next().await {
-            good += u64::from(right?);
-        }
-        Ok(good)
+        under_way(places.iter().map(|&at| self.reads_right(at, len)), at_once).await
     }
+
+    /// The same calls in step, of which only the hand-written loops know anything.
+    async fn echoes_in_step(&self, _count: u64, _at_once: usize) -> Result<u64> {
+        Err("calls have callers here".into())
+    }
+}
+
+/// Runs requests within one task, always `at_once` of them at a time; says how many went right.
+pub(crate) async fn under_way<F: Future<Output = Result<bool>>>(
+    requests: impl Iterator<Item = F>,
+    at_once: usize,
+) -> Result<u64> {
+    let (mut under_way, mut right) = (FuturesUnordered::new(), 0);
+    for request in requests {
+        under_way.push(request);
+        if under_way.len() == at_once
+            && let Some(answer) = under_way.next().await
+        {
+            right += u64::from(answer?);
+        }
+    }
+    while let Some(answer) = under_way.next().await {
+        right += u64::from(answer?);
+    }
+    Ok(right)
 }

@@ -48,7 +48,7 @@ impl Line {
         let cpu: Vec<f64> = rounds.iter().map(|round| round.cpu_ns / round.units).collect();
         let at = |p| stats::quantile(&values, p).unwrap_or(f64::NAN);
         Self {
-            id: name(&workload),
+            id: workload.name().to_owned(),
             system: name(&system),
             rt: setting.rt,
             malloc: setting.malloc,
@@ -78,7 +78,7 @@ impl Line {
         let Self { id, system, value, unit, cpu_ns_per_unit, runs, min, max, .. } = self;
         let ratio = self.ratio_to_raw.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         format!(
-            "{id:<21} {system:<10} {value:>12.2} {unit:<10} {ratio:>6} {cpu_ns_per_unit:>12.2} \
+            "{id:<22} {system:<10} {value:>12.2} {unit:<10} {ratio:>6} {cpu_ns_per_unit:>12.2} \
              {runs:>4} {min:>12.2} {max:>12.2}"
         )
     }
@@ -92,7 +92,7 @@ pub(crate) fn values(rounds: &[Measured]) -> Vec<f64> {
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:<21} {:<10} {:>12} {:<10} {:>6} {:>12} {:>4} {:>12} {:>12}",
+        "{:<22} {:<10} {:>12} {:<10} {:>6} {:>12} {:>4} {:>12} {:>12}",
         "id", "system", "median", "unit", "/ raw", "cpu ns/unit", "runs", "min", "max"
     )
 }

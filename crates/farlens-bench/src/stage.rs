@@ -3,6 +3,7 @@
 use crate::{
     Result,
     data::{self, Data, Origin},
+    live::Live,
     peer::Stage,
     runtimes::Runtimes,
     tls::Tls,
@@ -43,6 +44,9 @@ impl Set {
             written: written.path().to_owned(),
             bytes: amounts.bytes,
             entities: amounts.entities,
+            live: Live::default(),
+            streams: Stage::USUAL.0,
+            window: Stage::USUAL.1,
         };
         Ok(Self { stage, _files: [file, written] })
     }

@@ -29,10 +29,11 @@ pub(crate) fn ratio(values: &[f64], base: &[f64]) -> Option<f64> {
     median(&ratios)
 }
 
-/// Whether another round is needed, given what each system's rounds gave so far.
-pub(crate) fn another(systems: &[Vec<f64>]) -> bool {
+/// Whether another round is needed, given what each system's rounds gave so far; who is not patient
+/// makes do with as many as are enough.
+pub(crate) fn another(systems: &[Vec<f64>], patient: bool) -> bool {
     let rounds = systems.iter().map(Vec::len).min().unwrap_or(MOST);
-    rounds < ENOUGH || (rounds < MOST && systems.iter().any(|values| restless(values)))
+    rounds < ENOUGH || (patient && rounds < MOST && systems.iter().any(|values| restless(values)))
 }
 
 fn restless(values: &[f64]) -> bool {
@@ -60,13 +61,15 @@ mod tests {
     #[test]
     fn calm_rounds_end_early_and_restless_ones_late() {
         let calm = |count| vec![vec![100.0; count]];
-        assert!(another(&calm(4)) && !another(&calm(5)));
+        assert!(another(&calm(4), true) && !another(&calm(5), true));
         let restless = |count: usize| vec![(0..count).map(|n| 100.0 + n as f64 * 9.0).collect()];
-        assert!(another(&restless(5)) && another(&restless(14)) && !another(&restless(15)));
+        assert!(another(&restless(5), true) && another(&restless(14), true));
+        assert!(!another(&restless(15), true));
+        assert!(another(&restless(4), false) && !another(&restless(5), false));
     }
 
     #[test]
     fn nothing_to_measure_needs_no_round() {
-        assert!(!another(&[]));
+        assert!(!another(&[], true));
     }
 }

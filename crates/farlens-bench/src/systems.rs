@@ -38,9 +38,18 @@ pub(crate) enum System {
 
 impl System {
     /// Whether it has a way to do that at all.
-    pub(crate) const fn does(self, workload: Workload) -> bool {
-        use Workload::{EntitiesOne, Items1000Streams, StalledReader};
-        !matches!((self, workload), (Self::Tarpc, EntitiesOne | Items1000Streams | StalledReader))
+    pub(crate) fn does(self, workload: Workload) -> bool {
+        match workload {
+            Workload::Calls64Lockstep => matches!(self, Self::Raw),
+            Workload::IdleStreamBytes => !matches!(self, Self::Raw | Self::Tarpc),
+            Workload::EntitiesOne
+            | Workload::Items1000Streams
+            | Workload::StalledReaderWithout
+            | Workload::StalledReader
+            | Workload::Fanout64 => !matches!(self, Self::Tarpc),
+            _ if workload.is_wan_of_some() => !matches!(self, Self::CapnpRpc | Self::Tarpc),
+            _ => true,
+        }
     }
 
     /// Sets up a server and a client.

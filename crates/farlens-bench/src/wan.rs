@@ -20,8 +20,8 @@ use tokio::{
 const PIECE: usize = 16 << 10;
 /// Bytes a second, each way: a gigabit.
 const RATE: f64 = 125e6;
-/// Pieces that wait before the line: as much as it holds at 100 ms, so that it never runs dry.
-const QUEUE: usize = 12 << 20 >> 14;
+/// Pieces that wait before the line: as much as it holds at 200 ms, so that it never runs dry.
+const QUEUE: usize = 24 << 20 >> 14;
 
 /// A line of some length.
 #[derive(Clone, Copy, Debug)]

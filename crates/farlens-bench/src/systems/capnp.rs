@@ -12,7 +12,7 @@ mod sinks;
 
 use crate::{
     Result,
-    data::{Data, Origin, Piece},
+    data::{Data, Message, Origin, Piece, as_message},
     peer::{Peer, Stage},
     tls::Stream,
 };
@@ -25,12 +25,10 @@ use capnp_rpc::{
 };
 use futures::io::{BufReader, BufWriter};
 use served::CapnpServer;
-use sinks::{Bytes, Ids, Stuck};
+use sinks::{Bytes, Ids, Log, Stuck};
 use std::rc::Rc;
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
-/// Bytes of streaming calls that are under way.
-const WINDOW: usize = 4 << 20;
 /// Bytes in a call of a bulk transfer.
 const CHUNK: usize = 64 << 10;
 /// Bytes of each end's buffers.
@@ -48,6 +46,9 @@ impl Peer for Capnp {
     type Server = CapnpServer;
     /// The request goes on for as long as its sink takes nothing.
     type Stalled = Promise<(), Error>;
+    /// The sink, which the server holds.
+    type Quiet = Rc<Stuck>;
+    type Log = Rc<Log>;
 
     async fn serve(stage: &Stage) -> Result<CapnpServer> {
         CapnpServer::start(stage)
@@ -55,7 +56,7 @@ impl Peer for Capnp {
 
     async fn connect(stage: &Stage, server: &CapnpServer) -> Result<Self> {
         let stream = stage.tls.connect(server.address).await?;
-        let mut system = RpcSystem::new(network(stream, Side::Client), None);
+        let mut system = RpcSystem::new(network(stream, stage.window as usize, Side::Client), None);
         let bench = system.bootstrap(VatId::Server);
         // A connection that fails fails its calls, which say so.
         tokio::task::spawn_local(async move { drop(system.await) });
@@ -91,6 +92,26 @@ impl Peer for Capnp {
         Ok(Promise::from_future(async { answer.await.map(drop) }))
     }
 
+    async fn quiet(&self) -> Result<Rc<Stuck>> {
+        let sink = Rc::new(Stuck::default());
+        let mut request = self.bench.quiet_request();
+        request.get().set_to(new_client_from_rc(Rc::clone(&sink)));
+        request.send().promise.await?;
+        Ok(sink)
+    }
+
+    async fn open_log(&self) -> Result<Rc<Log>> {
+        let sink = Rc::new(Log::default());
+        let mut request = self.bench.log_request();
+        request.get().set_to(new_client_from_rc(Rc::clone(&sink)));
+        request.send().promise.await?;
+        Ok(sink)
+    }
+
+    async fn read_log(&self, log: Rc<Log>, bytes: u64) -> Result<u64> {
+        Ok(log.ended().await.min(bytes))
+    }
+
     async fn entities(&self) -> Result<u64> {
         self.items(self.entities).await
     }
@@ -113,11 +134,10 @@ impl Peer for Capnp {
         Ok(sink.sum())
     }
 
-    async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        let mut request = self.bench.add_request();
-        request.get().set_a(a);
-        request.get().set_b(b);
-        Ok(request.send().promise.await?.get()?.get_sum())
+    async fn echo(&self, message: Message) -> Result<Message> {
+        let mut request = self.bench.echo_request();
+        request.get().set_message(&message);
+        Ok(as_message(request.send().promise.await?.get()?.get_message()?))
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
@@ -129,11 +149,11 @@ impl Peer for Capnp {
 }
 
 /// A connection as capnp-rpc takes it, buffered as it advises.
-fn network(stream: Stream, side: Side) -> Box<dyn capnp_rpc::VatNetwork<VatId>> {
+fn network(stream: Stream, window: usize, side: Side) -> Box<dyn capnp_rpc::VatNetwork<VatId>> {
     let (from, to) = tokio::io::split(stream);
     let from = BufReader::with_capacity(BUFFER, from.compat());
     let to = BufWriter::with_capacity(BUFFER, to.compat_write());
     let mut network = VatNetwork::new(from, to, side, ReaderOptions::new());
-    network.set_window_size(WINDOW);
+    network.set_window_size(window);
     Box::new(network)
 }

@@ -1,19 +1,21 @@
-//! This project, through its public interface and with its default limits but for how
-//! many streams there may be.
+//! This project, through its public interface and with its default limits. Only where a workload
+//! has more streams than they allow is that one raised.
 //!
 //! Bytes are streams, pieces are ranges of an open one, entities are sequences that an iterator
 //! makes, and calls go to an object.
 
 use crate::{
     Result,
-    data::{self, Data, Origin, Piece, Sample, sample},
+    data::{self, Data, Message, Origin, Piece, Sample, as_message, sample},
+    live::{self, Taken},
     peer::{Peer, Stage},
 };
 use bytes::Bytes;
 use farlens::{
-    Bounds, ByteStream, Chunk, Client, FileData, FixedData, Flags, Identity, IterData, Kind,
-    Limits, Link, ModeOffer, OpenOptions, Position, Server, Streamer, StreamerData, Ticket, Verb,
-    data::{DataState, Fetched, ReadBudget},
+    Bounds, ByteStream, Chunk, Client, EntityStream, FileData, FixedData, Flags, Grant, Identity,
+    IterData, Kind, Limits, Link, ModeOffer, OpenOptions, Pattern, Position, Publisher, RemotePath,
+    Server, Spool, Streamer, StreamerData, Ticket, Verb,
+    data::{DataState, Fetched, ReadBudget, SpoolWriter},
 };
 use futures::{Stream, TryStreamExt, stream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,30 +23,27 @@ use tokio::{io::AsyncWriteExt, sync::OnceCell};
 
 /// Iterations that a server can serve: an iterator serves one.
 const ITERATIONS: u64 = 32;
-
-/// Streams at a time; the default of 256 is meant for strangers.
-const STREAMS: u32 = 2_000;
 /// Bytes that are written at once.
 const WRITE: usize = 64 << 10;
 
-fn limits() -> Limits {
+fn limits(stage: &Stage) -> Limits {
     let mut limits = Limits::default();
-    limits.streams = STREAMS;
+    limits.streams = limits.streams.max(stage.streams);
     limits
 }
 
 /// What is called.
 #[farlens::remote]
-pub(crate) trait Adder {
-    async fn add(&self, a: u64, b: u64) -> farlens::Result<u64>;
+pub(crate) trait Object {
+    async fn echo(&self, message: Bytes) -> farlens::Result<Bytes>;
     fn samples(&self, count: u64) -> impl Stream<Item = farlens::Result<Sample>> + Send;
 }
 
 struct Plain;
 
-impl Adder for Plain {
-    async fn add(&self, a: u64, b: u64) -> farlens::Result<u64> {
-        Ok(a + b)
+impl Object for Plain {
+    async fn echo(&self, message: Bytes) -> farlens::Result<Bytes> {
+        Ok(message)
     }
 
     fn samples(&self, count: u64) -> impl Stream<Item = farlens::Result<Sample>> + Send {
@@ -52,52 +51,68 @@ impl Adder for Plain {
     }
 }
 
+/// A server, with what it writes to and whom it lets in.
+pub(crate) struct Served {
+    server: Server,
+    client: Identity,
+    log: Publisher<Bytes>,
+    _quiet: SpoolWriter,
+}
+
 /// A link, with what is kept open on it.
 pub(crate) struct Farlens {
     link: Link,
     data: Data,
     bytes: u64,
-    adder: OnceCell<AdderRef>,
+    object: OnceCell<ObjectRef>,
     block: OnceCell<ByteStream>,
     iteration: AtomicU64,
 }
 
 impl Peer for Farlens {
-    type Server = Server;
+    type Server = Served;
     type Stalled = ByteStream;
+    type Quiet = ByteStream;
+    type Log = EntityStream<Bytes>;
 
-    async fn serve(stage: &Stage) -> Result<Server> {
+    async fn serve(stage: &Stage) -> Result<Served> {
         let end = Position::new(stage.bytes).unwrap_or(Position::MAX);
         let repeated = Repeated { data: stage.data.clone(), end };
+        let (log, channel) = farlens::data::channel(live::BEHIND as u64);
+        let (quiet, nothing) = Spool::bytes();
+        let client = Identity::generate()?;
+        let pattern = Pattern::beneath(&RemotePath::new("/")?);
+        let grants = [Verb::Read, Verb::Write, Verb::Call]
+            .map(|verb| Grant { verb, pattern: pattern.clone() });
         let mut builder = Server::builder()
-            .limits(limits())
+            .limits(limits(stage))
             .identity(Identity::generate()?)
+            .authorize(client.key_id(), grants.to_vec())
+            .publish("/log", channel)
+            .publish("/quiet", nothing)
             .publish("/memory", Streamer::new(repeated))
             .publish("/file", FileData::read_only(&stage.path))
             .publish("/written", FileData::read_write(&stage.written))
             .publish("/block", FixedData::bytes(stage.data.block.clone()))
-            .publish("/adder", AdderRef::new(Plain));
+            .publish("/object", ObjectRef::new(Plain));
         let count = stage.entities;
         for n in 0..ITERATIONS {
             builder = builder
                 .publish(&format!("/entities/{n}"), IterData::new((0..count).map(sample)))
                 .publish(&format!("/batches/{n}"), IterData::new(data::batches(count)));
         }
-        Ok(builder.bind("127.0.0.1:0").await?)
+        let server = builder.bind("127.0.0.1:0").await?;
+        Ok(Served { server, client, log, _quiet: quiet })
     }
 
-    async fn connect(stage: &Stage, server: &Server) -> Result<Self> {
-        let ticket = server.invite_to("/", &[Verb::Read, Verb::Write, Verb::Call])?;
+    async fn connect(stage: &Stage, Served { server, client, .. }: &Served) -> Result<Self> {
         let address = stage.tls.route(server.local_addr()).await?;
-        let mut routed = Ticket::new(vec![address.into()], ticket.key(), ticket.path().clone())?;
-        if let Some(invite) = ticket.invite() {
-            routed = routed.with_invite(invite.clone());
-        }
-        let client = Client::builder().identity(Identity::generate()?).limits(limits());
-        let link = client.connect(&routed.to_string()).await?;
+        let ticket = Ticket::new(vec![address.into()], server.key(), RemotePath::new("/")?)?;
+        let client = Client::builder().identity(client.clone()).limits(limits(stage));
+        let link = client.connect(&ticket.to_string()).await?;
         let iteration = AtomicU64::new(0);
         let (data, bytes) = (stage.data.clone(), stage.bytes);
-        Ok(Self { link, data, bytes, adder: OnceCell::new(), block: OnceCell::new(), iteration })
+        Ok(Self { link, data, bytes, object: OnceCell::new(), block: OnceCell::new(), iteration })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -128,9 +143,34 @@ impl Peer for Farlens {
         Ok(stream)
     }
 
+    async fn quiet(&self) -> Result<ByteStream> {
+        Ok(self.link.open("/quiet").await?)
+    }
+
+    async fn open_log(&self) -> Result<EntityStream<Bytes>> {
+        Ok(self.link.entities("/log").await?)
+    }
+
+    async fn read_log(&self, mut log: EntityStream<Bytes>, bytes: u64) -> Result<u64> {
+        let mut taken = Taken::default();
+        while taken.bytes() < bytes
+            && let Some(entry) = log.try_next().await?
+        {
+            taken.take(&entry)?;
+        }
+        Ok(taken.bytes())
+    }
+
+    async fn write_log(stage: &Stage, server: &Served, bytes: u64) -> Result<()> {
+        for entry in live::entries(&stage.data, bytes) {
+            server.log.send_async(entry).await?;
+        }
+        Ok(())
+    }
+
     /// An object's method gives a stream whenever it is called; what is published is there before.
     async fn items(&self, count: u64) -> Result<u64> {
-        let mut samples = std::pin::pin!(self.adder().await?.samples(count));
+        let mut samples = std::pin::pin!(self.object().await?.samples(count));
         let mut sum = 0u64;
         while let Some(sample) = samples.try_next().await? {
             sum = sum.wrapping_add(sample.id);
@@ -158,8 +198,9 @@ impl Peer for Farlens {
         Ok(sum)
     }
 
-    async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        Ok(self.adder().await?.add(a, b).await?)
+    async fn echo(&self, message: Message) -> Result<Message> {
+        let message = Bytes::copy_from_slice(&message);
+        Ok(as_message(&self.object().await?.echo(message).await?))
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
@@ -169,8 +210,8 @@ impl Peer for Farlens {
 }
 
 impl Farlens {
-    async fn adder(&self) -> Result<&AdderRef> {
-        Ok(self.adder.get_or_try_init(|| self.link.object::<AdderRef>("/adder")).await?)
+    async fn object(&self) -> Result<&ObjectRef> {
+        Ok(self.object.get_or_try_init(|| self.link.object::<ObjectRef>("/object")).await?)
     }
 }
 

@@ -1,14 +1,16 @@
 //! Plain HTTP/2 with `hyper`: what a server of files and small answers would be.
 //!
-//! Bulk data is a body, a call is a POST whose body has two numbers and whose answer has one.
+//! Bulk data is a body, a call is a POST whose body comes back. What else is asked for is in the
+//! body, too: two numbers.
 //! Entities are `postcard` in length-prefixed batches, since HTTP itself has none.
 
 mod ids;
 
-use super::http2;
+use super::http2::Tuning;
 use crate::{
     Result,
-    data::{BATCH, Data, Origin, Piece},
+    data::{BATCH, Data, Message, Origin, Piece, as_message},
+    live::{Live, Taken},
     peer::{Peer, Stage},
     tls::{Listening, Stream},
 };
@@ -39,18 +41,23 @@ pub(crate) struct HyperH2 {
 impl Peer for HyperH2 {
     type Server = Listening;
     type Stalled = Incoming;
+    type Quiet = Incoming;
+    type Log = Incoming;
 
     async fn serve(stage: &Stage) -> Result<Listening> {
-        let served = Served { data: stage.data.clone(), bytes: stage.bytes };
+        let (data, live) = (stage.data.clone(), stage.live.clone());
+        let tuning = Tuning::of(stage);
+        let served = Served { data, live, bytes: stage.bytes, tuning };
         stage.tls.listen(move |stream| connection(served.clone(), stream)).await
     }
 
     async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
         let stream = TokioIo::new(stage.tls.connect(server.address).await?);
+        let tuning = Tuning::of(stage);
         let (sender, connection) = client::conn::http2::Builder::new(TokioExecutor::new())
-            .initial_stream_window_size(http2::STREAM_WINDOW)
-            .initial_connection_window_size(http2::CONNECTION_WINDOW)
-            .max_frame_size(http2::FRAME)
+            .initial_stream_window_size(tuning.stream_window)
+            .initial_connection_window_size(tuning.connection_window)
+            .max_frame_size(tuning.frame)
             .handshake(stream)
             .await?;
         // A connection that fails fails its requests, which say so.
@@ -80,6 +87,26 @@ impl Peer for HyperH2 {
         Ok(body)
     }
 
+    async fn quiet(&self) -> Result<Incoming> {
+        self.ask("/quiet", 0, 0).await
+    }
+
+    async fn open_log(&self) -> Result<Incoming> {
+        self.ask("/log", 0, 0).await
+    }
+
+    async fn read_log(&self, mut log: Incoming, bytes: u64) -> Result<u64> {
+        let mut taken = Taken::default();
+        while taken.bytes() < bytes
+            && let Some(frame) = log.frame().await
+        {
+            if let Some(piece) = frame?.data_ref() {
+                taken.take(piece)?;
+            }
+        }
+        Ok(taken.bytes())
+    }
+
     async fn entities(&self) -> Result<u64> {
         self.items(self.entities).await
     }
@@ -92,8 +119,10 @@ impl Peer for HyperH2 {
         ids::in_batches(self.ask("/batches", self.entities, 0).await?).await
     }
 
-    async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        number(self.ask("/add", a, b).await?).await
+    async fn echo(&self, message: Message) -> Result<Message> {
+        let message = Full::new(Bytes::copy_from_slice(&message));
+        let answer = self.send("/echo", Either::Left(message)).await?.collect().await?;
+        Ok(as_message(&answer.to_bytes()))
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
@@ -131,19 +160,22 @@ async fn number(body: Incoming) -> Result<u64> {
 #[derive(Clone)]
 struct Served {
     data: Data,
+    live: Live,
     bytes: u64,
+    tuning: Tuning,
 }
 
 async fn connection(served: Served, stream: Stream) {
+    let tuning = served.tuning;
     let service = service_fn(move |request| {
         let served = served.clone();
         async move { served.answer(request).await.map_err(std::io::Error::other) }
     });
     let connection = server::conn::http2::Builder::new(TokioExecutor::new())
-        .initial_stream_window_size(http2::STREAM_WINDOW)
-        .initial_connection_window_size(http2::CONNECTION_WINDOW)
-        .max_frame_size(http2::FRAME)
-        .max_concurrent_streams(http2::STREAMS)
+        .initial_stream_window_size(tuning.stream_window)
+        .initial_connection_window_size(tuning.connection_window)
+        .max_frame_size(tuning.frame)
+        .max_concurrent_streams(tuning.streams)
         .max_send_buf_size(1 << 20)
         .serve_connection(TokioIo::new(stream), service);
     // A client that goes is no failure, and HTTP cannot tell it from one.
@@ -153,18 +185,26 @@ async fn connection(served: Served, stream: Stream) {
 impl Served {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>> {
         let (head, body) = request.into_parts();
-        if head.uri.path() == "/write" {
-            return Ok(Response::new(whole(self.write(body).await?)));
+        match head.uri.path() {
+            "/write" => return Ok(Response::new(whole(self.write(body).await?))),
+            "/echo" => return Ok(Response::new(whole(body.collect().await?.to_bytes()))),
+            _ => {}
         }
         let mut numbers = body.collect().await?.to_bytes();
         let (a, b) = (numbers.try_get_u64()?, numbers.try_get_u64()?);
         let body = match head.uri.path() {
-            "/add" => whole(Bytes::copy_from_slice(&(a + b).to_be_bytes())),
             "/block" => whole(self.data.piece(a, b as usize)),
             "/memory" => pieces(self.data.chunks(Origin::Memory, self.bytes, CHUNK)),
             "/file" => pieces(self.data.chunks(Origin::File, self.bytes, CHUNK)),
             "/entities" => pieces(ids::encoded(a, CHUNK, u64::MAX)),
             "/batches" => pieces(ids::encoded(a, usize::MAX, BATCH)),
+            "/quiet" => StreamBody::new(stream::pending()).boxed_unsync(),
+            "/log" => {
+                let pieces = stream::unfold(self.live.reader(), async |mut log| {
+                    log.next(CHUNK).await.map(|piece| (Ok(Frame::data(piece)), log))
+                });
+                StreamBody::new(pieces).boxed_unsync()
+            }
             path => return Err(format!("nothing is at {path}").into()),
         };
         Ok(Response::new(body))

@@ -2,7 +2,8 @@
 
 use crate::{
     Result,
-    data::{self, Data, Origin, Piece, Sample, sample},
+    data::{self, Data, Message, Origin, Piece, Sample, as_message, sample},
+    live::{Live, Taken},
     peer::{Peer, Stage},
     tls::{Listening, Stream},
 };
@@ -27,9 +28,11 @@ fn channel<T: remoc::RemoteSend>() -> (Sender<T>, Receiver<T>) {
 
 #[rtc::remote]
 pub(crate) trait Bench {
-    async fn add(&self, a: u64, b: u64) -> std::result::Result<u64, CallError>;
+    async fn echo(&self, message: Bytes) -> std::result::Result<Bytes, CallError>;
     async fn piece(&self, at: u64, len: u64) -> std::result::Result<Bytes, CallError>;
     async fn bulk(&self, file: bool) -> std::result::Result<rch::bin::Receiver, CallError>;
+    async fn quiet(&self) -> std::result::Result<rch::bin::Receiver, CallError>;
+    async fn log(&self) -> std::result::Result<rch::bin::Receiver, CallError>;
     async fn write(&self, from: rch::bin::Receiver) -> std::result::Result<u64, CallError>;
     async fn entities(&self, count: u64) -> std::result::Result<Receiver<Sample>, CallError>;
     async fn batches(&self) -> std::result::Result<Receiver<Vec<Sample>>, CallError>;
@@ -44,11 +47,11 @@ pub(crate) struct Remoc {
 }
 
 /// Larger windows and frames than the defaults, which are meant for slower networks.
-fn cfg() -> Cfg {
+fn cfg(window: u32) -> Cfg {
     Cfg {
         chunk_size: CHUNK as u32,
-        port_receive_buffer: 4 << 20,
-        port_receive_throttle: 8 << 20,
+        port_receive_buffer: window,
+        port_receive_throttle: 2 * window,
         ..Cfg::default()
     }
 }
@@ -56,14 +59,17 @@ fn cfg() -> Cfg {
 impl Peer for Remoc {
     type Server = Listening;
     type Stalled = remoc::chmux::Receiver;
+    type Quiet = remoc::chmux::Receiver;
+    type Log = remoc::chmux::Receiver;
 
     async fn serve(stage: &Stage) -> Result<Listening> {
-        let served = Served { data: stage.data.clone(), bytes: stage.bytes, count: stage.entities };
-        let served = Arc::new(served);
+        let (data, live) = (stage.data.clone(), stage.live.clone());
+        let served = Served { data, live, bytes: stage.bytes, count: stage.entities };
+        let (served, window) = (Arc::new(served), stage.window);
         let serve = move |stream| {
             let served = Arc::clone(&served);
             async move {
-                if let Err(error) = connection(served, stream).await {
+                if let Err(error) = connection(served, window, stream).await {
                     eprintln!("remoc: {error}");
                 }
             }
@@ -73,7 +79,7 @@ impl Peer for Remoc {
 
     async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
         let (from, to) = tokio::io::split(stage.tls.connect(server.address).await?);
-        let client = Connect::io(cfg(), from, to).consume().await?;
+        let client = Connect::io(cfg(stage.window), from, to).consume().await?;
         let (data, bytes, entities) = (stage.data.clone(), stage.bytes, stage.entities);
         Ok(Self { client, data, bytes, entities })
     }
@@ -106,6 +112,24 @@ impl Peer for Remoc {
         Ok(chunks)
     }
 
+    async fn quiet(&self) -> Result<remoc::chmux::Receiver> {
+        Ok(self.client.quiet().await?.into_inner().await?)
+    }
+
+    async fn open_log(&self) -> Result<remoc::chmux::Receiver> {
+        Ok(self.client.log().await?.into_inner().await?)
+    }
+
+    async fn read_log(&self, mut log: remoc::chmux::Receiver, bytes: u64) -> Result<u64> {
+        let mut taken = Taken::default();
+        while taken.bytes() < bytes
+            && let Some(piece) = log.recv().await?
+        {
+            taken.take(&Bytes::from(piece))?;
+        }
+        Ok(taken.bytes())
+    }
+
     async fn entities(&self) -> Result<u64> {
         self.items(self.entities).await
     }
@@ -128,8 +152,8 @@ impl Peer for Remoc {
         Ok(sum)
     }
 
-    async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        Ok(self.client.add(a, b).await?)
+    async fn echo(&self, message: Message) -> Result<Message> {
+        Ok(as_message(&self.client.echo(Bytes::copy_from_slice(&message)).await?))
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
@@ -140,21 +164,22 @@ impl Peer for Remoc {
 /// What the server answers with.
 struct Served {
     data: Data,
+    live: Live,
     bytes: u64,
     count: u64,
 }
 
-async fn connection(served: Arc<Served>, stream: Stream) -> Result<()> {
+async fn connection(served: Arc<Served>, window: u32, stream: Stream) -> Result<()> {
     let (mut server, client) = BenchServerShared::<_, remoc::codec::Default>::new(served);
     server.set_parallelism(BUFFER);
     let (from, to) = tokio::io::split(stream);
-    Connect::io(cfg(), from, to).provide(client).await?;
+    Connect::io(cfg(window), from, to).provide(client).await?;
     server.serve().await.map_err(|error| error.to_string().into())
 }
 
 impl Bench for Served {
-    async fn add(&self, a: u64, b: u64) -> std::result::Result<u64, CallError> {
-        Ok(a + b)
+    async fn echo(&self, message: Bytes) -> std::result::Result<Bytes, CallError> {
+        Ok(message)
     }
 
     async fn piece(&self, at: u64, len: u64) -> std::result::Result<Bytes, CallError> {
@@ -169,6 +194,29 @@ impl Bench for Served {
             let mut to = to.into_inner().await?;
             for chunk in chunks {
                 to.send(chunk?).await?;
+            }
+            Result::Ok(())
+        });
+        Ok(from)
+    }
+
+    async fn quiet(&self) -> std::result::Result<rch::bin::Receiver, CallError> {
+        let (to, from) = rch::bin::channel();
+        tokio::spawn(async move {
+            if let Ok(to) = to.into_inner().await {
+                to.closed().await;
+            }
+        });
+        Ok(from)
+    }
+
+    async fn log(&self) -> std::result::Result<rch::bin::Receiver, CallError> {
+        let mut log = self.live.reader();
+        let (to, from) = rch::bin::channel();
+        tokio::spawn(async move {
+            let mut to = to.into_inner().await?;
+            while let Some(piece) = log.next(CHUNK).await {
+                to.send(piece).await?;
             }
             Result::Ok(())
         });

@@ -4,7 +4,7 @@
 
 use crate::{
     Result,
-    data::{self, Data, Origin, Piece, Sample},
+    data::{self, Data, Message, Origin, Piece, Sample},
     peer::{Peer, Stage},
     tls::{Listening, Stream},
 };
@@ -19,12 +19,12 @@ use tarpc::{
 
 /// Bytes that a call of a bulk read asks for.
 const CHUNK: usize = 256 << 10;
-/// Calls of a bulk read, or for batches, that are under way at a time.
+/// Calls for batches that are under way at a time.
 const AHEAD: usize = 8;
 
 #[tarpc::service]
 trait Bench {
-    async fn add(a: u64, b: u64) -> u64;
+    async fn echo(message: Message) -> Message;
     async fn piece(at: u64, len: u64) -> Bytes;
     async fn chunk(file: bool, at: u64, len: u64) -> std::result::Result<Bytes, String>;
     async fn write(at: u64, bytes: Bytes) -> std::result::Result<u64, String>;
@@ -37,11 +37,15 @@ pub(crate) struct Tarpc {
     data: Data,
     bytes: u64,
     entities: u64,
+    /// Calls of a bulk transfer that are under way at a time.
+    ahead: usize,
 }
 
 impl Peer for Tarpc {
     type Server = Listening;
     type Stalled = ();
+    type Quiet = ();
+    type Log = ();
 
     async fn serve(stage: &Stage) -> Result<Listening> {
         let served = Served { data: stage.data.clone(), count: stage.entities };
@@ -54,7 +58,8 @@ impl Peer for Tarpc {
         let transport = serde_transport::new(framed, Bincode::default());
         let client = BenchClient::new(client::Config::default(), transport).spawn();
         let data = stage.data.clone();
-        Ok(Self { client, data, bytes: stage.bytes, entities: stage.entities })
+        let ahead = stage.window as usize / 2 / CHUNK;
+        Ok(Self { client, data, bytes: stage.bytes, entities: stage.entities, ahead })
     }
 
     async fn bulk(&self, origin: Origin) -> Result<u64> {
@@ -65,7 +70,7 @@ impl Peer for Tarpc {
                 let chunk = self.client.chunk(context::current(), file, at, len).await??;
                 Result::Ok(chunk.len() as u64)
             })
-            .buffered(AHEAD)
+            .buffered(self.ahead)
             .try_fold(0, async |received, length| Ok(received + length))
             .await
     }
@@ -75,13 +80,25 @@ impl Peer for Tarpc {
             .map(async |(at, bytes)| {
                 Result::Ok(self.client.write(context::current(), at, bytes).await??)
             })
-            .buffered(AHEAD)
+            .buffered(self.ahead)
             .try_fold(0, async |written, length| Ok(written + length))
             .await
     }
 
     async fn stall(&self) -> Result<()> {
         Err("a call has no reader who could stall".into())
+    }
+
+    async fn quiet(&self) -> Result<()> {
+        Err("a call is no stream".into())
+    }
+
+    async fn open_log(&self) -> Result<()> {
+        Err("a call is no stream".into())
+    }
+
+    async fn read_log(&self, (): (), _bytes: u64) -> Result<u64> {
+        Err("a call is no stream".into())
     }
 
     async fn entities(&self) -> Result<u64> {
@@ -102,8 +119,8 @@ impl Peer for Tarpc {
             .await
     }
 
-    async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        Ok(self.client.add(context::current(), a, b).await?)
+    async fn echo(&self, message: Message) -> Result<Message> {
+        Ok(self.client.echo(context::current(), message).await?)
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
@@ -126,8 +143,8 @@ async fn connection(served: Served, stream: Stream) {
 }
 
 impl Bench for Served {
-    async fn add(self, _: context::Context, a: u64, b: u64) -> u64 {
-        a + b
+    async fn echo(self, _: context::Context, message: Message) -> Message {
+        message
     }
 
     async fn piece(self, _: context::Context, at: u64, len: u64) -> Bytes {

@@ -5,16 +5,18 @@ pub(crate) mod messages;
 
 use crate::{
     Result,
-    data::{self, Data, Origin, Piece, sample},
+    data::{self, Data, Message, Origin, Piece, as_message, sample},
+    live::{Live, Taken},
     peer::{Peer, Stage},
-    systems::http2,
+    systems::http2::Tuning,
     tls::Listening,
 };
+use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use generated::{bench_client::BenchClient, bench_server};
 use hyper_util::rt::TokioIo;
 use incoming::Incoming;
-use messages::{Batch, Chunk, Count, Pair, Sample, Sum};
+use messages::{Batch, Chunk, Count, Nothing, Pair, Sample, Sum};
 use std::pin::Pin;
 use tokio::sync::mpsc;
 use tonic::{
@@ -43,15 +45,19 @@ pub(crate) struct Tonic {
 impl Peer for Tonic {
     type Server = Listening;
     type Stalled = Streaming<Chunk>;
+    type Quiet = Streaming<Chunk>;
+    type Log = Streaming<Chunk>;
 
     async fn serve(stage: &Stage) -> Result<Listening> {
         let (to, from) = mpsc::channel::<Incoming>(BACKLOG);
-        let served = Served { data: stage.data.clone(), bytes: stage.bytes };
+        let (data, live) = (stage.data.clone(), stage.live.clone());
+        let served = Served { data, live, bytes: stage.bytes };
+        let tuning = Tuning::of(stage);
         let server = Server::builder()
-            .initial_stream_window_size(http2::STREAM_WINDOW)
-            .initial_connection_window_size(http2::CONNECTION_WINDOW)
-            .max_frame_size(http2::FRAME)
-            .max_concurrent_streams(http2::STREAMS)
+            .initial_stream_window_size(tuning.stream_window)
+            .initial_connection_window_size(tuning.connection_window)
+            .max_frame_size(tuning.frame)
+            .max_concurrent_streams(tuning.streams)
             .add_service(bench_server::BenchServer::new(served));
         let connections = stream::unfold(from, async |mut from| {
             from.recv().await.map(|stream| (std::io::Result::Ok(stream), from))
@@ -71,10 +77,11 @@ impl Peer for Tonic {
 
     async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
         let (tls, address) = (stage.tls.clone(), server.address);
+        let tuning = Tuning::of(stage);
         // TLS is set up by the connector, so that it is the same as everybody's.
         let channel = Endpoint::from_static("http://bench.invalid")
-            .initial_stream_window_size(http2::STREAM_WINDOW)
-            .initial_connection_window_size(http2::CONNECTION_WINDOW)
+            .initial_stream_window_size(tuning.stream_window)
+            .initial_connection_window_size(tuning.connection_window)
             .connect_with_connector(tower::service_fn(move |_| {
                 let tls = tls.clone();
                 async move { tls.connect(address).await.map(TokioIo::new) }
@@ -106,6 +113,24 @@ impl Peer for Tonic {
         Ok(chunks)
     }
 
+    async fn quiet(&self) -> Result<Streaming<Chunk>> {
+        Ok(self.client.clone().quiet(Nothing {}).await?.into_inner())
+    }
+
+    async fn open_log(&self) -> Result<Streaming<Chunk>> {
+        Ok(self.client.clone().log(Nothing {}).await?.into_inner())
+    }
+
+    async fn read_log(&self, mut log: Streaming<Chunk>, bytes: u64) -> Result<u64> {
+        let mut taken = Taken::default();
+        while taken.bytes() < bytes
+            && let Some(piece) = log.message().await?
+        {
+            taken.take(&piece.bytes)?;
+        }
+        Ok(taken.bytes())
+    }
+
     async fn entities(&self) -> Result<u64> {
         self.items(self.entities).await
     }
@@ -129,8 +154,9 @@ impl Peer for Tonic {
         Ok(sum)
     }
 
-    async fn add(&self, a: u64, b: u64) -> Result<u64> {
-        Ok(self.client.clone().add(Pair { a, b }).await?.into_inner().sum)
+    async fn echo(&self, message: Message) -> Result<Message> {
+        let message = Chunk { bytes: Bytes::copy_from_slice(&message) };
+        Ok(as_message(&self.client.clone().echo(message).await?.into_inner().bytes))
     }
 
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
@@ -142,6 +168,7 @@ impl Peer for Tonic {
 /// What the server answers with.
 struct Served {
     data: Data,
+    live: Live,
     bytes: u64,
 }
 
@@ -150,9 +177,8 @@ type Answer<T> = std::result::Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl bench_server::Bench for Served {
-    async fn add(&self, request: Request<Pair>) -> Answer<Sum> {
-        let Pair { a, b } = request.into_inner();
-        Ok(Response::new(Sum { sum: a + b }))
+    async fn echo(&self, request: Request<Chunk>) -> Answer<Chunk> {
+        Ok(Response::new(request.into_inner()))
     }
 
     async fn piece(&self, request: Request<Pair>) -> Answer<Chunk> {
@@ -166,6 +192,21 @@ impl bench_server::Bench for Served {
         let origin = if request.into_inner().file { Origin::File } else { Origin::Memory };
         let chunks = stream::iter(self.data.chunks(origin, self.bytes, CHUNK));
         Ok(Response::new(Box::pin(chunks.map(|bytes| Ok(Chunk { bytes: bytes? })))))
+    }
+
+    type QuietStream = Answers<Chunk>;
+
+    async fn quiet(&self, _: Request<Nothing>) -> Answer<Answers<Chunk>> {
+        Ok(Response::new(Box::pin(stream::pending())))
+    }
+
+    type LogStream = Answers<Chunk>;
+
+    async fn log(&self, _: Request<Nothing>) -> Answer<Answers<Chunk>> {
+        let pieces = stream::unfold(self.live.reader(), async |mut log| {
+            log.next(CHUNK).await.map(|bytes| (Ok(Chunk { bytes }), log))
+        });
+        Ok(Response::new(Box::pin(pieces)))
     }
 
     async fn write(&self, request: Request<Streaming<Chunk>>) -> Answer<Sum> {

@@ -4,6 +4,7 @@ use super::check;
 use crate::{
     Result,
     cell::Stand,
+    data::message,
     measure::{Measured, Stopwatch},
     peer::Peer,
 };
@@ -36,7 +37,7 @@ async fn both<P: Peer>(stand: &Arc<Stand<P>>) -> Result<(Stopwatch, Vec<Duration
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut times = Vec::new();
     let watch = Stopwatch::start();
-    let mut bulk = (stand.bulk_task)(Arc::clone(stand));
+    let mut bulk = (stand.tasks.bulk)(Arc::clone(stand));
     let received = loop {
         tokio::select! {
             biased;
@@ -44,8 +45,10 @@ async fn both<P: Peer>(stand: &Arc<Stand<P>>) -> Result<(Stopwatch, Vec<Duration
             _ = pace.tick() => {}
         }
         let started = Instant::now();
-        check("sum", caller.add(1, 2).await?, 3)?;
+        let message = message(times.len() as u64);
+        let answer = caller.echo(message).await?;
         times.push(started.elapsed());
+        check("messages", u64::from(answer == message), 1)?;
     };
     let measured = watch.rate(received, 1e6);
     check("bytes", received, stand.stage.bytes)?;

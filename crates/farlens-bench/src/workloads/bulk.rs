@@ -1,6 +1,6 @@
 //! Bytes, as fast as they come.
 
-use super::check;
+use super::{amounts::ACTIVE, check};
 use crate::{
     Result,
     cell::Stand,
@@ -32,9 +32,19 @@ pub(super) async fn beside_a_stalled_one<P: Peer>(stand: &Stand<P>) -> Result<Me
         true => Some(stand.peer.stall().await?),
         false => None,
     };
-    let measured = memory(stand).await;
+    let measured = streams(stand, ACTIVE).await;
     drop(stalled);
     measured
+}
+
+/// In so many streams at a time.
+pub(super) async fn streams<P: Peer>(stand: &Stand<P>, streams: u64) -> Result<Measured> {
+    let bytes = stand.stage.bytes * streams;
+    let watch = Stopwatch::start();
+    let received = stand.peer.bulks(streams).await?;
+    let measured = watch.rate(bytes, 1e6);
+    check("bytes", received, bytes)?;
+    Ok(measured)
 }
 
 async fn read<P: Peer>(stand: &Stand<P>, origin: Origin) -> Result<Measured> {

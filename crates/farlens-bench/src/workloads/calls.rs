@@ -1,9 +1,10 @@
-//! The smallest call there is: two numbers there, one back.
+//! The smallest call there is: a message of 32 bytes there, and the same back.
 
 use super::{Amounts, check};
 use crate::{
     Result,
     cell::Stand,
+    data::message,
     measure::{Measured, Stopwatch},
     peer::Peer,
 };
@@ -16,10 +17,11 @@ pub(super) async fn sequential<P: Peer>(stand: &Stand<P>, amounts: Amounts) -> R
     let mut times = Vec::with_capacity(amounts.sequential as usize);
     let watch = Stopwatch::start();
     for n in 0..amounts.sequential {
+        let message = message(n);
         let started = Instant::now();
-        let answer = stand.peer.add(n, 1).await?;
+        let answer = stand.peer.echo(message).await?;
         times.push(started.elapsed());
-        check("sum", answer, n + 1)?;
+        check("messages", u64::from(answer == message), 1)?;
     }
     Ok(watch.latency(&times, 0.5))
 }
@@ -27,8 +29,17 @@ pub(super) async fn sequential<P: Peer>(stand: &Stand<P>, amounts: Amounts) -> R
 pub(super) async fn parallel<P: Peer>(stand: &Stand<P>, amounts: Amounts) -> Result<Measured> {
     let count = amounts.parallel;
     let watch = Stopwatch::start();
-    let sum = stand.peer.adds(count, AT_ONCE).await?;
+    let right = stand.peer.echoes(count, AT_ONCE).await?;
     let measured = watch.rate(count, 1.0);
-    check("sum of sums", sum, count * (count + 1) / 2)?;
+    check("messages", right, count)?;
+    Ok(measured)
+}
+
+pub(super) async fn in_step<P: Peer>(stand: &Stand<P>, amounts: Amounts) -> Result<Measured> {
+    let count = amounts.parallel;
+    let watch = Stopwatch::start();
+    let right = stand.peer.echoes_in_step(count, AT_ONCE).await?;
+    let measured = watch.rate(count, 1.0);
+    check("messages", right, count)?;
     Ok(measured)
 }

@@ -1,15 +1,12 @@
 //! Typed values, each made by the server and decoded by the client.
 
-use super::{Amounts, check};
+use super::{Amounts, amounts::MANY as STREAMS, check};
 use crate::{
     Result,
     cell::Stand,
     measure::{Measured, Stopwatch},
     peer::Peer,
 };
-
-/// Streams that are open at a time.
-const STREAMS: u64 = 1000;
 
 pub(super) async fn one<P: Peer>(stand: &Stand<P>) -> Result<Measured> {
     let watch = Stopwatch::start();

@@ -8,12 +8,17 @@ use super::{
 use crate::{
     Result,
     data::{self, Data, Origin},
+    live::{Live, Reader},
     peer::Stage,
     tls::Tls,
 };
 use capnp::Error;
 use capnp_rpc::{RpcSystem, new_client_from_rc, rpc_twoparty_capnp::Side};
-use std::{cell::Cell, net::SocketAddr, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    rc::Rc,
+};
 use tokio::{net::TcpListener, sync::oneshot, task::LocalSet};
 
 /// A thread that serves until this is dropped.
@@ -30,9 +35,11 @@ impl CapnpServer {
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        let (data, bytes, tls) = (stage.data.clone(), stage.bytes, stage.tls.clone());
+        let (data, live, tls) = (stage.data.clone(), stage.live.clone(), stage.tls.clone());
+        let (bytes, window) = (stage.bytes, stage.window as usize);
         stage.server.spawn_blocking(move || {
-            let accepting = accept(listener, tls, Served { data, bytes });
+            let served = Served { data, live, bytes, quiet: RefCell::default() };
+            let accepting = accept(listener, tls, window, served);
             let until = async {
                 tokio::select! {
                     Err(error) = accepting => eprintln!("capnp-rpc: {error}"),
@@ -45,7 +52,12 @@ impl CapnpServer {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, tls: Tls, served: Served) -> Result<()> {
+async fn accept(
+    listener: std::net::TcpListener,
+    tls: Tls,
+    window: usize,
+    served: Served,
+) -> Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let served = Rc::new(served);
     loop {
@@ -55,7 +67,7 @@ async fn accept(listener: std::net::TcpListener, tls: Tls, served: Served) -> Re
             let Ok(stream) = tls.accept(socket).await else { return };
             let bench: bench::Client = new_client_from_rc(served);
             // A client that goes is no failure.
-            drop(RpcSystem::new(network(stream, Side::Server), Some(bench.client)).await);
+            drop(RpcSystem::new(network(stream, window, Side::Server), Some(bench.client)).await);
         });
     }
 }
@@ -63,17 +75,42 @@ async fn accept(listener: std::net::TcpListener, tls: Tls, served: Served) -> Re
 /// What the server answers with.
 struct Served {
     data: Data,
+    live: Live,
     bytes: u64,
+    /// Sinks that nothing is written to.
+    quiet: RefCell<Vec<bytes::Client>>,
 }
 
 impl bench::Server for Served {
-    async fn add(
+    async fn echo(
         self: Rc<Self>,
-        params: bench::AddParams,
-        mut results: bench::AddResults,
+        params: bench::EchoParams,
+        mut results: bench::EchoResults,
     ) -> std::result::Result<(), Error> {
-        let params = params.get()?;
-        results.get().set_sum(params.get_a() + params.get_b());
+        results.get().set_message(params.get()?.get_message()?);
+        Ok(())
+    }
+
+    async fn quiet(
+        self: Rc<Self>,
+        params: bench::QuietParams,
+        _: bench::QuietResults,
+    ) -> std::result::Result<(), Error> {
+        self.quiet.borrow_mut().push(params.get()?.get_to()?);
+        Ok(())
+    }
+
+    async fn log(
+        self: Rc<Self>,
+        params: bench::LogParams,
+        _: bench::LogResults,
+    ) -> std::result::Result<(), Error> {
+        let (log, to) = (self.live.reader(), params.get()?.get_to()?);
+        tokio::task::spawn_local(async move {
+            if let Err(error) = push_log(log, to).await {
+                eprintln!("capnp-rpc: {error}");
+            }
+        });
         Ok(())
     }
 
@@ -148,6 +185,16 @@ impl bench::Server for Served {
         to.end_request().send().promise.await?;
         Ok(())
     }
+}
+
+async fn push_log(mut log: Reader, to: bytes::Client) -> std::result::Result<(), Error> {
+    while let Some(piece) = log.next(CHUNK).await {
+        let mut request = to.write_request();
+        request.get().set_bytes(&piece);
+        request.send().await?;
+    }
+    to.end_request().send().promise.await?;
+    Ok(())
 }
 
 /// Takes what a client writes.

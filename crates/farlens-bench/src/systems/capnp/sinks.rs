@@ -1,8 +1,13 @@
 //! What the client hands over for the server to push into.
 
 use super::bench_capnp::{bytes, sample, samples};
+use crate::live::Taken;
 use capnp::Error;
-use std::{cell::Cell, hint::black_box, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    hint::black_box,
+    rc::Rc,
+};
 use tokio::sync::Notify;
 
 /// Counts bytes.
@@ -35,7 +40,7 @@ impl bytes::Server for Bytes {
 
 /// Takes the first bytes and never answers for them.
 #[derive(Default)]
-pub(super) struct Stuck(Notify);
+pub(crate) struct Stuck(Notify);
 
 impl Stuck {
     /// Waits for these bytes.
@@ -48,6 +53,33 @@ impl bytes::Server for Stuck {
     async fn write(self: Rc<Self>, _: bytes::WriteParams) -> Result<(), Error> {
         self.0.notify_one();
         std::future::pending().await
+    }
+}
+
+/// Takes what is written to the live log.
+#[derive(Default)]
+pub(crate) struct Log {
+    taken: RefCell<Taken>,
+    ended: Notify,
+}
+
+impl Log {
+    /// Waits for its end; says how many bytes came.
+    pub(super) async fn ended(&self) -> u64 {
+        self.ended.notified().await;
+        self.taken.borrow().bytes()
+    }
+}
+
+impl bytes::Server for Log {
+    async fn write(self: Rc<Self>, params: bytes::WriteParams) -> Result<(), Error> {
+        let piece = params.get()?.get_bytes()?;
+        self.taken.borrow_mut().take(piece).map_err(|error| Error::failed(error.to_string()))
+    }
+
+    async fn end(self: Rc<Self>, _: bytes::EndParams, _: bytes::EndResults) -> Result<(), Error> {
+        self.ended.notify_one();
+        Ok(())
     }
 }
 

@@ -3,7 +3,10 @@
 use crate::data;
 use bytes::Bytes;
 
-/// Two numbers: what is added, or a place and a length.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct Nothing {}
+
+/// Two numbers: a place and a length.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(crate) struct Pair {
     #[prost(uint64, tag = "1")]
@@ -18,7 +21,7 @@ pub(crate) struct Sum {
     pub(crate) sum: u64,
 }
 
-/// Bytes, which are not copied once more when they are decoded.
+/// Bytes of any kind, which are not copied once more when they are decoded.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Chunk {
     #[prost(bytes = "bytes", tag = "1")]
