@@ -48,7 +48,7 @@ impl Source {
         let offer = data.offers();
         let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
         let moves = accepted.mode.can_change_bounds() || can_be_written;
-        let moving = moves && !accepted.state.ended;
+        let moving = moves && !accepted.state.ended && !data.is_pulled();
         Self {
             data,
             moving,
