@@ -189,6 +189,7 @@ pub fn open(path: &str, bytes: u64) -> Open {
         ranges: Vec::new(),
         credit: stream::Credit { bytes, elements: bytes },
         fingerprint: None,
+        urgency: farlens_wire::Urgency::USUAL,
     }
 }
 

@@ -67,6 +67,7 @@ pub fn request(path: &str) -> OpenRequest {
         purpose: farlens_proto::Purpose::Use,
         ahead: farlens_proto::Ahead::Auto,
         fingerprint: None,
+        urgency: farlens_wire::Urgency::USUAL,
     }
 }
 

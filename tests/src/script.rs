@@ -243,5 +243,6 @@ pub fn open(path: &str) -> Open {
         ranges: Vec::new(),
         credit: Credit { bytes: 1_000, elements: 1_000 },
         fingerprint: None,
+        urgency: farlens_wire::Urgency::USUAL,
     }
 }

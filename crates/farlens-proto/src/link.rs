@@ -247,6 +247,7 @@ impl Link {
             return;
         }
         self.timers.heard(now);
+        self.budget.set_now(now);
         self.decoder.push(block);
         self.decode(now);
     }
@@ -440,6 +441,7 @@ impl Link {
 
     /// Time has passed; see [`Link::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Time) {
+        self.budget.set_now(now);
         if let Err(Violation(fault)) = self.timers.handle_timeout(now) {
             self.close(fault);
         }
@@ -457,6 +459,7 @@ impl Link {
 
     /// Lets the peer in. What it sent behind its hello is handled at once.
     pub fn admit(&mut self, now: Time) {
+        self.budget.set_now(now);
         if self.handshake.admit() {
             self.events.push_back(Event::Established);
             self.decode(now);
@@ -572,18 +575,19 @@ impl Link {
 
     /// Appends frames to `out` until it has [`BATCH_BYTES`] or nothing more may go.
     pub fn poll_transmit(&mut self, out: &mut BytesMut, now: Time) {
+        self.budget.set_now(now);
         self.handshake.put(out);
         if self.handshake.may_send() {
             self.timers.put(out);
             self.shutdown.put_notice(out);
             self.put_calls(out, now);
             self.withdraw(now);
-            self.put_stream_control(out);
+            self.put_stream_control(out, now);
             self.calls.put_spent(out, BATCH_BYTES);
             // What is given back is named by nothing that still waits, or it would be held.
             self.refs.put(out, BATCH_BYTES);
             self.put_data(out);
-            self.go_on_draining(out);
+            self.go_on_draining(out, now);
         }
         self.shutdown.put_last(out);
     }
@@ -602,13 +606,13 @@ impl Link {
         self.calls.put(out, BATCH_BYTES, terms, &mut self.refs, now, &mut self.events);
     }
 
-    fn put_stream_control(&mut self, out: &mut BytesMut) {
+    fn put_stream_control(&mut self, out: &mut BytesMut, now: Time) {
         while out.len() < BATCH_BYTES {
             let Some(id) = self.schedule.next_control() else { return };
             if let Some(peer) = self.peers.get_mut(&id) {
-                peer.put_control(out, id);
+                peer.put_control(out, id, now);
             } else if let Some(streamer) = self.streamers.get_mut(&id) {
-                if streamer.put_control(out, id) {
+                if streamer.put_control(out, id, now) {
                     self.forget_streamer(id);
                 } else {
                     self.refresh_streamer(id);
@@ -617,13 +621,13 @@ impl Link {
         }
     }
 
-    fn go_on_draining(&mut self, out: &mut BytesMut) {
+    fn go_on_draining(&mut self, out: &mut BytesMut, now: Time) {
         if !self.shutdown.is_draining() {
             return;
         }
         let fault = self.shutdown.drain_reason();
         self.end_idle_streams(&fault);
-        self.put_stream_control(out);
+        self.put_stream_control(out, now);
         if self.is_drained() {
             self.end(fault, true);
         }

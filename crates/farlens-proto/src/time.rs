@@ -26,9 +26,15 @@ impl Time {
         Self(self.0.saturating_add(ms.saturating_mul(1_000)))
     }
 
+    /// Microseconds since an earlier moment.
+    #[must_use]
+    pub const fn micros_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// Whole milliseconds since an earlier moment.
     #[must_use]
     pub const fn ms_since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0) / 1_000
+        self.micros_since(earlier) / 1_000
     }
 }

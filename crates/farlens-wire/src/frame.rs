@@ -158,6 +158,14 @@ impl std::error::Error for FrameError {}
 pub trait Control: Serialize + DeserializeOwned {
     /// The kind of the frame that carries it.
     const KIND: u8;
+
+    /// Appends the TLVs that stand behind the struct.
+    fn put_extensions(&self, _out: &mut Vec<u8>) {}
+
+    /// Takes the value of a TLV; says whether the tag is known.
+    fn take_extension(&mut self, _tag: u64, _value: &[u8]) -> bool {
+        false
+    }
 }
 
 /// Appends the header of a frame: three to twenty-one bytes.
@@ -181,21 +189,24 @@ pub fn put_control<C: Control>(out: &mut impl BufMut, id: u64, control: &C) {
             large.as_slice()
         }
     };
-    put_header(out, C::KIND, id, payload.len());
+    let mut extensions = Vec::new();
+    control.put_extensions(&mut extensions);
+    put_header(out, C::KIND, id, payload.len().saturating_add(extensions.len()));
     out.put_slice(payload);
+    out.put_slice(&extensions);
 }
 
 /// Decodes a control payload: canonical, nothing trailing but TLVs that may be ignored.
 fn take_control<C: Control>(id: u64, payload: &[u8]) -> Result<C, FrameError> {
     let malformed = |what| FrameError::Malformed { kind: C::KIND, what };
-    let (control, rest) = postcard::take_from_bytes::<C>(payload)
+    let (mut control, rest) = postcard::take_from_bytes::<C>(payload)
         .map_err(|_| malformed("the payload is no valid struct of this kind"))?;
     let used = payload.len().saturating_sub(rest.len());
     let expected = Expected(payload.get(..used).unwrap_or_default());
     if postcard::serialize_with_flavor(&control, expected) != Ok(true) {
         return Err(malformed("the payload is not in canonical form"));
     }
-    tlv::refuse_required(C::KIND, id, rest)?;
+    tlv::take_all(&mut control, id, rest)?;
     Ok(control)
 }
 
@@ -258,7 +269,7 @@ pub(crate) mod bulk {
 macro_rules! frames {
     (
         $(#[$doc:meta])*
-        $family:ident { $($kind:literal $name:ident $text:literal;)* }
+        $family:ident { $($kind:literal $name:ident $text:literal $({ $($extensions:tt)* })?;)* }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,6 +279,7 @@ macro_rules! frames {
         $(
             impl $crate::frame::Control for $name {
                 const KIND: u8 = $kind;
+                $($($extensions)*)?
             }
 
             impl From<$name> for $family {

@@ -19,6 +19,7 @@ mod mode;
 mod pos;
 mod read;
 mod reference;
+mod urgency;
 
 pub use budget::{Budget, DecodeError, EncodeError};
 pub use code::Code;
@@ -30,3 +31,4 @@ pub use limits::{Limits, LimitsError};
 pub use mode::{Flags, Forbidden, Mode, ModeError, ModeOffer, OfferError, Operation};
 pub use pos::{AtEnd, Bounds, Delivery, Edge, OutOfRange, Pos, Position, PositionTooLarge};
 pub use reference::{Reference, WeakReference};
+pub use urgency::Urgency;

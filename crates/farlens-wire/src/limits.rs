@@ -33,10 +33,11 @@ pub struct Limits {
     pub references: u32,
     /// Credit that a stream starts with, in encoded bytes. Default 256 KiB.
     pub stream_window_bytes: u64,
-    /// Credit that a stream may grow to, in encoded bytes. Default 16 MiB. It grows
-    /// only while the sender was seen blocked by it.
+    /// Credit that a stream may grow to, in encoded bytes. Default 16 MiB. It grows only while the
+    /// sender was seen blocked by it, and leaves an eighth of the free budget to others.
     pub stream_window_max_bytes: u64,
-    /// Entities that a stream may have granted and not consumed. Default 65,536.
+    /// Entities that a stream may have granted and not consumed while its window is as wide as at
+    /// first; in proportion when that is wider. Default 65,536.
     pub stream_window_items: u64,
     /// Sum of the credit granted and not consumed on a link. Default 16 MiB. When it is used up
     /// each stream still gets [`Limits::MIN_WINDOW_BYTES`].

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use farlens_macros::Schema;
 use farlens_wire::{
     AtEnd, Bounds, CallId, Code, Delivery, Edge, Epoch, Flags, FrameDecoder, Kind, Limits, Mode,
-    ObjectId, Pos, Position, Step, StreamId,
+    ObjectId, Pos, Position, Step, StreamId, Urgency,
     frame::{
         CallFrame, Control, Fault, Frame, LinkFrame, StreamFrame,
         call::{About, CALL_PART, Call, CallFailed, CallTarget, Cancel, Entry, Release, Return},
@@ -86,6 +86,7 @@ fn open_of(target: Target) -> Open {
         credit: credit(16_384, 16_384),
         ranges: Vec::new(),
         fingerprint: None,
+        urgency: Urgency::USUAL,
     }
 }
 
@@ -144,6 +145,10 @@ fn examples() -> Vec<(&'static str, Frame)> {
             let limit = OneWayLimit { depth: 1, calls: 192, bytes: 4_194_307 };
             Frame::Link(LinkFrame::OneWayLimit(limit))
         }),
+        ("open-in-the-background", {
+            let urgency = Urgency::BACKGROUND;
+            control(13, Open { urgency, ..open_of(Target::Object(ObjectId(2))) })
+        }),
         ("open-on-an-object", control(9, open_of(Target::Object(ObjectId(2))))),
         ("open-on-an-answer", control(11, open_of(Target::Answer(CallId(3))))),
         ("table", {
@@ -164,6 +169,7 @@ fn examples() -> Vec<(&'static str, Frame)> {
                     credit: credit(262_144, 262_144),
                     ranges: Vec::new(),
                     fingerprint: None,
+                    urgency: Urgency::USUAL,
                 },
             )
         }),
@@ -181,6 +187,7 @@ fn examples() -> Vec<(&'static str, Frame)> {
                     credit: credit(0, 0),
                     ranges: Vec::new(),
                     fingerprint: Some(*b"0123456789abcdef"),
+                    urgency: Urgency::USUAL,
                 },
             )
         }),
@@ -260,6 +267,7 @@ fn more_examples() -> Vec<(&'static str, Frame)> {
                     credit: credit(0, 0),
                     ranges: Vec::new(),
                     fingerprint: None,
+                    urgency: Urgency::USUAL,
                 },
             )
         }),
@@ -277,6 +285,7 @@ fn more_examples() -> Vec<(&'static str, Frame)> {
                     credit: credit(0, 0),
                     ranges: vec![range(0, 16), range(300, 512)],
                     fingerprint: None,
+                    urgency: Urgency::USUAL,
                 },
             )
         }),

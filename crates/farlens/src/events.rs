@@ -10,6 +10,7 @@ use farlens_proto::{
 };
 use farlens_wire::{
     AtEnd, Bounds, Budget, Code, Delivery, Entity, Flags, Limits, Pos, Reference, StreamId,
+    Urgency,
     schema::{SchemaDoc, decode_with},
 };
 use futures::Stream;
@@ -164,6 +165,7 @@ impl Events {
             purpose: Purpose::Use,
             ahead: if stat.entry.kind == EntryKind::Items { Ahead::Auto } else { Ahead::Nothing },
             fingerprint: None,
+            urgency: Urgency::USUAL,
         };
         RawStream::start(self.link.clone(), request, Some(Arc::clone(&self.watcher)))
     }

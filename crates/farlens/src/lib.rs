@@ -61,7 +61,7 @@ pub use farlens_proto::{
 };
 pub use farlens_wire::{
     AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer,
-    Operation, OutOfRange, Pos, Position, Reference, schema, schema::Schema,
+    Operation, OutOfRange, Pos, Position, Reference, Urgency, schema, schema::Schema,
 };
 pub use gateway::{Gateway, GatewayPipeline, GatewayRef, Listing};
 pub use grant::{Grant, Pattern, Verb};

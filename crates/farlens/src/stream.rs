@@ -7,12 +7,16 @@ mod entities;
 mod entity_writer;
 mod events;
 #[cfg(test)]
+mod far_away;
+#[cfg(test)]
 mod flights;
 mod local;
 mod options;
 pub(crate) mod origin;
 mod place;
 mod prefetch;
+#[cfg(test)]
+mod rates;
 pub(crate) mod raw;
 mod reader;
 mod writer;

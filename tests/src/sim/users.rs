@@ -29,6 +29,7 @@ impl World {
                     purpose,
                     ahead,
                     fingerprint,
+                    urgency: farlens_wire::Urgency::USUAL,
                 };
                 let source = source.min(self.stores.len() - 1);
                 let users = self.slots.len();

@@ -6,8 +6,8 @@ use farlens_tests::{
     source::Source,
 };
 use farlens_wire::{
-    CallId, FrameDecoder, ObjectId, StreamId,
-    frame::{Frame, LinkFrame, StreamFrame, call::Call, stream::Credit},
+    CallId, FrameDecoder, ObjectId, StreamId, Urgency,
+    frame::{Frame, LinkFrame, StreamFrame, call::Call, put_control, stream::Credit},
 };
 use std::collections::BTreeMap;
 
@@ -77,6 +77,42 @@ fn a_stream_that_is_alone_fills_the_batch() {
     let frames = batch(&mut script);
     assert_eq!(frames.len(), 1);
     assert!(shares(&frames)[&1] > 60 << 10);
+}
+
+#[test]
+fn s24_the_more_urgent_goes_first_and_leaves_something() {
+    let (mut script, source) = busy(1);
+    let credit = Credit { bytes: 32 << 20, elements: 32 << 20 };
+    let urgency = Urgency::INTERACTIVE;
+    let open = farlens_wire::frame::stream::Open { credit, urgency, ..script::open("x") };
+    script.send(&script::control(3, &open));
+    script.link.accept(StreamId(3), source.accepted());
+    serve(&mut script, &source);
+    let mut sent: BTreeMap<u64, usize> = BTreeMap::new();
+    for _ in 0..200 {
+        for (id, bytes) in shares(&batch(&mut script)) {
+            *sent.entry(id).or_default() += bytes;
+        }
+        serve(&mut script, &source);
+    }
+    let all = sent[&1] + sent[&3];
+    assert!((all / 20..all / 12).contains(&sent[&1]), "{sent:?}");
+}
+
+#[test]
+fn s24_an_urgency_that_is_none_is_ignored() {
+    for value in [&[][..], &[8], &[255], &[3, 0]] {
+        let mut script = Script::server();
+        let mut payload = Vec::new();
+        put_control(&mut payload, 1, &script::open("x"));
+        // The header is of three bytes; what is behind the struct makes the payload longer.
+        payload[2] += 2 + value.len() as u8;
+        payload.extend([2, value.len() as u8]);
+        payload.extend(value);
+        script.send(&payload);
+        assert_eq!(script.link.over(), None, "{value:?}");
+        assert_eq!(script.link.stats().serving, 1);
+    }
 }
 
 #[test]

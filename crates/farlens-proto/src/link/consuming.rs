@@ -110,7 +110,7 @@ impl Link {
             StreamFrame::Data(stream::Data { epoch, .. })
             | StreamFrame::Items(stream::Data { epoch, .. })
             | StreamFrame::ItemPart { part: stream::Data { epoch, .. }, .. } => {
-                peer.handle_elements(epoch, frame, message_bytes)?;
+                peer.handle_elements(epoch, frame, message_bytes, budget)?;
             }
             StreamFrame::RangeData { range, at, payload } => {
                 peer.handle_range_data(range, at, payload, budget)?;
@@ -417,8 +417,12 @@ impl Link {
 
     pub(super) fn refresh_peer(&mut self, id: StreamId) {
         if let Some(peer) = self.peers.get(&id) {
-            let needs =
-                Needs { control: peer.has_control(), data: peer.has_data(), ..Needs::default() };
+            let needs = Needs {
+                urgency: peer.urgency(),
+                control: peer.has_control(),
+                data: peer.has_data(),
+                ..Needs::default()
+            };
             self.schedule.set(id, needs);
         }
     }

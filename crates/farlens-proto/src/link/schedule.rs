@@ -1,29 +1,55 @@
-//! Whose turn it is: control before data, and streams in turn within each.
+//! Whose turn it is: control before data, then the most urgent class, and in turn within it.
 //!
 //! While several streams have data each gets a quantum of 16 KiB at a time; a stream that is alone
-//! fills the batch.
+//! fills the batch. A class that always has data leaves one part in sixteen to those below it, so
+//! that nothing waits for ever.
 
-use farlens_wire::StreamId;
-use std::collections::{BTreeMap, VecDeque};
+use farlens_wire::{StreamId, Urgency};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+};
 
 /// What a stream may send in one turn while others wait, and may fetch when the queue is full.
 const QUANTUM_BYTES: usize = 16 << 10;
 /// A frame of data is not worth beginning with less room than this, unless the batch is empty.
 const WORTHWHILE_BYTES: usize = 1 << 10;
+/// What more urgent classes send at the most until one below has a turn.
+const AHEAD_BYTES: usize = 15 * QUANTUM_BYTES;
 
 /// What one stream needs from the scheduler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
+    /// The class of its elements.
+    pub(super) urgency: Urgency,
     /// Control frames wait.
     pub(super) control: bool,
     /// Elements, or what follows them, wait and may go.
     pub(super) data: bool,
+    /// Bytes of places beside the cursor wait.
+    pub(super) ranges: bool,
     /// It wants to ask its source for more.
     pub(super) hungry: bool,
     /// Encoded bytes that wait.
     pub(super) queued: usize,
     /// Encoded bytes that were asked for and have not come.
     pub(super) reserved: usize,
+}
+
+impl Needs {
+    /// Whether nothing is needed.
+    fn are_none(&self) -> bool {
+        *self == Self { urgency: self.urgency, ..Self::default() }
+    }
+}
+
+/// Which of its machines a stream sends elements from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// What is read on, or written.
+    Cursor,
+    /// Places beside the cursor.
+    Ranges,
 }
 
 /// A queue in which each stream stands at most once.
@@ -34,14 +60,24 @@ struct Turn(VecDeque<StreamId>);
 struct Entry {
     needs: Needs,
     in_control: bool,
-    in_data: bool,
     in_hungry: bool,
+    in_cursor: bool,
+    in_ranges: bool,
+}
+
+/// The flows of one class; the first has its turn.
+#[derive(Debug)]
+struct Class {
+    flows: VecDeque<(StreamId, Flow)>,
+    /// What the first may still send until the next one has its turn.
+    left: usize,
 }
 
 impl Entry {
     /// Whether it says nothing.
     fn is_idle(&self) -> bool {
-        self.needs == Needs::default() && !(self.in_control || self.in_data || self.in_hungry)
+        let inside = self.in_control || self.in_hungry || self.in_cursor || self.in_ranges;
+        self.needs.are_none() && !inside
     }
 }
 
@@ -51,8 +87,12 @@ pub(super) struct Schedule {
     /// Streams that need something; of many, most do not.
     entries: BTreeMap<StreamId, Entry>,
     control: Turn,
-    data: Turn,
+    classes: BTreeMap<Urgency, Class>,
     hungry: Turn,
+    /// What more urgent classes have sent while one below waited.
+    ahead: usize,
+    /// The class that had a turn although a more urgent one had data.
+    favoured: Urgency,
     queued: usize,
     reserved: usize,
     budget: usize,
@@ -67,13 +107,79 @@ impl Turn {
     }
 }
 
+impl Flow {
+    /// Who reads a place waits for that alone, so it goes before what is read on.
+    const fn class(self, urgency: Urgency) -> Urgency {
+        match self {
+            Self::Cursor => urgency,
+            Self::Ranges => urgency.sooner(2),
+        }
+    }
+}
+
+impl Entry {
+    fn is_ready(&self, flow: Flow) -> bool {
+        match flow {
+            Flow::Cursor => self.needs.data,
+            Flow::Ranges => self.needs.ranges,
+        }
+    }
+
+    fn is_inside(&mut self, flow: Flow) -> &mut bool {
+        match flow {
+            Flow::Cursor => &mut self.in_cursor,
+            Flow::Ranges => &mut self.in_ranges,
+        }
+    }
+}
+
+impl Default for Class {
+    fn default() -> Self {
+        Self { flows: VecDeque::new(), left: QUANTUM_BYTES }
+    }
+}
+
+impl Class {
+    fn pop(&mut self) -> Option<(StreamId, Flow)> {
+        self.left = QUANTUM_BYTES;
+        self.flows.pop_front()
+    }
+
+    /// Whether a flow is ready; it stands first then.
+    fn has_ready(&mut self, entries: &mut BTreeMap<StreamId, Entry>) -> bool {
+        while let Some(&(id, flow)) = self.flows.front() {
+            match entries.get_mut(&id) {
+                Some(entry) if entry.is_ready(flow) => return true,
+                Some(entry) => {
+                    *entry.is_inside(flow) = false;
+                    if entry.is_idle() {
+                        entries.remove(&id);
+                    }
+                }
+                None => {}
+            }
+            self.pop();
+        }
+        false
+    }
+
+    fn forget(&mut self, id: StreamId) {
+        if self.flows.front().is_some_and(|(first, _)| *first == id) {
+            self.left = QUANTUM_BYTES;
+        }
+        self.flows.retain(|(other, _)| *other != id);
+    }
+}
+
 impl Schedule {
     pub(super) fn new(budget: usize) -> Self {
         Self {
             entries: BTreeMap::new(),
             control: Turn::default(),
-            data: Turn::default(),
+            classes: BTreeMap::new(),
             hungry: Turn::default(),
+            ahead: 0,
+            favoured: Urgency::MOST,
             queued: 0,
             reserved: 0,
             budget,
@@ -95,14 +201,15 @@ impl Schedule {
     }
 
     pub(super) fn has_work(&self) -> bool {
-        [&self.control, &self.data, &self.hungry].iter().any(|turn| !turn.0.is_empty())
+        let waits = !self.control.0.is_empty() || !self.hungry.0.is_empty();
+        waits || self.classes.values().any(|class| !class.flows.is_empty())
     }
 
-    /// Notes what a stream needs.
+    /// Notes what a stream needs. Its urgency never changes.
     pub(super) fn set(&mut self, id: StreamId, needs: Needs) {
         let entry = match self.entries.get_mut(&id) {
             Some(entry) => entry,
-            None if needs == Needs::default() => return,
+            None if needs.are_none() => return,
             None => self.entries.entry(id).or_default(),
         };
         let before = std::mem::replace(&mut entry.needs, needs);
@@ -110,8 +217,13 @@ impl Schedule {
         self.reserved =
             self.reserved.saturating_sub(before.reserved).saturating_add(needs.reserved);
         self.control.join(id, needs.control, &mut entry.in_control);
-        self.data.join(id, needs.data, &mut entry.in_data);
         self.hungry.join(id, needs.hungry, &mut entry.in_hungry);
+        for flow in [Flow::Cursor, Flow::Ranges] {
+            if entry.is_ready(flow) && !std::mem::replace(entry.is_inside(flow), true) {
+                let class = self.classes.entry(flow.class(needs.urgency)).or_default();
+                class.flows.push_back((id, flow));
+            }
+        }
         if entry.is_idle() {
             self.entries.remove(&id);
         }
@@ -122,14 +234,17 @@ impl Schedule {
         if let Some(entry) = self.entries.remove(&id) {
             self.queued = self.queued.saturating_sub(entry.needs.queued);
             self.reserved = self.reserved.saturating_sub(entry.needs.reserved);
-            for (turn, inside) in [
-                (&mut self.control, entry.in_control),
-                (&mut self.data, entry.in_data),
-                (&mut self.hungry, entry.in_hungry),
-            ] {
+            for (turn, inside) in
+                [(&mut self.control, entry.in_control), (&mut self.hungry, entry.in_hungry)]
+            {
                 if inside {
                     turn.0.retain(|&other| other != id);
                 }
+            }
+            let inside = [(Flow::Cursor, entry.in_cursor), (Flow::Ranges, entry.in_ranges)];
+            for (flow, _) in inside.into_iter().filter(|(_, inside)| *inside) {
+                let class = self.classes.entry(flow.class(entry.needs.urgency)).or_default();
+                class.forget(id);
             }
         }
     }
@@ -154,21 +269,58 @@ impl Schedule {
         None
     }
 
-    /// The next stream with data, and what it may send of the `room` that a batch still has.
-    pub(super) fn next_data(&mut self, room: usize) -> Option<(StreamId, usize)> {
+    /// The next stream with data, and what it may send of the `room` that a batch still has. Call
+    /// [`Schedule::sent`] for it afterwards.
+    pub(super) fn next_data(&mut self, room: usize) -> Option<(StreamId, Flow, usize)> {
         if room < WORTHWHILE_BYTES {
             return None;
         }
-        while let Some(id) = self.data.0.pop_front() {
-            if let Some(entry) = self.entries.get_mut(&id) {
-                entry.in_data = false;
-                if entry.needs.data {
-                    let alone = self.data.0.is_empty();
-                    return Some((id, if alone { room } else { room.min(QUANTUM_BYTES) }));
-                }
+        let first = self.ready_class(Bound::Unbounded)?;
+        let class = match self.class_below(first) {
+            Some(below) if self.ahead >= AHEAD_BYTES => {
+                (self.ahead, self.favoured) = (0, below);
+                below
+            }
+            _ => first,
+        };
+        let alone = self.classes.values().map(|class| class.flows.len()).sum::<usize>() == 1;
+        let Class { flows, left } = self.classes.get(&class)?;
+        let &(id, flow) = flows.front()?;
+        Some((id, flow, if alone { room } else { room.min(*left) }))
+    }
+
+    /// The flow that was given last has sent so much of what it might. Call [`Schedule::set`]
+    /// before.
+    pub(super) fn sent(&mut self, id: StreamId, flow: Flow, bytes: usize) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let ready = entry.is_ready(flow);
+        let urgency = flow.class(entry.needs.urgency);
+        let class = self.classes.entry(urgency).or_default();
+        class.left = class.left.saturating_sub(bytes);
+        if !ready || class.left < WORTHWHILE_BYTES {
+            class.pop();
+            *entry.is_inside(flow) = ready;
+            if ready {
+                class.flows.push_back((id, flow));
+            } else if entry.is_idle() {
+                self.entries.remove(&id);
             }
         }
-        None
+        let waits = self.class_below(urgency).is_some();
+        self.ahead = if waits { self.ahead.saturating_add(bytes) } else { 0 };
+    }
+
+    /// The most urgent class from there on with a flow that is ready.
+    fn ready_class(&mut self, from: Bound<Urgency>) -> Option<Urgency> {
+        let (classes, entries) = (&mut self.classes, &mut self.entries);
+        let mut below = classes.range_mut((from, Bound::Unbounded));
+        below.find_map(|(&urgency, class)| class.has_ready(entries).then_some(urgency))
+    }
+
+    /// The class below this one whose turn it would be.
+    fn class_below(&mut self, class: Urgency) -> Option<Urgency> {
+        let next = self.favoured.max(class);
+        self.ready_class(Bound::Excluded(next)).or_else(|| self.ready_class(Bound::Excluded(class)))
     }
 
     pub(super) fn hungry_len(&self) -> usize {
@@ -184,3 +336,6 @@ impl Schedule {
         Some(id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! The streams of a link that its peer opened: this side has the data.
 
-use super::{BATCH_BYTES, Lender, Link, calls::Resolved, schedule::Needs};
+use super::{
+    BATCH_BYTES, Lender, Link,
+    calls::Resolved,
+    schedule::{Flow, Needs},
+};
 use crate::{
     error::Violation,
     event::{DataRequest, Event, Reply},
@@ -249,7 +253,7 @@ impl Link {
                 self.calls.put_part(out, room, &mut self.events);
             }
             let room = BATCH_BYTES.saturating_sub(out.len());
-            let Some((id, room)) = self.schedule.next_data(room) else {
+            let Some((id, flow, room)) = self.schedule.next_data(room) else {
                 if room > PART_WORTHWHILE && self.calls.has_parts() {
                     continue;
                 }
@@ -258,13 +262,19 @@ impl Link {
             let room = room.min(self.handshake.peer_frame_bytes());
             let peer_allows = self.handshake.peer_limits().references;
             let mut lender = Lender { refs: &mut self.refs, peer_allows };
+            let before = out.len();
             let sent = if let Some(streamer) = self.streamers.get_mut(&id) {
-                let sent = streamer.put_data(out, id, room, &mut lender);
+                let sent = match flow {
+                    Flow::Cursor => streamer.put_data(out, id, room, &mut lender),
+                    Flow::Ranges => streamer.put_range(out, id, room),
+                };
                 self.refresh_streamer(id);
                 sent
             } else if let Some(peer) = self.peers.get_mut(&id) {
+                let was_full = !peer.is_writable();
                 let sent = peer.put_data(out, id.0, room, &mut lender);
-                if peer.take_refusal() {
+                let has_room = was_full && peer.is_writable();
+                if peer.take_refusal() || has_room {
                     self.changed.insert(id);
                 }
                 self.refresh_peer(id);
@@ -272,6 +282,7 @@ impl Link {
             } else {
                 continue;
             };
+            self.schedule.sent(id, flow, out.len().saturating_sub(before));
             if !sent {
                 return;
             }
@@ -293,8 +304,10 @@ impl Link {
             self.schedule.set(
                 id,
                 Needs {
+                    urgency: streamer.urgency(),
                     control: streamer.has_control(),
                     data: streamer.has_data(),
+                    ranges: streamer.has_ranges(),
                     hungry: streamer.wants_request(),
                     queued: streamer.queued(),
                     reserved: streamer.reserved(),

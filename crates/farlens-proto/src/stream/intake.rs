@@ -3,7 +3,7 @@
 //! Both sides take elements in through this, the opener what it reads and the streamer what it is
 //! to store. The elements themselves go on to a buffer.
 
-use super::recv::Receive;
+use super::recv::{Receive, ReceiveBudget};
 use crate::{
     buffer::chunk::{BatchBuilder, Chunk, ItemBatch},
     error::Violation,
@@ -92,22 +92,22 @@ impl Intake {
     pub(crate) fn take(
         &mut self,
         frame: StreamFrame,
-        kind: Kind,
-        message_bytes: usize,
+        (kind, message_bytes): (Kind, usize),
+        budget: &mut ReceiveBudget,
     ) -> Result<Option<Chunk>, Violation> {
         let chunk = match (frame, kind) {
             (StreamFrame::Data(data), Kind::Bytes) => {
                 self.check_place(data.at)?;
-                Some(self.take_bytes(data.payload)?)
+                Some(self.take_bytes(data.payload, budget)?)
             }
             (StreamFrame::Items(data), Kind::Items) => {
                 self.check_no_part()?;
                 self.check_place(data.at)?;
-                Some(self.take_items(data.payload, message_bytes)?)
+                Some(self.take_items(data.payload, message_bytes, budget)?)
             }
             (StreamFrame::ItemPart { total, part }, Kind::Items) => {
                 self.check_place(part.at)?;
-                self.take_part(total, &part.payload, message_bytes)?
+                self.take_part(total, &part.payload, message_bytes, budget)?
             }
             _ => return Err(Violation::protocol("elements of another kind than the stream's")),
         };
@@ -151,12 +151,17 @@ impl Intake {
         batch.with_tables(tables).map_err(|_| no_such_entity())
     }
 
-    fn take_bytes(&mut self, bytes: Bytes) -> Result<Chunk, Violation> {
-        self.receive.take_bytes(bytes.len() as u64)?;
+    fn take_bytes(&mut self, bytes: Bytes, budget: &mut ReceiveBudget) -> Result<Chunk, Violation> {
+        self.receive.take_bytes(bytes.len() as u64, budget)?;
         Ok(Chunk::Bytes(bytes))
     }
 
-    fn take_items(&mut self, encoded: Bytes, message_bytes: usize) -> Result<Chunk, Violation> {
+    fn take_items(
+        &mut self,
+        encoded: Bytes,
+        message_bytes: usize,
+        budget: &mut ReceiveBudget,
+    ) -> Result<Chunk, Violation> {
         let batch = ItemBatch::parse(encoded).map_err(|_| {
             Violation::new(Code::MALFORMED, "the lengths of entities do not add up")
         })?;
@@ -165,7 +170,7 @@ impl Intake {
         }
         let batch = self.add_tables(batch)?;
         let cost = batch.cost() as u64;
-        self.receive.take_items(batch.count(), cost, || batch.last_cost() as u64)?;
+        self.receive.take_items(batch.count(), cost, || batch.last_cost() as u64, budget)?;
         let chunk = Chunk::Items(batch);
         if chunk.first_over(message_bytes).is_some() {
             return Err(too_large(message_bytes));
@@ -178,6 +183,7 @@ impl Intake {
         total: u64,
         part: &[u8],
         message_bytes: usize,
+        budget: &mut ReceiveBudget,
     ) -> Result<Option<Chunk>, Violation> {
         let total = usize::try_from(total).ok().filter(|&total| total <= message_bytes);
         let total = total.ok_or_else(|| too_large(message_bytes))?;
@@ -206,7 +212,7 @@ impl Intake {
         batch.push(&partial.bytes);
         let batch = self.add_tables(batch.finish())?;
         let cost = batch.cost() as u64;
-        self.receive.take_items(1, cost, || cost)?;
+        self.receive.take_items(1, cost, || cost, budget)?;
         Ok(Some(Chunk::Items(batch)))
     }
 }

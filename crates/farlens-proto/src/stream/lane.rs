@@ -14,6 +14,7 @@ use crate::{
     change::{Reach, Rules},
     error::Violation,
     event::{Ask, Reply},
+    time::Time,
 };
 use farlens_wire::{
     Code, Edge, Flags, Kind, Mode, Operation, Pos, Position, Reference, Step,
@@ -217,7 +218,8 @@ impl Lane {
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
         self.check_takes(step)?;
-        let Some(chunk) = self.intake.take(frame, kind, message_bytes)? else { return Ok(()) };
+        let taken = self.intake.take(frame, (kind, message_bytes), budget)?;
+        let Some(chunk) = taken else { return Ok(()) };
         let Some(Stage::Run(run)) = self.stages.back_mut() else { return Ok(()) };
         run.received = run.received.saturating_add(chunk.elements());
         if run.length.is_some_and(|length| run.received > length) {
@@ -403,13 +405,21 @@ impl Lane {
         self.limit || !self.answers.is_empty()
     }
 
-    /// The next frame that waits.
-    pub(crate) fn take_control(&mut self, kind: Kind) -> Option<StreamControl> {
+    /// The peer is told at this moment how far it may send.
+    pub(crate) fn tell_credit(&mut self, now: Time) {
+        self.intake.receive.tell(now);
+    }
+
+    /// The next frame that waits, which goes out at this moment.
+    pub(crate) fn take_control(&mut self, kind: Kind, now: Time) -> Option<StreamControl> {
         if let Some((_, answer)) = self.answers.pop_front() {
             return Some(answer);
         }
-        let credit = self.credit(kind);
-        std::mem::take(&mut self.limit).then(|| WriteLimit { credit }.into())
+        if !std::mem::take(&mut self.limit) {
+            return None;
+        }
+        self.tell_credit(now);
+        Some(WriteLimit { credit: self.credit(kind) }.into())
     }
 
     /// What the mode says to a step, as far as that is known before it is applied.

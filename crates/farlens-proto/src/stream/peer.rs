@@ -19,10 +19,12 @@ use super::{
 use crate::{
     buffer::{StreamBuffer, chunk::Chunk},
     link::CallTicket,
+    time::Time,
 };
 use bytes::BytesMut;
 use farlens_wire::{
     AtEnd, Code, Delivery, Epoch, Flags, Kind, Mode, Operation, Pos, Position, Reference, StreamId,
+    Urgency,
     frame::{
         Fault,
         stream::{Close, Credit, Gap, Limit, Open, Purpose, Seek, State, StreamControl, Target},
@@ -70,6 +72,8 @@ pub struct OpenRequest {
     pub ahead: Ahead,
     /// The fingerprint of the type that will be decoded.
     pub fingerprint: Option<[u8; 16]>,
+    /// How soon elements go out beside those of other streams, on either side.
+    pub urgency: Urgency,
 }
 
 /// How far a streamer may send ahead of the consumer.
@@ -130,6 +134,7 @@ pub enum ReadOutcome {
 pub(crate) struct StreamPeer {
     /// What is asked for, until that is answered.
     asked: Option<Box<Asked>>,
+    urgency: Urgency,
     delivery: Delivery,
     phase: Phase,
     info: Option<StreamInfo>,
@@ -232,6 +237,7 @@ impl StreamPeer {
             ranges: None,
             writer: None,
             delivery: request.delivery,
+            urgency: request.urgency,
             asked: Some(Box::new(Asked { request, target })),
         }
     }
@@ -246,6 +252,11 @@ impl StreamPeer {
 
     pub(crate) const fn position(&self) -> Position {
         self.position
+    }
+
+    /// How soon its elements go out beside those of others.
+    pub(crate) const fn urgency(&self) -> Urgency {
+        self.urgency
     }
 
     pub(crate) const fn epoch(&self) -> Epoch {
@@ -532,10 +543,13 @@ impl StreamPeer {
     }
 
     /// Appends the frames that wait.
-    pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) {
+    pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId, now: Time) {
         let withdrawal = self.slots.withdrawal;
         let slots = std::mem::replace(&mut self.slots, Slots { withdrawal, ..Slots::default() });
         let credit = self.credit();
+        if slots.open || slots.limit || slots.seek.is_some() {
+            self.intake.receive.tell(now);
+        }
         if slots.open
             && let Some(open) = self.open_frame(credit)
         {
@@ -582,6 +596,7 @@ impl StreamPeer {
             credit,
             ranges: ranges.map_or(Vec::new(), |ranges| ranges.take_ranges_for_open()),
             fingerprint: request.fingerprint,
+            urgency: request.urgency,
         })
     }
 }

@@ -1,13 +1,14 @@
 //! The receiving half: how much was granted, came and was consumed in one epoch.
 //!
 //! Credit counts from the start of the epoch and only rises. It is granted for what the application
-//! consumed, so a slow reader holds at most its window and holds up nobody else. The window doubles
+//! consumed, so a slow reader holds at most its window and holds up nobody else. The window widens
 //! while the reader is faster than the credit lets the sender be.
 
-use crate::error::Violation;
+use super::flight::{Flight, RoundTrip};
+use crate::{error::Violation, time::Time};
 use farlens_wire::{Limits, frame::stream::Credit};
 
-/// Credit granted on a link and not consumed, over all its streams.
+/// Credit granted on a link and not consumed, over all its streams, and what is known of the way.
 ///
 /// `outstanding` is always the sum of the streams' own; when the limit is used up a stream still
 /// gets [`Limits::MIN_WINDOW_BYTES`].
@@ -15,22 +16,51 @@ use farlens_wire::{Limits, frame::stream::Credit};
 pub(crate) struct ReceiveBudget {
     limit: u64,
     outstanding: u64,
+    /// Streams that have a part of it.
+    holders: u64,
+    now: Time,
+    round_trip: RoundTrip,
 }
+
+/// A window that is wider than at first leaves this part of the room to others, so that a stream
+/// that comes later finds some, and streams that go on wanting come to equal shares.
+const LEFT_TO_OTHERS: u64 = 8;
 
 impl ReceiveBudget {
     pub(crate) const fn new(limit: u64) -> Self {
-        Self { limit, outstanding: 0 }
+        Self { limit, outstanding: 0, holders: 0, now: Time::ZERO, round_trip: RoundTrip::UNKNOWN }
+    }
+
+    /// The time is this, or a little later.
+    pub(crate) const fn set_now(&mut self, now: Time) {
+        self.now = now;
     }
 
     pub(crate) const fn outstanding(&self) -> u64 {
         self.outstanding
     }
 
+    /// What others leave to a stream that has `own` outstanding.
+    const fn room(&self, own: u64) -> u64 {
+        self.limit.saturating_sub(self.outstanding.saturating_sub(own))
+    }
+
+    /// An equal share for a stream that has `own` outstanding.
+    fn share(&self, own: u64) -> u64 {
+        let others = self.holders.saturating_sub(u64::from(own > 0));
+        self.limit.checked_div(others.saturating_add(1)).unwrap_or(self.limit)
+    }
+
     /// How much of `wanted` a stream may have outstanding that has `own` already.
     fn allow(&self, wanted: u64, own: u64) -> u64 {
-        let others = self.outstanding.saturating_sub(own);
-        let free = self.limit.saturating_sub(others);
-        wanted.min(free.max(Limits::MIN_WINDOW_BYTES))
+        wanted.min(self.room(own).max(Limits::MIN_WINDOW_BYTES))
+    }
+
+    /// How wide a window may be that has `own` outstanding already.
+    fn allow_window(&self, window: Window, own: u64) -> u64 {
+        let room = self.room(own);
+        let fair = room.saturating_sub(room / LEFT_TO_OTHERS).max(window.first_bytes);
+        self.allow(window.bytes.min(fair), own)
     }
 
     /// Reserves up to `wanted` bytes, all of which the peer is going to be asked for, for a stream
@@ -41,17 +71,20 @@ impl ReceiveBudget {
         if allowed < wanted.min(Limits::MIN_WINDOW_BYTES) {
             return 0;
         }
-        self.replace(0, allowed);
+        self.outstanding = self.outstanding.saturating_add(allowed);
         allowed
     }
 
     /// Gives back what was reserved.
-    pub(crate) fn give_back(&mut self, bytes: u64) {
-        self.replace(bytes, 0);
+    pub(crate) const fn give_back(&mut self, bytes: u64) {
+        self.outstanding = self.outstanding.saturating_sub(bytes);
     }
 
+    /// What a stream has outstanding has changed.
     fn replace(&mut self, before: u64, after: u64) {
         self.outstanding = self.outstanding.saturating_sub(before).saturating_add(after);
+        self.holders = self.holders.saturating_sub(u64::from(before > 0));
+        self.holders = self.holders.saturating_add(u64::from(after > 0));
     }
 }
 
@@ -60,9 +93,12 @@ impl ReceiveBudget {
 pub(crate) struct Window {
     /// What may be outstanding now.
     bytes: u64,
+    /// What a consumer has of whom nothing is known.
+    first_bytes: u64,
     /// What a consumer has who reads on; less is for one who is expected to leave soon.
     full_bytes: u64,
     max_bytes: u64,
+    /// Entities that may be outstanding at first. Their number widens with the bytes.
     elements: u64,
 }
 
@@ -71,7 +107,7 @@ impl Window {
     pub(crate) const NONE: Self = Self::new(0, 0, 0);
 
     const fn new(bytes: u64, max_bytes: u64, elements: u64) -> Self {
-        Self { bytes, full_bytes: bytes, max_bytes, elements }
+        Self { bytes, first_bytes: bytes, full_bytes: bytes, max_bytes, elements }
     }
 
     /// Never more than this.
@@ -94,15 +130,24 @@ impl Window {
         self.bytes < self.full_bytes
     }
 
-    /// The consumer reads on. The way back to the full window is short, since its width was found
-    /// to be right before.
-    fn grow(&mut self) {
-        self.bytes = if self.is_narrow() {
-            self.bytes.saturating_mul(4).min(self.full_bytes)
-        } else {
-            self.bytes.saturating_mul(2).min(self.max_bytes)
-        };
+    /// The consumer reads on although that was not expected. The way back to the full window is
+    /// short, since its width was found to be right before.
+    fn reopen(&mut self) {
+        self.bytes = self.bytes.saturating_mul(4).min(self.full_bytes);
+    }
+
+    /// A sender was held back that would have sent `wanted` bytes. Beyond a fair `share` a window
+    /// only doubles at a time, for others that are as fast must get theirs.
+    fn widen(&mut self, wanted: u64, share: u64) {
+        let most = self.bytes.saturating_mul(2).max(share).min(self.max_bytes);
+        self.bytes = wanted.min(most).max(self.bytes);
         self.full_bytes = self.full_bytes.max(self.bytes);
+    }
+
+    /// Entities for so many bytes of credit.
+    fn elements_for(&self, bytes: u64) -> u64 {
+        let times = bytes.checked_div(self.first_bytes).unwrap_or(0).max(1);
+        self.elements.saturating_mul(times)
     }
 }
 
@@ -113,14 +158,16 @@ pub(crate) struct Receive {
     granted: Credit,
     received: Credit,
     consumed: Credit,
+    flight: Flight,
 }
 
 impl Receive {
     /// A new epoch with its first credit.
     pub(crate) fn start(window: Window, budget: &mut ReceiveBudget) -> Self {
-        let bytes = if window.bytes == 0 { 0 } else { budget.allow(window.bytes, 0) };
+        let bytes = if window.bytes == 0 { 0 } else { budget.allow_window(window, 0) };
         budget.replace(0, bytes);
-        Self { granted: Credit { bytes, elements: window.elements }, ..Self::default() }
+        let granted = Credit { bytes, elements: window.elements_for(bytes) };
+        Self { granted, flight: Flight::start(bytes), ..Self::default() }
     }
 
     /// Ends the epoch; its credit returns to the budget.
@@ -133,18 +180,33 @@ impl Receive {
         self.granted
     }
 
+    /// The peer is told at this moment what is granted.
+    pub(crate) fn tell(&mut self, now: Time) {
+        self.flight.tell(self.granted.bytes, now);
+    }
+
     pub(crate) const fn outstanding(&self) -> u64 {
         self.granted.bytes.saturating_sub(self.consumed.bytes)
     }
 
     /// Takes in bytes, which must end within the credit.
-    pub(crate) fn take_bytes(&mut self, length: u64) -> Result<(), Violation> {
+    pub(crate) fn take_bytes(
+        &mut self,
+        length: u64,
+        budget: &mut ReceiveBudget,
+    ) -> Result<(), Violation> {
         let end = self.received.bytes.saturating_add(length);
         if end > self.granted.bytes {
             return Err(Violation::flow("bytes beyond the granted credit"));
         }
-        self.received.bytes = end;
+        self.arrive(end, budget);
         Ok(())
+    }
+
+    fn arrive(&mut self, end: u64, budget: &mut ReceiveBudget) {
+        let idle = self.consumed.bytes >= self.received.bytes;
+        self.received.bytes = end;
+        self.flight.arrive(end, idle, budget.now, &mut budget.round_trip);
     }
 
     /// Takes in entities, of which the last must begin within the credit; it is `last`
@@ -154,6 +216,7 @@ impl Receive {
         count: u64,
         encoded: u64,
         last: impl FnOnce() -> u64,
+        budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
         self.check_item_start(0)?;
         if self.received.bytes.saturating_add(encoded) > self.granted.bytes {
@@ -163,7 +226,7 @@ impl Receive {
         if elements > self.granted.elements {
             return Err(Violation::flow("more entities than granted"));
         }
-        self.received.bytes = self.received.bytes.saturating_add(encoded);
+        self.arrive(self.received.bytes.saturating_add(encoded), budget);
         self.received.elements = elements;
         Ok(())
     }
@@ -176,7 +239,7 @@ impl Receive {
         Ok(())
     }
 
-    /// Notes what the application took, and grants more once it is worth a frame. `window` grows
+    /// Notes what the application took, and grants more once it is worth a frame. `window` widens
     /// when the application waits for a sender whom the credit holds back; a narrow one when it
     /// was consumed, since that was not expected.
     pub(crate) fn consume(
@@ -189,28 +252,36 @@ impl Receive {
         self.consumed.bytes = self.consumed.bytes.saturating_add(taken.bytes);
         self.consumed.elements = self.consumed.elements.saturating_add(taken.elements);
         budget.replace(before, self.outstanding());
-        let step = (window.bytes / 8).clamp(64 << 10, 512 << 10).min(window.bytes / 2).max(1);
-        let drained = self.consumed.bytes >= self.received.bytes;
-        let blocked = self.granted.bytes.saturating_sub(self.received.bytes) < step;
-        let reads_on = self.consumed.bytes >= window.bytes;
-        let grows = if window.is_narrow() { reads_on } else { drained && blocked };
-        if grows {
-            window.grow();
+        let over = self.flight.is_over(self.consumed.bytes);
+        if window.is_narrow() {
+            if self.consumed.bytes >= window.bytes {
+                window.reopen();
+            }
+        } else if over
+            && let Some(wanted) =
+                self.flight.wanted(self.consumed.bytes, budget.now, budget.round_trip)
+        {
+            window.widen(wanted, budget.share(self.outstanding()));
         }
-        self.grant(*window, step, budget)
+        let worth = self.grant(*window, budget);
+        if over {
+            self.flight.restart(self.consumed.bytes, self.granted.bytes, budget.now);
+        }
+        worth
     }
 
-    fn grant(&mut self, window: Window, step: u64, budget: &mut ReceiveBudget) -> bool {
+    fn grant(&mut self, window: Window, budget: &mut ReceiveBudget) -> bool {
         if window.bytes == 0 {
             return false;
         }
         let own = self.outstanding();
-        let allowed = budget.allow(window.bytes, own);
+        let allowed = budget.allow_window(window, own);
         let bytes = self.consumed.bytes.saturating_add(allowed);
         // Where the budget allows little, little is worth a frame: the sender may have nothing.
-        let step = step.min(allowed / 2).max(1);
-        let elements = self.consumed.elements.saturating_add(window.elements);
-        let item_step = (window.elements / 8).max(1);
+        let step = (allowed / 8).clamp(64 << 10, 512 << 10).min(allowed / 2).max(1);
+        let width = window.elements_for(allowed);
+        let elements = self.consumed.elements.saturating_add(width);
+        let item_step = (width / 8).max(1);
         let worth = bytes >= self.granted.bytes.saturating_add(step)
             || elements >= self.granted.elements.saturating_add(item_step);
         if worth {
@@ -226,6 +297,7 @@ impl Receive {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::VecDeque;
 
     const WINDOW: Window = Window::new(256 << 10, 1 << 20, 65_536);
 
@@ -233,26 +305,103 @@ mod tests {
         Credit { bytes: n, elements: 0 }
     }
 
+    const MS: u64 = 1_000;
+
+    /// A link of which it is known that a round trip takes 100 ms, at the origin of time.
+    fn far_away(limit: u64) -> ReceiveBudget {
+        let mut budget = ReceiveBudget::new(limit);
+        budget.round_trip.saw(100 * MS);
+        budget
+    }
+
+    /// All that is granted comes at once and is consumed at once, at a moment.
+    fn take_all(receive: &mut Receive, window: &mut Window, budget: &mut ReceiveBudget, ms: u64) {
+        budget.set_now(Time::from_micros(ms * MS));
+        let room = receive.granted.bytes - receive.received.bytes;
+        assert!(room > 0, "credit must come back");
+        receive.take_bytes(room, budget).unwrap();
+        receive.consume(bytes(room), window, budget);
+        receive.tell(budget.now);
+    }
+
     #[test]
     fn one_byte_too_many_is_a_violation() {
         let mut budget = ReceiveBudget::new(1 << 20);
         let mut receive = Receive::start(WINDOW, &mut budget);
-        assert!(receive.take_bytes(WINDOW.bytes).is_ok());
-        assert!(receive.take_bytes(1).is_err());
+        assert!(receive.take_bytes(WINDOW.bytes, &mut budget).is_ok());
+        assert!(receive.take_bytes(1, &mut budget).is_err());
     }
 
     #[test]
-    fn a_window_grows_only_when_credit_holds_the_sender_back() {
-        let mut budget = ReceiveBudget::new(16 << 20);
+    fn a_window_widens_only_when_it_is_used_up_within_two_round_trips() {
+        for (ms, wider) in [(101, true), (199, true), (201, false), (10_000, false)] {
+            let mut budget = far_away(16 << 20);
+            let mut window = WINDOW;
+            let mut receive = Receive::start(window, &mut budget);
+            receive.tell(Time::ZERO);
+            take_all(&mut receive, &mut window, &mut budget, ms);
+            assert_eq!(window.bytes > WINDOW.bytes, wider, "used up after {ms} ms");
+            assert!(window.bytes <= WINDOW.max_bytes);
+            assert_eq!(receive.outstanding(), window.bytes, "granted at once");
+        }
+    }
+
+    #[test]
+    fn a_reader_who_takes_its_time_has_the_window_of_its_own_rate() {
+        let mut budget = far_away(16 << 20);
         let mut window = WINDOW;
         let mut receive = Receive::start(window, &mut budget);
-        receive.take_bytes(64 << 10).unwrap();
-        receive.consume(bytes(64 << 10), &mut window, &mut budget);
-        assert_eq!(window.bytes, WINDOW.bytes, "the sender had credit left");
-        let left = receive.granted().bytes - (64 << 10);
-        receive.take_bytes(left).unwrap();
-        receive.consume(bytes(left), &mut window, &mut budget);
-        assert_eq!(window.bytes, 2 * WINDOW.bytes);
+        receive.tell(Time::ZERO);
+        // 4 KiB each millisecond; what is granted comes a round trip later.
+        let mut on_the_way = VecDeque::from([0; 100]);
+        for ms in 1..2_000 {
+            budget.set_now(Time::from_micros(ms * MS));
+            on_the_way.push_back(receive.granted.bytes);
+            let come = on_the_way.pop_front().unwrap_or_default() - receive.received.bytes;
+            receive.take_bytes(come, &mut budget).unwrap();
+            let there = receive.received.bytes - receive.consumed.bytes;
+            if receive.consume(bytes(there.min(4 << 10)), &mut window, &mut budget) {
+                receive.tell(budget.now);
+            }
+        }
+        let two_round_trips = 200 * (4 << 10);
+        let all = two_round_trips..two_round_trips * 5 / 4;
+        assert!(all.contains(&window.bytes), "{} bytes", window.bytes);
+    }
+
+    #[test]
+    fn who_comes_later_finds_room_beside_the_widest_window() {
+        let limit = 16 << 20;
+        let (mut budget, wide) = (far_away(limit), Window::new(256 << 10, 16 << 20, 1));
+        let mut window = [wide; 4];
+        let mut streams: Vec<Receive> = Vec::new();
+        for index in 0..4u64 {
+            let mut receive = Receive::start(wide, &mut budget);
+            receive.tell(budget.now);
+            assert_eq!(receive.outstanding(), wide.bytes, "stream {index}");
+            streams.push(receive);
+            for turn in 1..100 {
+                let ms = (100 * index + turn) * 101;
+                for (receive, window) in streams.iter_mut().zip(&mut window) {
+                    take_all(receive, window, &mut budget, ms);
+                }
+            }
+            let shares: Vec<_> =
+                streams.iter().map(|receive| receive.outstanding() >> 10).collect();
+            let fair = (limit >> 10) * 7 / (8 + 7 * index);
+            let equal = shares.iter().all(|share| share.abs_diff(fair) <= fair / 8);
+            assert!(equal, "{shares:?} and not {fair} each");
+        }
+    }
+
+    #[test]
+    fn entities_are_granted_in_proportion() {
+        let mut budget = far_away(64 << 20);
+        let mut window = Window::new(256 << 10, 1 << 20, 100);
+        let mut receive = Receive::start(window, &mut budget);
+        assert_eq!(receive.granted().elements, 100);
+        take_all(&mut receive, &mut window, &mut budget, 101);
+        assert_eq!(receive.granted().elements, 400);
     }
 
     #[test]
@@ -264,7 +413,7 @@ mod tests {
             assert!(window.is_narrow());
             // However small the pieces are in which it comes and goes.
             for _ in 0..(receive.granted.bytes - receive.received.bytes) / 1_024 {
-                receive.take_bytes(1_024).unwrap();
+                receive.take_bytes(1_024, &mut budget).unwrap();
                 receive.consume(bytes(1_024), &mut window, &mut budget);
             }
         }
@@ -278,10 +427,7 @@ mod tests {
         let mut window = WINDOW;
         let mut receive = Receive::start(window, &mut budget);
         for _ in 0..100 {
-            let room = receive.granted.bytes - receive.received.bytes;
-            assert!(room > 0, "credit must come back");
-            receive.take_bytes(room).unwrap();
-            receive.consume(bytes(room), &mut window, &mut budget);
+            take_all(&mut receive, &mut window, &mut budget, 0);
         }
     }
 
@@ -302,19 +448,24 @@ mod tests {
     proptest! {
         /// Credit is conserved: what was granted is consumed, outstanding or given back.
         #[test]
-        fn credit_is_conserved(steps in prop::collection::vec((0usize..4, 1u64..300_000), 1..200)) {
+        fn credit_is_conserved(
+            steps in prop::collection::vec((0usize..4, 1u64..300_000, 0u64..20_000), 1..200)
+        ) {
             let mut budget = ReceiveBudget::new(600 << 10);
+            let mut now = 0;
             let mut window = [WINDOW; 4];
             let mut streams: Vec<Receive> =
                 window.iter().map(|&w| Receive::start(w, &mut budget)).collect();
-            for (index, amount) in steps {
+            for (index, amount, later) in steps {
+                now += later;
+                budget.set_now(Time::from_micros(now));
                 let receive = &mut streams[index];
                 let room = receive.granted.bytes - receive.received.bytes;
                 if amount % 17 == 0 {
                     receive.release(&mut budget);
                     *receive = Receive::start(window[index], &mut budget);
                 } else if amount.min(room) > 0 {
-                    receive.take_bytes(amount.min(room)).unwrap();
+                    receive.take_bytes(amount.min(room), &mut budget).unwrap();
                 } else {
                     let waiting = receive.received.bytes - receive.consumed.bytes;
                     receive.consume(bytes(amount.min(waiting)), &mut window[index], &mut budget);

@@ -18,10 +18,12 @@ use crate::{
     error::Violation,
     event::{DataRequest, Reply},
     link::Lender,
+    time::Time,
 };
 use bytes::BytesMut;
 use farlens_wire::{
     AtEnd, Code, Delivery, Flags, Kind, Mode, Operation, Position, Reference, Step, StreamId,
+    Urgency,
     frame::{
         Fault, StreamFrame,
         stream::{
@@ -64,9 +66,9 @@ pub(crate) struct Streamer {
     ranges: Option<Box<RangeServer>>,
     /// Where the peer may write.
     lane: Option<Box<Lane>>,
-    /// Whether it is the cursor's turn to ask and to send, before the ranges'.
+    /// Whether it is the cursor's turn to ask, before the ranges'.
     cursor_asks: bool,
-    cursor_sends: bool,
+    urgency: Urgency,
     /// The last request's name.
     serial: u64,
     /// The shell was told of it, and not yet that it is gone.
@@ -121,7 +123,7 @@ impl Streamer {
             ranges: None,
             lane: None,
             cursor_asks: false,
-            cursor_sends: false,
+            urgency: open.urgency,
             serial: 0,
             told: false,
             held: false,
@@ -161,6 +163,11 @@ impl Streamer {
     const fn is_held(&self) -> bool {
         let Phase::Gone(last) = &self.phase else { return false };
         self.held && matches!(**last, StreamControl::Closed(_))
+    }
+
+    /// How soon its elements go out beside those of others.
+    pub(crate) const fn urgency(&self) -> Urgency {
+        self.urgency
     }
 
     /// Bytes that wait to be sent.
@@ -478,14 +485,22 @@ impl Streamer {
         }
     }
 
-    /// Whether elements, or what follows them, may go out.
+    /// Whether elements at the cursor, or what follows them, may go out.
     pub(crate) fn has_data(&self) -> bool {
+        self.is_reading() && self.reading.has_data()
+    }
+
+    /// Whether bytes of ranges may go out.
+    pub(crate) fn has_ranges(&self) -> bool {
+        self.is_reading() && self.ranges.as_ref().is_some_and(|ranges| ranges.has_data())
+    }
+
+    fn is_reading(&self) -> bool {
         matches!(&self.phase, Phase::Live(live) if !live.closing)
-            && (self.reading.has_data() || self.ranges.as_ref().is_some_and(|r| r.has_data()))
     }
 
     /// Appends the control frames that wait; says whether the stream is over.
-    pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId) -> bool {
+    pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId, now: Time) -> bool {
         if self.is_held() {
             return false;
         }
@@ -498,12 +513,17 @@ impl Streamer {
             Phase::Live(live) => live,
         };
         if let Some(opened) = live.opened.take() {
+            if let Some(lane) = &mut self.lane {
+                lane.tell_credit(now);
+            }
             StreamControl::from(*opened).put(out, id.0);
         }
         if let Some(answer) = self.reading.take_control() {
             answer.put(out, id.0);
         }
-        while let Some(answer) = self.lane.as_mut().and_then(|lane| lane.take_control(live.kind)) {
+        while let Some(answer) =
+            self.lane.as_mut().and_then(|lane| lane.take_control(live.kind, now))
+        {
             answer.put(out, id.0);
         }
         if std::mem::take(&mut live.tell) {
@@ -512,8 +532,7 @@ impl Streamer {
         false
     }
 
-    /// Appends one frame of elements, or what follows the last of them. Cursor and ranges take
-    /// turns.
+    /// Appends one frame of elements at the cursor, or what follows the last of them.
     pub(crate) fn put_data(
         &mut self,
         out: &mut BytesMut,
@@ -521,10 +540,12 @@ impl Streamer {
         room: usize,
         lender: &mut Lender<'_>,
     ) -> bool {
-        self.cursor_sends = !self.cursor_sends;
-        let sent = self.cursor_sends && self.reading.put_data(out, id.0, room, lender);
-        sent || self.ranges.as_mut().is_some_and(|ranges| ranges.put_frame(out, id.0, room))
-            || self.reading.put_data(out, id.0, room, lender)
+        self.reading.put_data(out, id.0, room, lender)
+    }
+
+    /// Appends one frame of a range.
+    pub(crate) fn put_range(&mut self, out: &mut BytesMut, id: StreamId, room: usize) -> bool {
+        self.ranges.as_mut().is_some_and(|ranges| ranges.put_frame(out, id.0, room))
     }
 }
 

@@ -28,7 +28,8 @@
 
 use super::{Fault, FrameError, call::Entry};
 use crate::{
-    AtEnd, Bounds, CallId, Delivery, Edge, Epoch, Kind, Mode, ObjectId, Pos, Position, Step, varint,
+    AtEnd, Bounds, CallId, Delivery, Edge, Epoch, Kind, Mode, ObjectId, Pos, Position, Step,
+    Urgency, varint,
 };
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,20 @@ use serde::{Deserialize, Serialize};
 super::frames! {
     /// A frame about one stream whose payload is a struct.
     StreamControl {
-        0x20 Open "Asks for a stream.";
+        0x20 Open "Asks for a stream." {
+            fn put_extensions(&self, out: &mut Vec<u8>) {
+                if self.urgency != Urgency::USUAL {
+                    super::tlv::put(out, URGENCY, &[self.urgency.get()]);
+                }
+            }
+
+            fn take_extension(&mut self, tag: u64, value: &[u8]) -> bool {
+                if let (URGENCY, &[class]) = (tag, value) {
+                    self.urgency = Urgency::new(class).unwrap_or(self.urgency);
+                }
+                tag == URGENCY
+            }
+        };
         0x21 Opened "The stream exists.";
         0x25 Limit "More credit.";
         0x26 Seek "Goes elsewhere.";
@@ -101,6 +115,9 @@ pub struct Data {
     /// The elements.
     pub payload: Bytes,
 }
+
+/// The TLV behind an open frame with the class of the stream, in one byte.
+const URGENCY: u64 = 2;
 
 /// The kind of a bulk frame of bytes.
 pub const DATA: u8 = 0x22;
@@ -187,6 +204,10 @@ pub struct Open {
     pub ranges: Vec<Range>,
     /// The fingerprint of the type that the opener decodes, if it has one.
     pub fingerprint: Option<[u8; 16]>,
+    /// How soon elements go out beside those of other streams. It travels behind the others, and
+    /// only where it is not the usual one.
+    #[serde(skip)]
+    pub urgency: Urgency,
 }
 
 /// What an opener is up to.

@@ -2,7 +2,7 @@
 //!
 //! Even tags may be ignored by who does not know them; an odd one must be understood.
 
-use super::FrameError;
+use super::{Control, FrameError};
 use crate::varint;
 use bytes::BufMut;
 
@@ -22,12 +22,17 @@ pub(crate) fn take<'a>(input: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
     Some((tag, value))
 }
 
-/// Accepts TLVs of which none must be understood.
-pub(crate) fn refuse_required(kind: u8, id: u64, mut rest: &[u8]) -> Result<(), FrameError> {
+/// Hands the TLVs behind a struct to it, and accepts those of others that need not be understood.
+pub(crate) fn take_all<C: Control>(
+    control: &mut C,
+    id: u64,
+    mut rest: &[u8],
+) -> Result<(), FrameError> {
+    let kind = C::KIND;
     while !rest.is_empty() {
-        let (tag, _) = take(&mut rest)
+        let (tag, value) = take(&mut rest)
             .ok_or(FrameError::Malformed { kind, what: "trailing bytes that are no TLV" })?;
-        if tag % 2 == 1 {
+        if !control.take_extension(tag, value) && tag % 2 == 1 {
             return Err(FrameError::Unsupported { kind, id, tag });
         }
     }

@@ -84,6 +84,7 @@ impl Relay {
             purpose: open.purpose,
             ahead: if wanted.has(Flags::READABLE) { Ahead::Auto } else { Ahead::Nothing },
             fingerprint: None,
+            urgency: open.urgency,
         };
         let opened = RawStream::open(link.clone(), request, None).await;
         Self::new(opened.map_err(|error| beyond(&link, error))?, from)

@@ -1,30 +1,15 @@
 //! What reading costs in round trips and bytes, over a wire with a delay in virtual time.
 
-use crate::{
-    AtEnd, ByteStream, Code, FixedData, Grant, KeyId, Link, OpenOptions, Publication, RemotePath,
-    data::MemData, host::Host,
-};
+use super::far_away::{Line, World};
+use crate::{AtEnd, ByteStream, Code, FixedData, OpenOptions, data::MemData};
 use bytes::Bytes;
-use farlens_proto::{Config, LinkStats};
-use farlens_wire::{Edge, Position, Side};
-use std::{
-    io::SeekFrom,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf},
-    sync::mpsc,
-    time::Instant,
-};
+use farlens_proto::LinkStats;
+use farlens_wire::{Edge, Position};
+use std::{io::SeekFrom, time::Duration};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
-const PIPE_BYTES: usize = 64 << 20;
-/// Pieces that are under way at a time; no test comes near.
-const CARRIED: usize = 10_000;
+const LINE: Line = Line { round_trip: ROUND_TRIP, rate: None };
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
@@ -46,86 +31,6 @@ fn assert_pattern(at: u64, bytes: &[u8]) {
     assert_eq!(wrong, None, "of {} bytes from {at}", bytes.len());
 }
 
-/// A client far away from what is published at `/data`.
-struct World {
-    link: Link,
-    _server: Link,
-    /// Bytes that the server has sent.
-    sent: Arc<AtomicU64>,
-}
-
-impl World {
-    async fn new(data: impl Into<Publication>) -> Self {
-        let (client, server) = (KeyId::from_bytes([1; 32]), KeyId::from_bytes([2; 32]));
-        let mut host = Host::default();
-        let path = RemotePath::new("/data").expect("a path");
-        host.publications.insert(&path, data.into()).expect("a fitting mode");
-        let grants = Grant::parse_list("read,write /data").expect("grants");
-        host.access.authorize(client, grants).expect("memory does not fail");
-        let (near, client_end) = tokio::io::duplex(PIPE_BYTES);
-        let (server_end, far) = tokio::io::duplex(PIPE_BYTES);
-        let (from_client, to_client) = tokio::io::split(client_end);
-        let (from_server, to_server) = tokio::io::split(server_end);
-        let sent = Arc::new(AtomicU64::new(0));
-        carry(from_client, to_server, Arc::default());
-        carry(from_server, to_client, Arc::clone(&sent));
-        let config = Config::default();
-        let serving = Link::start(far, Side::Acceptor, client, config.clone(), Arc::new(host));
-        let link = Link::start(near, Side::Initiator, server, config, Arc::default());
-        link.established().await.expect("both speak the same");
-        Self { link, _server: serving, sent }
-    }
-
-    async fn open(&self) -> ByteStream {
-        self.link.open("/data").await.expect("published")
-    }
-
-    fn meter(&self) -> Meter<'_> {
-        Meter { world: self, since: Instant::now(), sent: self.sent.load(Ordering::Acquire) }
-    }
-}
-
-/// What it costs from now on.
-struct Meter<'a> {
-    world: &'a World,
-    since: Instant,
-    sent: u64,
-}
-
-impl Meter<'_> {
-    /// Whole round trips. What else takes time in this world is a millisecond here and there.
-    fn round_trips(&self) -> u128 {
-        self.since.elapsed().as_millis() / ROUND_TRIP.as_millis()
-    }
-
-    fn sent(&self) -> u64 {
-        self.world.sent.load(Ordering::Acquire) - self.sent
-    }
-}
-
-/// Carries what is written at one end to the other, half a round trip later.
-fn carry(mut from: ReadHalf<DuplexStream>, mut to: WriteHalf<DuplexStream>, count: Arc<AtomicU64>) {
-    let (push, mut pull) = mpsc::channel::<(Instant, Vec<u8>)>(CARRIED);
-    tokio::spawn(async move {
-        let mut buffer = vec![0; 256 << 10];
-        while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            count.fetch_add(length as u64, Ordering::AcqRel);
-            let due = Instant::now() + ROUND_TRIP / 2;
-            if push.send((due, buffer[..length].to_vec())).await.is_err() {
-                return;
-            }
-        }
-    });
-    tokio::spawn(async move {
-        while let Some((due, bytes)) = pull.recv().await {
-            tokio::time::sleep_until(due).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-    });
-}
-
 async fn read_from(stream: &mut ByteStream, at: u64, length: u64) {
     assert_eq!(stream.seek(SeekFrom::Start(at)).await.expect("inside"), at);
     let mut bytes = vec![0; length as usize];
@@ -141,7 +46,7 @@ fn scattered(n: u64, length: u64) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn open_and_the_first_64_kib_take_one_round_trip() {
-    let world = World::new(FixedData::bytes(pattern(MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(MIB))).await;
     let meter = world.meter();
     let mut bytes = vec![0; 64 << 10];
     world.open().await.read_exact(&mut bytes).await.unwrap();
@@ -151,7 +56,7 @@ async fn open_and_the_first_64_kib_take_one_round_trip() {
 
 #[tokio::test(start_paused = true)]
 async fn sixty_four_places_take_one_round_trip_opening_and_all() {
-    let world = World::new(FixedData::bytes(pattern(16 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(16 * MIB))).await;
     let places: Vec<_> =
         (0..64).map(|n| scattered(n, 15 * MIB)).map(|at| at..at + 4 * KIB).collect();
     let meter = world.meter();
@@ -169,7 +74,7 @@ async fn sixty_four_places_take_one_round_trip_opening_and_all() {
 
 #[tokio::test(start_paused = true)]
 async fn a_place_is_read_at_once_or_not_for_a_reason() {
-    let world = World::new(FixedData::bytes(pattern(10_000))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(10_000))).await;
     let meter = world.meter();
     assert_pattern(9_000, &world.link.read_at("/data", 9_000..20_000).await.unwrap());
     assert_eq!(world.link.read_at("/data", 0..u64::MAX).await.unwrap().len(), 10_000);
@@ -187,7 +92,7 @@ async fn a_place_is_read_at_once_or_not_for_a_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn reading_in_order_takes_a_round_trip_for_each_window_at_most() {
-    let world = World::new(FixedData::bytes(pattern(4 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(4 * MIB))).await;
     let meter = world.meter();
     let mut all = Vec::new();
     world.open().await.read_to_end(&mut all).await.unwrap();
@@ -198,7 +103,7 @@ async fn reading_in_order_takes_a_round_trip_for_each_window_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn random_reads_are_sent_little_more_than_they_read() {
-    let world = World::new(FixedData::bytes(pattern(64 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(64 * MIB))).await;
     let mut stream = world.open().await;
     for n in 0..3 {
         read_from(&mut stream, scattered(n, 63 * MIB), 4 * KIB).await;
@@ -215,7 +120,7 @@ async fn random_reads_are_sent_little_more_than_they_read() {
 
 #[tokio::test(start_paused = true)]
 async fn reading_on_after_random_reads_is_soon_as_fast_as_ever() {
-    let world = World::new(FixedData::bytes(pattern(32 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(32 * MIB))).await;
     let mut stream = world.open().await;
     for n in 0..10 {
         read_from(&mut stream, scattered(n, 31 * MIB), 4 * KIB).await;
@@ -228,7 +133,7 @@ async fn reading_on_after_random_reads_is_soon_as_fast_as_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn a_window_that_the_user_set_is_never_exceeded() {
-    let world = World::new(FixedData::bytes(pattern(4 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(4 * MIB))).await;
     let options = OpenOptions::new().window(16 * KIB, 1);
     let mut stream = world.link.open_with("/data", options).await.unwrap();
     for n in 0..10 {
@@ -243,7 +148,7 @@ async fn a_window_that_the_user_set_is_never_exceeded() {
 
 /// Reads of 4 KiB at places in line; how many round trips, and how many bytes were sent.
 async fn read_in_strides(first: u64, stride: i64, reads: u64) -> (u128, u64) {
-    let world = World::new(FixedData::bytes(pattern(64 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(64 * MIB))).await;
     let mut stream = world.open().await;
     tokio::time::sleep(ROUND_TRIP).await;
     let meter = world.meter();
@@ -267,7 +172,7 @@ async fn most_reads_in_strides_take_no_round_trip() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_guess_changes_nothing_but_what_was_sent() {
-    let world = World::new(FixedData::bytes(pattern(32 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(32 * MIB))).await;
     let mut stream = world.open().await;
     for round in 0..20 {
         for n in 0..5 {
@@ -293,7 +198,7 @@ async fn a_wrong_guess_changes_nothing_but_what_was_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_seek_that_fails_in_a_guessed_piece_leaves_the_position_there() {
-    let world = World::new(FixedData::bytes(pattern(16 * MIB))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(16 * MIB))).await;
     let mut stream = world.open().await;
     for n in 0..5 {
         read_from(&mut stream, n * MIB, 4 * KIB).await;
@@ -310,7 +215,7 @@ async fn a_seek_that_fails_in_a_guessed_piece_leaves_the_position_there() {
 
 #[tokio::test(start_paused = true)]
 async fn strides_end_at_the_end_of_the_data() {
-    let world = World::new(FixedData::bytes(pattern(8 * MIB + 1_000))).await;
+    let world = World::new(LINE, FixedData::bytes(pattern(8 * MIB + 1_000))).await;
     for at_end in [AtEnd::Stop, AtEnd::Follow] {
         let options = OpenOptions::new().at_end(at_end);
         let mut stream = world.link.open_with("/data", options).await.unwrap();
@@ -327,7 +232,7 @@ async fn strides_end_at_the_end_of_the_data() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_guessed_is_gone_with_the_end_of_the_data() {
-    let world = World::new(MemData::new(pattern(8 * MIB))).await;
+    let world = World::new(LINE, MemData::new(pattern(8 * MIB))).await;
     let mut stream = world.open().await;
     for n in 0..5 {
         read_from(&mut stream, n * MIB, 4 * KIB).await;
@@ -345,7 +250,7 @@ async fn what_was_guessed_is_gone_with_the_end_of_the_data() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_in_strides_sees_what_was_written_before_its_seek() {
-    let world = World::new(MemData::new(pattern(8 * MIB))).await;
+    let world = World::new(LINE, MemData::new(pattern(8 * MIB))).await;
     let options = OpenOptions::new().write(true);
     let mut stream = world.link.open_with("/data", options).await.unwrap();
     for n in 0..5 {

@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use farlens_proto::{Ahead, Credit, Kind, OpenOn, OpenRequest, Purpose};
-use farlens_wire::{AtEnd, Code, Delivery, Flags, Pos};
+use farlens_wire::{AtEnd, Code, Delivery, Flags, Pos, Urgency};
 
 /// How a stream is opened: what for, from where, and what happens at its end.
 ///
@@ -27,6 +27,7 @@ pub struct OpenOptions {
     at_end: AtEnd,
     delivery: Delivery,
     window: Option<Credit>,
+    urgency: Urgency,
 }
 
 /// Entities that are granted to a reader that wants the latest: one in its hands, one behind it.
@@ -52,6 +53,7 @@ impl OpenOptions {
             at_end: AtEnd::Stop,
             delivery: Delivery::Lossless,
             window: None,
+            urgency: Urgency::USUAL,
         }
     }
 
@@ -127,6 +129,21 @@ impl OpenOptions {
         self
     }
 
+    /// How soon elements go out, either way, while other streams of the link have some, too.
+    /// Default: [`Urgency::USUAL`]; places that are read beside the cursor go two classes before.
+    ///
+    /// ```
+    /// use farlens::{OpenOptions, Urgency};
+    ///
+    /// let backup = OpenOptions::new().urgency(Urgency::BACKGROUND);
+    /// # let _ = backup;
+    /// ```
+    #[must_use]
+    pub const fn urgency(mut self, urgency: Urgency) -> Self {
+        self.urgency = urgency;
+        self
+    }
+
     pub(crate) const fn end_policy(&self) -> AtEnd {
         self.at_end
     }
@@ -190,6 +207,7 @@ impl OpenOptions {
             },
             ahead: if self.read { self.ahead() } else { Ahead::Nothing },
             fingerprint: None,
+            urgency: self.urgency,
         })
     }
 }

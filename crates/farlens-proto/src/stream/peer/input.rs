@@ -83,12 +83,13 @@ impl StreamPeer {
         epoch: Epoch,
         frame: StreamFrame,
         message_bytes: usize,
+        budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
         if !self.is_current(epoch)? {
             return Ok(());
         }
         let kind = self.kind()?;
-        if let Some(chunk) = self.intake.take(frame, kind, message_bytes)? {
+        if let Some(chunk) = self.intake.take(frame, (kind, message_bytes), budget)? {
             self.finish = None;
             self.arrive(chunk);
         }

@@ -49,6 +49,7 @@ async fn find(guest: &Guest, path: &str, wanted: Flags, purpose: Purpose) -> Res
         credit: Credit { bytes: 0, elements: 0 },
         ranges: Vec::new(),
         fingerprint: None,
+        urgency: farlens_wire::Urgency::USUAL,
     };
     let path = RemotePath::new(path).expect("a path");
     guest.standard().find(&path, &open).await.map_err(|error| error.code())

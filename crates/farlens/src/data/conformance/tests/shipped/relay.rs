@@ -25,6 +25,7 @@ async fn relayed(streamer: Streamer, flags: Flags) -> Relay {
         credit: Credit::default(),
         ranges: Vec::new(),
         fingerprint: None,
+        urgency: farlens_wire::Urgency::USUAL,
     };
     let way = way_to(&reference).await.expect("it is a stream of this process");
     Relay::open(way, None, &open).await.expect("it can be opened")
