@@ -90,11 +90,17 @@ pub(crate) enum Work {
 #[derive(Default)]
 struct Handle {
     reader: Option<Waker>,
+    watcher: Option<Arc<Watcher>>,
+    /// Where there is more than a reader; most streams only wait.
+    more: Option<Box<More>>,
+}
+
+#[derive(Default)]
+struct More {
     /// Those who wait for room, for a step, or for what they wrote.
     writers: Vec<Waker>,
     ranges: HashMap<RangeTicket, Waker, BuildHasherDefault<NumberHasher>>,
     observers: Vec<Arc<Seat>>,
-    watcher: Option<Arc<Watcher>>,
 }
 
 impl Shared {
@@ -240,8 +246,8 @@ impl State {
             match event {
                 Event::Changed { stream } => self.tell_handle(stream, wakers),
                 Event::RangeDone { stream, ticket } => {
-                    let handle = self.handles.get_mut(&stream);
-                    wakers.extend(handle.and_then(|handle| handle.ranges.remove(&ticket)));
+                    let more = self.more_of(stream);
+                    wakers.extend(more.and_then(|more| more.ranges.remove(&ticket)));
                 }
                 Event::Established => self.milestone.send_modify(|passed| *passed += 1),
                 Event::Answered { call, outcome } => {
@@ -297,8 +303,10 @@ impl State {
     fn tell_handle(&mut self, stream: StreamId, wakers: &mut Vec<Waker>) {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
         wakers.extend(handle.reader.take());
-        wakers.append(&mut handle.writers);
-        wakers.extend(handle.observers.iter().map(Seat::waker));
+        if let Some(more) = &mut handle.more {
+            wakers.append(&mut more.writers);
+            wakers.extend(more.observers.iter().map(Seat::waker));
+        }
         if let Some(watcher) = &handle.watcher {
             wakers.extend(watcher.mark(stream));
         }
@@ -324,14 +332,18 @@ impl State {
 
     /// The consumer of a stream is gone. Its observers are to be woken outside the lock.
     pub(crate) fn drop_handle(&mut self, stream: StreamId) -> Vec<Waker> {
-        let observers = self.handles.remove(&stream).map(|handle| handle.observers);
-        let observers = observers.unwrap_or_default();
+        let more = self.handles.remove(&stream).and_then(|handle| handle.more);
+        let observers = more.map(|more| more.observers).unwrap_or_default();
         let failed = self.proto.stream_over(stream);
         for seat in &observers {
             seat.part(failed.cloned());
         }
         self.proto.close_stream(stream);
         observers.into_iter().map(Waker::from).collect()
+    }
+
+    fn more_of(&mut self, stream: StreamId) -> Option<&mut More> {
+        self.handles.get_mut(&stream)?.more.as_deref_mut()
     }
 
     /// Wakes `cx` at the next news of a stream.
@@ -344,22 +356,23 @@ impl State {
     /// Wakes `cx` at the next news of a stream, beside its reader.
     pub(crate) fn wait_writer(&mut self, stream: StreamId, cx: &Context<'_>) {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
-        if !handle.writers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            handle.writers.push(cx.waker().clone());
+        let writers = &mut handle.more.get_or_insert_default().writers;
+        if !writers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            writers.push(cx.waker().clone());
         }
     }
 
     /// Wakes `cx` once a range is there.
     pub(crate) fn wait_range(&mut self, stream: StreamId, ticket: RangeTicket, cx: &Context<'_>) {
         if let Some(handle) = self.handles.get_mut(&stream) {
-            handle.ranges.insert(ticket, cx.waker().clone());
+            handle.more.get_or_insert_default().ranges.insert(ticket, cx.waker().clone());
         }
     }
 
     /// Nobody waits for a range any more.
     pub(crate) fn forget_range(&mut self, stream: StreamId, ticket: RangeTicket) {
-        if let Some(handle) = self.handles.get_mut(&stream) {
-            handle.ranges.remove(&ticket);
+        if let Some(more) = self.more_of(stream) {
+            more.ranges.remove(&ticket);
         }
         self.proto.forget_range(stream, ticket);
     }
@@ -367,7 +380,7 @@ impl State {
     /// Has an observer woken at each news of a stream.
     pub(crate) fn add_observer(&mut self, stream: StreamId, seat: Arc<Seat>) {
         if let Some(handle) = self.handles.get_mut(&stream) {
-            handle.observers.push(seat);
+            handle.more.get_or_insert_default().observers.push(seat);
         }
     }
 
@@ -377,7 +390,7 @@ impl State {
         stream: StreamId,
         seat: &Arc<Seat>,
     ) -> Option<Arc<Seat>> {
-        let observers = &mut self.handles.get_mut(&stream)?.observers;
+        let observers = &mut self.more_of(stream)?.observers;
         let index = observers.iter().position(|other| Arc::ptr_eq(other, seat))?;
         Some(observers.swap_remove(index))
     }
@@ -388,31 +401,25 @@ impl State {
     }
 
     pub(crate) fn set_changes_task(&mut self, stream: StreamId, task: AbortHandle) {
-        match self.sources.get_mut(&stream) {
-            Some(source) => source.changes = Some(task),
-            None => task.abort(),
-        }
+        self.set_task(stream, task, Source::set_changes_task);
     }
 
-    /// A read that waits took the place of the one before.
     pub(crate) fn set_read_task(&mut self, stream: StreamId, task: AbortHandle) {
-        match self.sources.get_mut(&stream) {
-            Some(source) => {
-                if let Some(before) = source.read.replace(task) {
-                    before.abort();
-                }
-            }
-            None => task.abort(),
-        }
+        self.set_task(stream, task, Source::set_read_task);
     }
 
-    /// A read of a place waits beside the others, of which there are sixteen at the most.
     pub(crate) fn add_range_task(&mut self, stream: StreamId, task: AbortHandle) {
+        self.set_task(stream, task, Source::add_range_task);
+    }
+
+    fn set_task(
+        &mut self,
+        stream: StreamId,
+        task: AbortHandle,
+        set: impl FnOnce(&mut Source, AbortHandle),
+    ) {
         match self.sources.get_mut(&stream) {
-            Some(source) => {
-                source.ranges.retain(|task| !task.is_finished());
-                source.ranges.push(task);
-            }
+            Some(source) => set(source, task),
             None => task.abort(),
         }
     }
@@ -450,3 +457,14 @@ impl State {
 
 /// Data requests that the driver serves before it writes.
 const REQUESTS_PER_ROUND: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_waits_is_small() {
+        let sizes = (size_of::<Source>(), size_of::<Handle>());
+        assert!(sizes.0 <= 32 && sizes.1 <= 32, "{sizes:?} bytes");
+    }
+}
