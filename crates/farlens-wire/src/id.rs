@@ -51,6 +51,12 @@ macro_rules! id {
         #[expect(clippy::exhaustive_structs, reason = "an id is a number and stays one")]
         pub struct $name(pub u64);
 
+        impl From<$name> for u64 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!($word, " {}"), self.0)

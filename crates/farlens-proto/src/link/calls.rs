@@ -40,6 +40,12 @@ impl CallTicket {
     }
 }
 
+impl From<CallTicket> for u64 {
+    fn from(ticket: CallTicket) -> Self {
+        ticket.number()
+    }
+}
+
 /// What a call is made on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the shell builds it")]

@@ -30,18 +30,20 @@ pub(crate) async fn run(shared: Arc<Shared>, guest: Guest) {
     let mut calls = Handlers::new(Arc::clone(&shared));
     let mut batch = VecDeque::new();
     loop {
-        poll_fn(|cx| shared.poll_work(&mut batch, cx)).await;
-        calls.start_batch();
+        poll_fn(|cx| {
+            calls.start_batch(cx);
+            shared.poll_work(&mut batch, cx)
+        })
+        .await;
         while let Some(work) = batch.pop_front() {
             match work {
                 Work::Over => return,
                 Work::Cancel { call } => calls.cancel(call),
                 Work::Call { called, interface } => {
                     let (call, guest) = (called.call, Arc::clone(&guest));
-                    let handler = async move {
+                    calls.begin(call, || async move {
                         guest.call(called, interface).await.map_err(|error| to_fault(&error))
-                    };
-                    calls.begin(call, handler).await;
+                    });
                 }
                 Work::Admit { invite } => {
                     let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));

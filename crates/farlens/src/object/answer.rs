@@ -211,9 +211,9 @@ pub(super) fn decode<T: DeserializeOwned>(
     outcome: &Outcome,
     by: Option<&Resolution>,
 ) -> Result<T, DecodeError> {
-    let Outcome { value, table, limits, .. } = outcome;
+    let (Outcome { value, table, .. }, limits) = (outcome, outcome.limits());
     match by {
-        None => typed::decode_with(value, table, limits),
-        Some(by) => by.decode(value, table, limits),
+        None => typed::decode_with(value, table, &limits),
+        Some(by) => by.decode(value, table, &limits),
     }
 }

@@ -129,8 +129,8 @@ fn unknown_name<'a>(method: &Method, args: &'a Entity) -> Option<&'a str> {
 }
 
 fn answer(doc: &SchemaDoc, method: &Method, outcome: &Outcome) -> Result<DynamicAnswer> {
-    let Outcome { value, table, limits, .. } = outcome;
-    let mut budget = Budget::new(limits);
+    let Outcome { value, table, .. } = outcome;
+    let mut budget = Budget::new(&outcome.limits());
     let mut value = schema::decode_type(doc, &method.result, value, table, &mut budget)
         .map_err(|error| malformed(&method.name, &error))?;
     let Some(success) = success_of(doc, &method.result) else {

@@ -1,6 +1,6 @@
 //! Calls of objects at the other end of a link.
 
-use super::{CallContext, Outcome, Outgoing, evolve, own_limits, request::Contents};
+use super::{CallContext, Outcome, Outgoing, evolve, request::Contents};
 use crate::{
     Error, ErrorKind, Link, Result,
     link::{calling::Calling, fault::to_error, imported::Imported},
@@ -137,9 +137,8 @@ impl Imported {
 
     /// The answer of the peer, by the limits of the link.
     pub(crate) fn outcome(&self, answer: Answer) -> Outcome {
-        let outcome = Outcome::new(answer.value.into(), answer.table);
         let limits = self.link.as_ref().map(|link| Arc::clone(link.limits()));
-        Outcome { limits: limits.unwrap_or_else(own_limits), ..outcome }
+        Outcome { limits, ..Outcome::new(answer.value.into(), answer.table) }
     }
 
     /// The fingerprint of the object's interface, if it has one of its own.
@@ -159,8 +158,9 @@ impl Imported {
         let mut request = Outgoing::new(DESCRIBE, &())?;
         request.0.context = CallContext::current().of_call(None)?;
         let answer = self.call(reference, request).await?;
-        let Outcome { value, limits, .. } = self.outcome(answer);
-        let doc = SchemaDoc::decode(&value, &mut Budget::new(&limits)).map_err(|error| {
+        let outcome = self.outcome(answer);
+        let mut budget = Budget::new(&outcome.limits());
+        let doc = SchemaDoc::decode(&outcome.value, &mut budget).map_err(|error| {
             let text = format!("the interface of an object is malformed: {error}");
             Error::new(error.code(), text)
         })?;

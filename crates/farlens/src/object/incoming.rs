@@ -64,8 +64,9 @@ pub struct Outcome {
     /// The interface of the object, where it differs from that of the caller. Whoever brings the
     /// answer to the caller knows that, and the object does not.
     pub writer: Option<Arc<SchemaDoc>>,
-    /// What decoding the value may cost. That, too, is known to whoever brings the answer.
-    pub(crate) limits: Arc<Limits>,
+    /// What decoding the value may cost. That, too, is known to whoever brings the answer; none
+    /// where it has not left the process.
+    pub(crate) limits: Option<Arc<Limits>>,
 }
 
 impl Default for Outcome {
@@ -78,7 +79,7 @@ impl Outcome {
     /// A value, encoded, with what its references point at.
     #[must_use]
     pub fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
-        Self { value, table, writer: None, limits: own_limits() }
+        Self { value, table, writer: None, limits: None }
     }
 
     /// An answer that is `value`.
@@ -91,6 +92,11 @@ impl Outcome {
             Error::new(Code::INTERNAL, format!("the answer cannot be encoded: {error}"))
         })?;
         Ok(outcome)
+    }
+
+    /// What decoding the value may cost.
+    pub(super) fn limits(&self) -> Arc<Limits> {
+        self.limits.clone().unwrap_or_else(own_limits)
     }
 
     /// The reference that the answer is, also inside the `Ok` of an error type of its own. None

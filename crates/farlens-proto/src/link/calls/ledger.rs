@@ -22,7 +22,7 @@ impl<K, V> Default for Ledger<K, V> {
     }
 }
 
-impl<K: Copy + Ord, V> Ledger<K, V> {
+impl<K: Copy + Ord + Into<u64>, V> Ledger<K, V> {
     pub(super) const fn len(&self) -> usize {
         self.len
     }
@@ -83,10 +83,21 @@ impl<K: Copy + Ord, V> Ledger<K, V> {
     }
 
     fn find(&self, key: K) -> Result<usize, usize> {
-        if self.entries.front().is_some_and(|(first, _)| *first == key) {
-            return Ok(0);
+        if let Some(guess) = self.guess(key)
+            && self.entries.get(guess).is_some_and(|(found, _)| *found == key)
+        {
+            return Ok(guess);
         }
         self.entries.binary_search_by_key(&key, |(key, _)| *key)
+    }
+
+    /// Where a key stands if all of them are equally far apart, as those of calls mostly are.
+    fn guess(&self, key: K) -> Option<usize> {
+        let first = self.entries.front()?.0.into();
+        let span = self.entries.back()?.0.into().checked_sub(first)?;
+        let steps = self.entries.len().saturating_sub(1) as u64;
+        let way = key.into().checked_sub(first)?.saturating_mul(steps);
+        usize::try_from(way.checked_div(span).unwrap_or_default()).ok()
     }
 
     fn close_gaps(&mut self) {

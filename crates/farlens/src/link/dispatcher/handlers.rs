@@ -9,7 +9,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 use tokio::task::{AbortHandle, JoinSet};
@@ -31,6 +31,8 @@ pub(super) struct Handlers<F> {
     /// What the peer is to be told at the end of the batch.
     answers: Vec<(CallId, Outcome)>,
     began: Instant,
+    /// Wakes the task in which handlers are begun.
+    waker: Waker,
     tasks: JoinSet<()>,
     waiting: HashMap<CallId, AbortHandle>,
     sweep_at: usize,
@@ -43,22 +45,25 @@ impl<F: Future<Output = Outcome> + Send + 'static> Handlers<F> {
             place: Box::pin(None),
             answers: Vec::new(),
             began: Instant::now(),
+            waker: Waker::noop().clone(),
             tasks: JoinSet::new(),
             waiting: HashMap::new(),
             sweep_at: SWEEP,
         }
     }
 
-    /// A batch begins.
-    pub(super) fn start_batch(&mut self) {
+    /// A batch begins, in the task of `cx`.
+    pub(super) fn start_batch(&mut self, cx: &Context<'_>) {
         self.began = Instant::now();
+        self.waker.clone_from(cx.waker());
     }
 
-    /// Begins a handler. One that is not ready at once goes on in a task of its own.
-    pub(super) async fn begin(&mut self, call: CallId, handler: F) {
-        self.place.set(Some(handler));
-        let place = &mut self.place;
-        match poll_fn(|cx| Poll::Ready(poll_place(place, cx))).await {
+    /// Begins a handler, where it is made. One that is not ready at once goes on in a task of its
+    /// own.
+    pub(super) fn begin(&mut self, call: CallId, handler: impl FnOnce() -> F) {
+        self.place.set(Some(handler()));
+        let polled = poll_place(&mut self.place, &mut Context::from_waker(&self.waker));
+        match polled {
             Poll::Ready(outcome) => {
                 self.place.set(None);
                 self.answers.push((call, outcome));

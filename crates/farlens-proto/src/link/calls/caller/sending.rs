@@ -162,13 +162,14 @@ impl Caller {
             args,
         };
         CallFrame::from(frame).put(out, id.0);
+        let pipelined = call.pipelined;
         if call.going {
             self.order.begin(&call.on);
             parts.push(id, rest);
         } else {
             self.sent_whole(ticket, parts, outlet.events);
         }
-        if self.is_pipelined(ticket) {
+        if pipelined {
             outlet.events.push_back(Event::Sent { call: ticket });
             for child in self.children.get(&ticket).cloned().unwrap_or_default() {
                 self.queue(child);
@@ -199,8 +200,11 @@ impl Caller {
         events: &mut VecDeque<Event>,
     ) {
         let Some(call) = self.calls.get(ticket) else { return };
-        let (on, one_way) = (call.on.clone(), call.one_way);
-        self.unlink(&on, ticket);
+        let one_way = call.one_way;
+        if matches!(call.on, CallOn::Answer(_)) {
+            let on = call.on.clone();
+            self.unlink(&on, ticket);
+        }
         if one_way {
             self.forget(ticket, parts);
             let outcome = Ok(Answer::default());
