@@ -6,8 +6,13 @@ use farlens_tests::{
     source::Source,
 };
 use farlens_wire::{
-    CallId, FrameDecoder, ObjectId, StreamId, Urgency,
-    frame::{Frame, LinkFrame, StreamFrame, call::Call, put_control, stream::Credit},
+    CallId, Epoch, FrameDecoder, ObjectId, StreamId, Urgency,
+    frame::{
+        Frame, LinkFrame, StreamFrame,
+        call::Call,
+        put_control,
+        stream::{Credit, Limit, Open},
+    },
 };
 use std::collections::BTreeMap;
 
@@ -24,7 +29,7 @@ fn busy(streams: u64) -> (Script, Source) {
     let credit = Credit { bytes: 32 << 20, elements: 32 << 20 };
     let source = Source::fixed_bytes(3, 32 << 20);
     for n in 0..streams {
-        let open = farlens_wire::frame::stream::Open { credit, ..script::open("x") };
+        let open = Open { credit, ..script::open("x") };
         script.send(&script::control(2 * n + 1, &open));
         script.link.accept(StreamId(2 * n + 1), source.accepted());
     }
@@ -84,7 +89,7 @@ fn s24_the_more_urgent_goes_first_and_leaves_something() {
     let (mut script, source) = busy(1);
     let credit = Credit { bytes: 32 << 20, elements: 32 << 20 };
     let urgency = Urgency::INTERACTIVE;
-    let open = farlens_wire::frame::stream::Open { credit, urgency, ..script::open("x") };
+    let open = Open { credit, urgency, ..script::open("x") };
     script.send(&script::control(3, &open));
     script.link.accept(StreamId(3), source.accepted());
     serve(&mut script, &source);
@@ -116,6 +121,20 @@ fn s24_an_urgency_that_is_none_is_ignored() {
 }
 
 #[test]
+fn what_was_fetched_in_pieces_goes_out_in_one_frame() {
+    let (mut script, source) = busy(0);
+    let credit = |bytes| Credit { bytes, elements: bytes };
+    script.send(&script::control(1, &Open { credit: credit(20_000), ..script::open("x") }));
+    script.link.accept(StreamId(1), source.accepted());
+    serve(&mut script, &source);
+    script.send(&script::control(1, &Limit { epoch: Epoch::FIRST, credit: credit(45_000) }));
+    serve(&mut script, &source);
+    let frames = batch(&mut script);
+    let is_data = |frame: &&Frame| matches!(frame, Frame::Stream(_, StreamFrame::Data(_)));
+    assert_eq!((frames.iter().filter(is_data).count(), shares(&frames)[&1]), (1, 45_000));
+}
+
+#[test]
 fn control_goes_before_data() {
     let (mut script, source) = busy(3);
     batch(&mut script);
@@ -138,10 +157,7 @@ fn control_goes_before_data() {
 fn a_stream_without_credit_holds_nobody_up() {
     let (mut script, source) = busy(2);
     let credit = Credit { bytes: 100, elements: 100 };
-    script.send(&script::control(
-        5,
-        &farlens_wire::frame::stream::Open { credit, ..script::open("x") },
-    ));
+    script.send(&script::control(5, &Open { credit, ..script::open("x") }));
     script.link.accept(StreamId(5), source.accepted());
     let mut sent: BTreeMap<u64, usize> = BTreeMap::new();
     for _ in 0..20 {

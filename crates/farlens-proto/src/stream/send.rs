@@ -155,15 +155,28 @@ impl Send {
             }
             return self.put_items(out, to, &mut batch, lender);
         }
-        match self.queue.pop(within as u64) {
-            Some(Chunk::Bytes(bytes)) => {
-                self.put_bulk(out, to, stream::DATA, &bytes);
-                self.count(bytes.len(), bytes.len() as u64);
-                true
-            }
-            Some(Chunk::Items(batch)) => self.put_large(out, to, room, batch, lender),
-            None => false,
+        if self.queue.kind() == Some(Kind::Bytes) {
+            self.put_bytes(out, to, within);
+            return true;
         }
+        match self.queue.pop(within as u64) {
+            Some(Chunk::Items(batch)) => self.put_large(out, to, room, batch, lender),
+            _ => false,
+        }
+    }
+
+    /// Sends up to `most` bytes in one frame, whatever the pieces in which they were fetched.
+    fn put_bytes(&mut self, out: &mut BytesMut, (id, epoch): (u64, Epoch), most: usize) {
+        let length = self.queue.cost().min(most);
+        stream::put_bulk_head(out, stream::DATA, id, (epoch, self.at), None, length);
+        let mut left = length;
+        while left > 0
+            && let Some(Chunk::Bytes(bytes)) = self.queue.pop(left as u64)
+        {
+            out.extend_from_slice(&bytes);
+            left = left.saturating_sub(bytes.len());
+        }
+        self.count(length, length as u64);
     }
 
     fn put_bulk(&self, out: &mut BytesMut, (id, epoch): (u64, Epoch), kind: u8, payload: &[u8]) {

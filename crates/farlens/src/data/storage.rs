@@ -3,6 +3,8 @@
 //! Two ways to read: [`read_cached`] answers from memory and never waits for a device;
 //! [`read_blocking`] waits and belongs on the blocking pool. So does all that changes a file.
 
+mod recycled;
+
 use crate::{Error, Result};
 use bytes::Bytes;
 use farlens_wire::Code;
@@ -97,13 +99,11 @@ impl Storage for File {
 /// Reads up to `length` bytes (64 KiB at most) without waiting; `None` when that is impossible or
 /// nothing was there, which [`read_blocking`] sorts out.
 pub(super) fn read_cached(file: &dyn Storage, at: u64, length: usize) -> Option<Result<Bytes>> {
-    let mut buffer = vec![0; length.min(CACHED_READ_BYTES)];
-    match retry(|| file.read_cached(&mut buffer, at)) {
-        Ok(0) => None,
-        Ok(count) => {
-            buffer.truncate(count);
-            Some(Ok(Bytes::from(buffer)))
-        }
+    let mut buffer = recycled::take(length.min(CACHED_READ_BYTES));
+    let read = retry(|| file.read_cached(&mut buffer, at));
+    let bytes = recycled::lend(buffer, read.as_ref().map_or(0, |count| *count));
+    match read {
+        Ok(_) => (!bytes.is_empty()).then_some(Ok(bytes)),
         Err(error) if cannot_tell(&error) => None,
         Err(error) => Some(Err(io_failed(error))),
     }
