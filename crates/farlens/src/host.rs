@@ -14,7 +14,7 @@ use crate::{
         CallContext, Incoming, LocalObject, LocalStreamer, View, imported::DESCRIBE, settle,
         streams,
     },
-    publish::{Found, Publications, blocking},
+    publish::{Found, Publications},
     tls::KeyId,
 };
 use farlens_proto::{Accepted, Answer, Called};
@@ -211,8 +211,7 @@ async fn accept(found: Found) -> Result<(Source, Accepted)> {
 async fn open_reference(reference: &Reference, open: &Open) -> Result<Found> {
     let (wanted, purpose) = (Flags::from_bits(open.flags), open.purpose);
     if let Some(local) = reference.get::<LocalStreamer>() {
-        let streamer = local.streamer()?.clone();
-        return blocking(move || streamer.open(wanted, purpose)).await;
+        return local.streamer()?.clone().open_aside(wanted, purpose).await;
     }
     let (origin, from) = match reference.get::<View>() {
         Some(view) => {
@@ -221,7 +220,8 @@ async fn open_reference(reference: &Reference, open: &Open) -> Result<Found> {
         }
         None => (reference, None),
     };
-    relay::open(streams::way_to(origin).await?, from, open).await
+    // Few streams come from elsewhere, and the state of this is large.
+    Box::pin(async { relay::open(streams::way_to(origin).await?, from, open).await }).await
 }
 
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {

@@ -306,13 +306,9 @@ impl Publications {
         purpose: Purpose,
     ) -> Result<Found> {
         let found = match self.find(path)? {
-            Place::Stream(streamer) => {
-                let streamer = streamer.clone();
-                blocking(move || streamer.open(wanted, purpose)).await
-            }
+            Place::Stream(streamer) => streamer.clone().open_aside(wanted, purpose).await,
             Place::Directory(directory, rest) => {
-                let streamer = Streamer::in_directory(directory, rest);
-                blocking(move || streamer.open(wanted, purpose)).await
+                Streamer::in_directory(directory, rest).open_aside(wanted, purpose).await
             }
             Place::Object(_) => Err(no_stream(path)),
             Place::Way => Err(nothing_at(path)),

@@ -76,6 +76,14 @@ impl Origin {
         }
     }
 
+    /// Whether opening it never blocks.
+    pub(super) fn opens_at_once(&self) -> bool {
+        match self {
+            Self::Data { recipe, .. } => recipe.opens_at_once(),
+            Self::Attenuated(_) => false,
+        }
+    }
+
     /// Opens the data for one stream with this mode, of a peer that may have these of `READABLE`
     /// and `WRITABLE`. May block.
     pub(super) fn open(&self, mode: Mode, wanted: Flags, purpose: Purpose) -> Result<Found> {

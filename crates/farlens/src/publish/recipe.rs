@@ -22,6 +22,11 @@ pub(super) trait Recipe: Send + Sync {
     /// The data for one stream that reads. May block.
     fn open(&self) -> Result<Arc<dyn ErasedData>>;
 
+    /// Whether opening it never blocks.
+    fn opens_at_once(&self) -> bool {
+        false
+    }
+
     /// Whether what is published is there now. May block.
     fn check(&self) -> Result<()> {
         Ok(())
@@ -58,6 +63,10 @@ impl Recipe for Shared {
 
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
         Ok(Arc::clone(&self.0))
+    }
+
+    fn opens_at_once(&self) -> bool {
+        true
     }
 }
 
@@ -145,6 +154,10 @@ impl Recipe for IterData {
         Ok(Arc::new(self.open()?))
     }
 
+    fn opens_at_once(&self) -> bool {
+        true
+    }
+
     fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {
         Some((self.schema(), Bounds::open_end()))
     }
@@ -200,6 +213,10 @@ impl Recipe for Arc<Outlet> {
 
     fn open(&self) -> Result<Arc<dyn ErasedData>> {
         Ok(Arc::new(Outlet::open(self)))
+    }
+
+    fn opens_at_once(&self) -> bool {
+        true
     }
 
     fn glance(&self) -> Option<(Option<Arc<SchemaDoc>>, Bounds)> {

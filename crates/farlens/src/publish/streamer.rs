@@ -176,6 +176,14 @@ impl Streamer {
         Ok(self.open_at_once(wanted, purpose)?.throttled())
     }
 
+    /// As [`Streamer::open`], on the pool for such work where it may block.
+    pub(crate) async fn open_aside(self, wanted: Flags, purpose: Purpose) -> Result<Found> {
+        if self.origin.opens_at_once() {
+            return self.open(wanted, purpose);
+        }
+        super::blocking(move || self.open(wanted, purpose)).await
+    }
+
     /// The same with nothing held back yet.
     pub(super) fn open_at_once(&self, wanted: Flags, purpose: Purpose) -> Result<Found> {
         let mode = limited(self.mode()?, wanted)?;

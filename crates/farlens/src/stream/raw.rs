@@ -32,8 +32,6 @@ pub(crate) enum Next {
 }
 
 /// A stream that this side opened. Dropping it closes the stream.
-///
-/// All that is needed to open it again is kept by the link, behind its id.
 pub(crate) struct RawStream {
     link: Link,
     id: StreamId,
