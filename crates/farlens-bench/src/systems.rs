@@ -1,10 +1,10 @@
 //! The systems that are measured, a file for each.
 
 mod capnp;
-mod farlens;
+pub(crate) mod farlens;
 mod http2;
 mod hyper_h2;
-mod raw;
+pub(crate) mod raw;
 mod remoc;
 mod tarpc;
 mod tonic;
@@ -15,9 +15,10 @@ use crate::{
     peer::{Peer, Stage},
     workloads::{Amounts, Workload},
 };
+use serde::{Deserialize, Serialize};
 
 /// A system, as it is named on the command line and in the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize)]
 #[value(rename_all = "kebab-case")]
 pub(crate) enum System {
     /// Loops written by hand for one workload each, on the same TLS.
