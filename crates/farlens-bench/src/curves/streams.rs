@@ -3,7 +3,7 @@
 use crate::{
     Result,
     measure::{Measured, Stopwatch, most_resident_bytes, resident_bytes},
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
     systems::farlens::Farlens,
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -18,8 +18,10 @@ const AT_ONCE: usize = 64;
 pub(super) async fn rate<P: Peer>(stage: &Stage, streams: u64) -> Result<Measured> {
     let server = P::serve(stage).await?;
     let peer = P::connect(stage, &server).await?;
+    let meter = Meter::default();
     let watch = Stopwatch::start();
-    let received = peer.bulks(streams).await?;
+    peer.bulks(streams, &meter).await?;
+    let received = meter.total();
     let measured = watch.rate(received, 1e6);
     match received == stage.bytes * streams {
         true => Ok(measured),
@@ -33,7 +35,7 @@ pub(super) async fn memory(stage: &Stage, streams: u64) -> Result<Measured> {
     let peer = Farlens::connect(stage, &server).await?;
     let before = resident_bytes()?;
     let watch = Stopwatch::start();
-    peer.bulks(streams).await?;
+    peer.bulks(streams, &Meter::default()).await?;
     Ok(watch.megabytes(streams, most_resident_bytes()?.saturating_sub(before)))
 }
 
