@@ -20,7 +20,7 @@ pub(crate) const JOIN_BYTES: usize = 16 << 10;
 pub(crate) struct StreamBuffer {
     chunks: VecDeque<Chunk>,
     /// Crumbs, behind all of `chunks`.
-    tail: Option<Tail>,
+    tail: Option<Box<Tail>>,
     elements: u64,
     cost: usize,
 }
@@ -103,11 +103,11 @@ impl StreamBuffer {
 
     fn join(&mut self, chunk: Chunk, length: usize) {
         let full = |tail: &Tail| tail.cost().saturating_add(length) > JOIN_BYTES;
-        if self.tail.as_ref().is_some_and(full) {
+        if self.tail.as_deref().is_some_and(full) {
             self.settle_tail();
         }
         let kind = chunk.kind();
-        let tail = self.tail.get_or_insert_with(|| Tail::new(kind, BytesMut::new()));
+        let tail = self.tail.get_or_insert_with(|| Box::new(Tail::new(kind, BytesMut::new())));
         // Copied on purpose: a small slice would keep its whole block alive.
         tail.add(chunk);
     }

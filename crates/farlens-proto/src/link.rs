@@ -83,10 +83,10 @@ pub struct Link {
     schedule: Schedule,
     budget: ReceiveBudget,
     /// Streams that the peer opened.
-    streamers: BTreeMap<StreamId, Streamer>,
+    streamers: BTreeMap<StreamId, Box<Streamer>>,
     last_peer_stream: u64,
     /// Streams that this side opened.
-    peers: BTreeMap<StreamId, StreamPeer>,
+    peers: BTreeMap<StreamId, Box<StreamPeer>>,
     next_stream: u64,
     events: VecDeque<Event>,
     /// Streams with a [`Event::Changed`] to tell of, each once.
@@ -640,7 +640,7 @@ impl Link {
     /// Whether a drain can go on: with its end, or with that of a stream.
     fn can_drain(&self) -> bool {
         self.shutdown.is_draining()
-            && (self.is_drained() || self.streamers.values().any(Streamer::is_idle))
+            && (self.is_drained() || self.streamers.values().any(|streamer| streamer.is_idle()))
     }
 
     /// When [`Link::handle_timeout`] wants to be called, and why.

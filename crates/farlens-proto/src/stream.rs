@@ -64,3 +64,14 @@ pub(crate) const fn unread_open() -> Open {
         fingerprint: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{peer::StreamPeer, streamer::Streamer};
+
+    #[test]
+    fn a_stream_that_waits_is_small() {
+        let sizes = (size_of::<Streamer>(), size_of::<StreamPeer>());
+        assert!(sizes.0 <= 328 && sizes.1 <= 480, "{sizes:?} bytes");
+    }
+}

@@ -167,11 +167,22 @@ pub fn put_header(out: &mut impl BufMut, kind: u8, id: u64, payload: usize) {
     varint::put(out, payload as u64);
 }
 
+/// Payloads up to this length, in bytes, are encoded without memory from the heap.
+const SMALL: usize = 256;
+
 /// Appends a whole frame whose payload is `control`.
 pub fn put_control<C: Control>(out: &mut impl BufMut, id: u64, control: &C) {
-    let payload = postcard::to_stdvec(control).unwrap_or_default();
+    let (mut small, large);
+    small = [0; SMALL];
+    let payload = match postcard::to_slice(control, &mut small) {
+        Ok(payload) => payload,
+        Err(_) => {
+            large = postcard::to_stdvec(control).unwrap_or_default();
+            large.as_slice()
+        }
+    };
     put_header(out, C::KIND, id, payload.len());
-    out.put_slice(&payload);
+    out.put_slice(payload);
 }
 
 /// Decodes a control payload: canonical, nothing trailing but TLVs that may be ignored.
@@ -180,16 +191,38 @@ fn take_control<C: Control>(id: u64, payload: &[u8]) -> Result<C, FrameError> {
     let (control, rest) = postcard::take_from_bytes::<C>(payload)
         .map_err(|_| malformed("the payload is no valid struct of this kind"))?;
     let used = payload.len().saturating_sub(rest.len());
-    let canonical = postcard::to_stdvec(&control).ok();
-    if canonical.as_deref() != payload.get(..used) {
+    let expected = Expected(payload.get(..used).unwrap_or_default());
+    if postcard::serialize_with_flavor(&control, expected) != Ok(true) {
         return Err(malformed("the payload is not in canonical form"));
     }
     tlv::refuse_required(C::KIND, id, rest)?;
     Ok(control)
 }
 
+/// What an encoder is to write: it fails where it writes anything else, and gives whether it wrote
+/// all of it.
+struct Expected<'a>(&'a [u8]);
+
+impl postcard::ser_flavors::Flavor for Expected<'_> {
+    type Output = bool;
+
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0 = self.0.strip_prefix(data).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.0.is_empty())
+    }
+}
+
 /// A long run of bytes as one field: written at once, not byte by byte.
 pub(crate) mod bulk {
+    use bytes::Bytes;
     use serde::de::{Deserializer, Error, Visitor};
     use serde::ser::Serializer;
     use std::fmt;
@@ -198,22 +231,26 @@ pub(crate) mod bulk {
         serializer.serialize_bytes(bytes)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<u8>, D::Error> {
-        struct Bytes;
+    pub(crate) fn deserialize<'de, D, T>(input: D) -> Result<T, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: From<Bytes>,
+    {
+        struct Run;
 
-        impl Visitor<'_> for Bytes {
-            type Value = Vec<u8>;
+        impl Visitor<'_> for Run {
+            type Value = Bytes;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("bytes")
             }
 
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes::copy_from_slice(bytes))
             }
         }
 
-        input.deserialize_bytes(Bytes)
+        input.deserialize_bytes(Run).map(T::from)
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Lengths are checked against what is left before anything is taken, and numbers must be minimal.
 
-use crate::DecodeError;
+use crate::{
+    DecodeError,
+    varint::{self, VarintError},
+};
 
 /// What is left of the input.
 #[derive(Clone, Debug)]
@@ -80,19 +83,14 @@ impl<'a> Reader<'a> {
     }
 
     fn long_u64(&mut self) -> Result<u64, DecodeError> {
-        let mut value = 0u64;
-        for (index, &byte) in self.rest.iter().take(10).enumerate() {
-            let shift = 7 * index as u32;
-            if shift == 63 && byte > 1 {
-                return Err(DecodeError::NotCanonical);
+        match varint::peek(self.rest) {
+            Ok((value, used)) => {
+                self.rest = self.rest.get(used..).unwrap_or_default();
+                Ok(value)
             }
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                self.rest = self.rest.get(index + 1..).unwrap_or_default();
-                return if byte == 0 { Err(DecodeError::NotCanonical) } else { Ok(value) };
-            }
+            Err(VarintError::Incomplete) => Err(DecodeError::Truncated),
+            Err(VarintError::NotCanonical) => Err(DecodeError::NotCanonical),
         }
-        Err(DecodeError::Truncated)
     }
 
     pub(crate) fn u128(&mut self) -> Result<u128, DecodeError> {
@@ -126,12 +124,16 @@ impl<'a> Reader<'a> {
 }
 
 #[inline]
-pub(crate) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+        return;
     }
-    out.push(value as u8);
+    let (bytes, len) = varint::spread(value);
+    let end = out.len() + len;
+    // A copy of fixed length is two instructions.
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 pub(crate) fn put_u128(out: &mut Vec<u8>, mut value: u128) {

@@ -18,13 +18,34 @@ pub enum VarintError {
     NotCanonical,
 }
 
+/// The first bit of each byte of a word: whether another byte follows.
+const GOES_ON: u64 = 0x8080_8080_8080_8080;
+
 /// Appends `value`, one to ten bytes.
-pub fn put(out: &mut impl BufMut, mut value: u64) {
-    while value >= 0x80 {
-        out.put_u8((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
+#[inline]
+pub fn put(out: &mut impl BufMut, value: u64) {
+    if value < 0x80 {
+        out.put_u8(value as u8);
+    } else {
+        let (bytes, len) = spread(value);
+        out.put_slice(bytes.get(..len).unwrap_or_default());
     }
-    out.put_u8(value as u8);
+}
+
+/// The encoding of `value` with zeros behind it, and its length in bytes.
+#[inline]
+pub(crate) const fn spread(value: u64) -> ([u8; 16], usize) {
+    // Groups of seven bits move into bytes of their own: of eight groups first four, then two.
+    let mut low = value & ((1 << 56) - 1);
+    low = (low & 0x0fff_ffff) | (low & !0x0fff_ffff) << 4;
+    low = (low & 0x0000_3fff_0000_3fff) | (low & 0x0fff_c000_0fff_c000) << 2;
+    low = (low & 0x007f_007f_007f_007f) | (low & 0x3f80_3f80_3f80_3f80) << 1;
+    let word = low as u128 | (((value >> 56) & 0x7f) as u128) << 64 | ((value >> 63) as u128) << 72;
+    let len = len(value);
+    // All bytes but the last say that another one follows.
+    let follow = (1u128 << (8 * (len - 1))) - 1;
+    let more = (GOES_ON as u128) << 64 | GOES_ON as u128;
+    ((word | more & follow).to_le_bytes(), len)
 }
 
 /// The encoded length of `value`, in bytes.
@@ -39,7 +60,57 @@ pub const fn len(value: u64) -> usize {
 /// # Errors
 /// [`VarintError::Incomplete`] where more bytes are needed, [`VarintError::NotCanonical`] where no
 /// further byte could help.
+#[inline]
 pub fn peek(input: &[u8]) -> Result<(u64, usize), VarintError> {
+    match *input {
+        [first, ..] if first < 0x80 => Ok((u64::from(first), 1)),
+        [low, high, ..] if high.wrapping_sub(1) < 0x7f => {
+            Ok((u64::from(low & 0x7f) | u64::from(high) << 7, 2))
+        }
+        _ => peek_long(input),
+    }
+}
+
+fn peek_long(input: &[u8]) -> Result<(u64, usize), VarintError> {
+    let Some(&head) = input.first_chunk::<8>() else { return peek_bytewise(input) };
+    let word = u64::from_le_bytes(head);
+    let ends = !word & GOES_ON;
+    if ends == 0 {
+        return peek_longest(gather(word), input.get(8..).unwrap_or_default());
+    }
+    // What lies behind the last byte is cut off.
+    let word = word & (ends ^ (ends - 1));
+    let used = ends.trailing_zeros() as usize / 8 + 1;
+    let value = gather(word);
+    // A last byte without a bit is one too many.
+    if used > 1 && value >> (7 * (used - 1)) == 0 {
+        return Err(VarintError::NotCanonical);
+    }
+    Ok((value, used))
+}
+
+/// What eight bytes say and those behind them, the first of which belongs to the same number.
+fn peek_longest(value: u64, behind: &[u8]) -> Result<(u64, usize), VarintError> {
+    match *behind {
+        [] => Err(VarintError::Incomplete),
+        [last @ 1..0x80, ..] => Ok((value | u64::from(last) << 56, 9)),
+        [0, ..] => Err(VarintError::NotCanonical),
+        [_] => Err(VarintError::Incomplete),
+        [ninth, 1, ..] => Ok((value | u64::from(ninth & 0x7f) << 56 | 1 << 63, 10)),
+        _ => Err(VarintError::NotCanonical),
+    }
+}
+
+/// Seven bits of each byte of a word, close together.
+#[inline]
+const fn gather(word: u64) -> u64 {
+    let word = word & !GOES_ON;
+    let word = (word & 0x007f_007f_007f_007f) | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let word = (word & 0x0000_3fff_0000_3fff) | (word & 0x3fff_0000_3fff_0000) >> 2;
+    (word & 0x0fff_ffff) | (word & 0x0fff_ffff_0000_0000) >> 4
+}
+
+fn peek_bytewise(input: &[u8]) -> Result<(u64, usize), VarintError> {
     let mut value = 0u64;
     for (index, &byte) in input.iter().take(MAX_LEN).enumerate() {
         let group = u64::from(byte & 0x7f);
@@ -99,11 +170,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trips(value: u64) {
+        fn words_are_read_as_bytes_are(input in prop::collection::vec(any::<u8>(), 0..12)) {
+            prop_assert_eq!(peek(&input), peek_bytewise(&input));
+        }
+
+        #[test]
+        fn words_end_as_bytes_do(
+            input in prop::collection::vec(prop_oneof![0u8..3, 0x7eu8..0x82, 0x80u8..], 0..12),
+        ) {
+            prop_assert_eq!(peek(&input), peek_bytewise(&input));
+        }
+
+        #[test]
+        fn round_trips(bits in 0u32..64, value: u64) {
+            let value = value >> bits;
             let mut out = Vec::new();
             put(&mut out, value);
             prop_assert_eq!(out.len(), len(value));
             prop_assert_eq!(peek(&out), Ok((value, out.len())));
+            prop_assert_eq!(peek(&[&out[..], &[0xff; 9]].concat()), Ok((value, out.len())));
             prop_assert_eq!(postcard::to_stdvec(&value).unwrap(), out);
         }
     }

@@ -70,7 +70,7 @@ fn busy_call() -> Call {
         interface: Some(*FINGERPRINT),
         table: vec![Entry::Mine(ObjectId(1), object), Entry::Yours(ObjectId(4))],
         length: 6,
-        args: vec![0, 1],
+        args: vec![0, 1].into(),
     }
 }
 
@@ -133,7 +133,7 @@ fn examples() -> Vec<(&'static str, Frame)> {
                 schema: None,
             };
             let table = vec![Entry::Mine(ObjectId(2), stream)];
-            call(3, Return { table, length: 1, value: vec![0] })
+            call(3, Return { table, length: 1, value: vec![0].into() })
         }),
         ("release", Frame::Release(ObjectId(2), Release { count: 3 })),
         ("interface", {

@@ -159,6 +159,12 @@ pub trait StreamerData: Send + Sync + 'static {
         false
     }
 
+    /// Whether the state changes only as elements are read, as it is where they are made for the
+    /// reader. Nobody waits for [`StreamerData::changed`] then.
+    fn is_pulled(&self) -> bool {
+        false
+    }
+
     /// Stores elements, all of them or as many as fit. `Pos::FromEnd(0)` appends.
     ///
     /// # Errors

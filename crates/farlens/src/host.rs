@@ -28,7 +28,7 @@ use farlens_wire::{
     typed,
 };
 use front::{Front, Visitor};
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -101,20 +101,20 @@ impl Guest {
             purpose: open.purpose,
             ranges: &open.ranges,
         });
-        let work = async {
+        let work = pin!(async {
             accept(match &what {
                 Opened::Reference(reference) => open_reference(reference, open).await?,
                 Opened::Path(path) => self.visitor.find(path, open).await?,
             })
             .await
-        };
+        });
         self.visitor.pass(span, asks, work).await
     }
 
     /// Runs a method of an object that this side exports.
     pub(crate) async fn call(
         &self,
-        called: Called,
+        called: Box<Called>,
         interface: Option<Arc<SchemaDoc>>,
     ) -> Result<Answer> {
         let remaining = called.timeout_ms.map(Duration::from_millis);
@@ -144,15 +144,16 @@ impl Guest {
             one_way: called.one_way,
             remaining,
         });
-        let work = async {
+        // Futures are moved once for each function that takes them: this one only by its address.
+        let work = pin!(async {
             if let Some(object) = object {
                 return self.serve(object, called, interface, context).await;
             }
             if let Some(imported) = on.get::<Imported>() {
-                return imported.relay(called, interface, &context).await;
+                return Box::pin(imported.relay(called, interface, &context)).await;
             }
             Err(Error::new(Code::NO_SUCH_OBJECT, "this is nothing that can be called"))
-        };
+        });
         self.visitor.pass(span, asks, work).await
     }
 
@@ -160,7 +161,7 @@ impl Guest {
     async fn serve(
         &self,
         object: &LocalObject,
-        called: Called,
+        called: Box<Called>,
         interface: Option<Arc<SchemaDoc>>,
         context: CallContext,
     ) -> Result<Answer> {
@@ -173,7 +174,8 @@ impl Guest {
             object.interface().encode(&mut schema);
             return Ok(schema.into());
         }
-        let Called { method, args, table, .. } = called;
+        let Called { method, args, table, .. } = *called;
+        let method = method.into_owned();
         let limits = Arc::clone(&self.limits);
         let incoming = Incoming { method, args, table, writer: interface, limits };
         let mut outcome = object.serve(context, incoming)?.await?;

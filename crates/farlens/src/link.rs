@@ -6,6 +6,7 @@ pub(crate) mod driver;
 pub(crate) mod fault;
 pub(crate) mod imported;
 pub(crate) mod lines;
+mod numbers;
 pub(crate) mod shared;
 pub(crate) mod source;
 pub(crate) mod trash;
@@ -282,7 +283,7 @@ impl Link {
     /// What lies at a path, as a value and as the reference that it is.
     async fn look_up<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         path: &str,
     ) -> Result<(T, Reference)> {
         let args = encode(&RemotePath::new(path)?.as_str().to_owned())?;
@@ -297,7 +298,7 @@ impl Link {
         Ok((value, answer.table.into_iter().next().ok_or_else(nothing)?))
     }
 
-    async fn call_root<A, R>(&self, method: &str, args: &A) -> Result<R>
+    async fn call_root<A, R>(&self, method: &'static str, args: &A) -> Result<R>
     where
         A: serde::Serialize,
         R: serde::de::DeserializeOwned,

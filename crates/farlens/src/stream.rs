@@ -24,3 +24,15 @@ pub use options::OpenOptions;
 pub use place::{Condition, When};
 pub use reader::ByteReader;
 pub use writer::ByteWriter;
+
+#[cfg(test)]
+mod tests {
+    use super::{ByteStream, EntityStream, raw::RawStream};
+
+    #[test]
+    fn a_stream_that_waits_is_small() {
+        let sizes =
+            [size_of::<ByteStream>(), size_of::<EntityStream<u64>>(), size_of::<RawStream>()];
+        assert!(sizes[0] <= 240 && sizes[1] <= 176 && sizes[2] <= 24, "{sizes:?} bytes");
+    }
+}

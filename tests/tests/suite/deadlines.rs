@@ -214,7 +214,8 @@ fn a_late_call_takes_its_room_until_the_peer_has_answered() {
     pass(&mut script, 10);
     assert_eq!(script.frames(), []);
     // The answer is long: what is left of it is not wanted.
-    script.send(&script::control(1, &Return { table: Vec::new(), length: 9, value: vec![1] }));
+    script
+        .send(&script::control(1, &Return { table: Vec::new(), length: 9, value: vec![1].into() }));
     let sent = script.frames();
     assert!(
         matches!(
@@ -236,7 +237,8 @@ fn a_call_may_be_late_in_the_middle_of_its_answer() {
     let mut script = Script::client();
     script.make(CallRequest { pipelined: true, ..hurried(10) });
     script.frames();
-    script.send(&script::control(1, &Return { table: Vec::new(), length: 9, value: vec![1] }));
+    script
+        .send(&script::control(1, &Return { table: Vec::new(), length: 9, value: vec![1].into() }));
     pass(&mut script, 10);
     let sent = script.frames();
     assert!(matches!(sent[..], [Frame::Call(CallId(1), CallFrame::Cancel(_))]), "{sent:?}");

@@ -1,6 +1,6 @@
 //! Objects of one side that the other holds: how long they live, and what a peer may say of them.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use farlens_proto::{About, CallOn, Event, LinkStats};
 use farlens_tests::{
     calling::{answer, end_of, on, passing, thing},
@@ -281,7 +281,7 @@ fn a_late_answer_gives_its_references_back() {
     script.link.cancel(call);
     script.frames();
     let table = vec![Entry::Mine(ObjectId(3), OBJECT); 2];
-    script.send(&script::control(1, &Return { table, length: 9, value: Vec::new() }));
+    script.send(&script::control(1, &Return { table, length: 9, value: Bytes::new() }));
     let frames = script.frames();
     assert_eq!(frames, [Frame::Release(ObjectId(3), Release { count: 2 })]);
     assert_eq!(script.link.stats(), LinkStats::default());
@@ -313,7 +313,7 @@ fn nothing_is_given_back_behind_a_farewell() {
     let call = script.make(on(CallOn::Root));
     script.frames();
     let about = Entry::Mine(ObjectId(2), OBJECT);
-    let value = Return { table: vec![about], length: 0, value: Vec::new() };
+    let value = Return { table: vec![about], length: 0, value: Bytes::new() };
     script.send(&script::control(1, &value));
     assert_eq!(end_of(&script.events, call), Some(Ok(())));
     script.link.close(farlens_proto::Fault::new(Code::LINK_CLOSED, "done"));

@@ -74,7 +74,7 @@ fn a_message_that_is_longer_than_it_said_ends_the_link() {
 #[test]
 fn an_answer_that_is_longer_than_it_said_ends_the_link() {
     let returned = |length, value: &[u8]| {
-        script::control(1, &Return { table: Vec::new(), length, value: value.to_vec() })
+        script::control(1, &Return { table: Vec::new(), length, value: value.to_vec().into() })
     };
     let failed = || {
         let fault = farlens_proto::Fault::new(Code::APPLICATION, "no");
@@ -122,7 +122,7 @@ fn parts_of_a_call_that_is_over_are_dropped() {
     let mut script = Script::client();
     let call = script.make(on(CallOn::Root));
     script.frames();
-    script.send(&script::control(1, &Return { table: Vec::new(), length: 9, value: Vec::new() }));
+    script.send(&script::control(1, &Return { table: Vec::new(), length: 9, value: Bytes::new() }));
     script.link.cancel(call);
     script.send(&part(b"ab"));
     script.send(&part(b"cd"));

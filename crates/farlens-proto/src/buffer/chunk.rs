@@ -185,6 +185,11 @@ impl ItemBatch {
             rest = split_item(rest).map_or(&[], |(_, after)| after);
         }
         let used = self.encoded.len().saturating_sub(rest.len());
+        self.split_at(count, used)
+    }
+
+    /// Takes the first `count` entities off, which are `used` bytes long and not all.
+    fn split_at(&mut self, count: u64, used: usize) -> Self {
         self.count = self.count.saturating_sub(count);
         Self { count, encoded: self.encoded.split_to(used), tables: self.tables.split_to(count) }
     }
@@ -201,35 +206,39 @@ impl ItemBatch {
     }
 
     /// The longest run from the front whose cost is at most `bytes`; empty when that of the first
-    /// entity is more.
+    /// entity is more. Costs one step an entity unless all of them fit.
     #[must_use]
     pub fn split_fitting(&mut self, bytes: usize) -> Self {
-        let fitting = self.fitting(bytes);
-        self.split_to(fitting)
+        if self.cost() <= bytes {
+            return std::mem::take(self);
+        }
+        let (count, used) = self.run_within(bytes);
+        self.split_at(count, used)
     }
 
     /// How many entities from the front have a cost of at most `bytes` together. Costs one step an
     /// entity unless all of them do.
     #[must_use]
     pub fn fitting(&self, bytes: usize) -> u64 {
-        if self.cost() <= bytes {
-            return self.count;
-        }
-        let mut rest: &[u8] = &self.encoded;
+        if self.cost() <= bytes { self.count } else { self.run_within(bytes).0 }
+    }
+
+    /// How many entities from the front have a cost of at most `bytes` together, of which not all
+    /// have, and how long they are.
+    fn run_within(&self, bytes: usize) -> (u64, usize) {
         let mut tables = self.tables.iter().peekable();
-        let (mut fitting, mut referred) = (0u64, 0usize);
-        while let Some((_, after)) = split_item(rest) {
-            if let Some((_, table)) = tables.next_if(|(index, _)| *index == fitting) {
+        let (mut count, mut used, mut referred) = (0u64, 0usize, 0usize);
+        while let Some((_, next)) = self.body_at(used) {
+            if let Some((_, table)) = tables.next_if(|(index, _)| *index == count) {
                 referred = referred.saturating_add(cost_of(table.len()));
             }
-            let used = self.encoded.len().saturating_sub(after.len());
-            if used.saturating_add(referred) > bytes {
+            if next.saturating_add(referred) > bytes {
                 break;
             }
-            rest = after;
-            fitting = fitting.saturating_add(1);
+            used = next;
+            count = count.saturating_add(1);
         }
-        fitting
+        (count, used)
     }
 
     /// What credit counts for the last entity, in bytes. Costs one step an entity.
@@ -300,6 +309,7 @@ impl BatchBuilder {
     }
 
     /// Appends one entity that is encoded already and has no references.
+    #[inline]
     pub fn push(&mut self, body: &[u8]) {
         varint::put(&mut self.encoded, body.len() as u64);
         self.encoded.put_slice(body);

@@ -6,6 +6,7 @@
 
 mod callee;
 mod caller;
+mod ledger;
 mod one_way;
 mod order;
 mod parts;
@@ -25,7 +26,7 @@ use farlens_wire::{
     },
 };
 use parts::{Inbox, Outbox};
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 /// Names a call of this side to its shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,7 +59,7 @@ pub struct CallRequest {
     /// What it is made on.
     pub on: CallOn,
     /// The method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// The encoded arguments.
     pub args: Bytes,
     /// What their references point at.
@@ -77,7 +78,7 @@ pub struct CallRequest {
 
 impl CallRequest {
     /// A plain call without references.
-    pub fn new(on: CallOn, method: impl Into<String>, args: impl Into<Bytes>) -> Self {
+    pub fn new(on: CallOn, method: impl Into<Cow<'static, str>>, args: impl Into<Bytes>) -> Self {
         Self {
             on,
             method: method.into(),
@@ -101,7 +102,7 @@ pub struct Called {
     /// What it is made on.
     pub on: Reference,
     /// The method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// Milliseconds that remain, if the caller set a deadline.
     pub timeout_ms: Option<u64>,
     /// How many calls it is nested in.
@@ -237,11 +238,11 @@ impl Calls {
             refs.check(&answer.table, peer.references)?;
             Ok(answer)
         });
-        let found = match &outcome {
+        let found = |outcome: &Result<Answer, Fault>| match outcome {
             Ok(answer) => pipeline::found(answer, |first| refs.origin(first).is_none()),
             Err(fault) => Err(fault.clone()),
         };
-        self.callee.answer(id, outcome, &found, events);
+        self.callee.answer(id, outcome, found, events);
     }
 
     // --- inputs ------------------------------------------------------------------------------

@@ -32,12 +32,6 @@ impl Link {
         self.peers.get(&stream)?.info()
     }
 
-    /// What a stream was opened with.
-    #[must_use]
-    pub fn stream_request(&self, stream: StreamId) -> Option<&OpenRequest> {
-        Some(self.peers.get(&stream)?.request())
-    }
-
     /// What the data of a stream looks like, as last told.
     #[must_use]
     pub fn stream_state(&self, stream: StreamId) -> Option<&State> {
@@ -65,7 +59,7 @@ impl Link {
     /// Whether an end was told that may have moved since, so that a seek must ask again.
     #[must_use]
     pub fn has_stale_end(&self, stream: StreamId) -> bool {
-        self.peers.get(&stream).is_some_and(StreamPeer::has_stale_end)
+        self.peers.get(&stream).is_some_and(|peer| peer.has_stale_end())
     }
 
     /// Why reading failed at the present position, if it did; a seek may help.
@@ -89,13 +83,13 @@ impl Link {
     /// Whether a read would give elements.
     #[must_use]
     pub fn is_readable(&self, stream: StreamId) -> bool {
-        self.peers.get(&stream).is_some_and(StreamPeer::is_readable)
+        self.peers.get(&stream).is_some_and(|peer| peer.is_readable())
     }
 
     /// Whether everything that the streamer has was consumed.
     #[must_use]
     pub fn is_up_to_date(&self, stream: StreamId) -> bool {
-        self.peers.get(&stream).is_some_and(StreamPeer::is_up_to_date)
+        self.peers.get(&stream).is_some_and(|peer| peer.is_up_to_date())
     }
 
     /// A frame from the streamer to this side, which opened the stream.
@@ -192,7 +186,8 @@ impl Link {
         let id = StreamId(self.next_stream);
         self.next_stream = self.next_stream.saturating_add(2);
         let window = Window::from_limits(&self.limits);
-        self.peers.insert(id, StreamPeer::open(request, target, window, &mut self.budget));
+        let peer = StreamPeer::open(request, target, window, &mut self.budget);
+        self.peers.insert(id, Box::new(peer));
         self.refresh_peer(id);
         Ok(id)
     }
@@ -254,7 +249,7 @@ impl Link {
 
     /// What became of the last seek; success and failure are told once.
     pub fn take_seek_status(&mut self, stream: StreamId) -> SeekStatus {
-        self.peers.get_mut(&stream).map_or(SeekStatus::Idle, StreamPeer::take_seek_status)
+        self.peers.get_mut(&stream).map_or(SeekStatus::Idle, |peer| peer.take_seek_status())
     }
 
     /// Begins a run of elements to store; [`Link::push`] hands them in. One whose length is known
@@ -321,20 +316,20 @@ impl Link {
     /// Whether a writer who can wait should hand in more.
     #[must_use]
     pub fn is_writable(&self, stream: StreamId) -> bool {
-        self.peers.get(&stream).is_some_and(StreamPeer::is_writable)
+        self.peers.get(&stream).is_some_and(|peer| peer.is_writable())
     }
 
     /// How often a writer found, or left, a stream without room for more. Where it has grown since
     /// one looked, the stream was not writable in between.
     #[must_use]
     pub fn stream_stalls(&self, stream: StreamId) -> u64 {
-        self.peers.get(&stream).map_or(0, StreamPeer::stalls)
+        self.peers.get(&stream).map_or(0, |peer| peer.stalls())
     }
 
     /// Whether nothing that was written waits to be applied.
     #[must_use]
     pub fn is_settled(&self, stream: StreamId) -> bool {
-        self.peers.get(&stream).is_none_or(StreamPeer::is_settled)
+        self.peers.get(&stream).is_none_or(|peer| peer.is_settled())
     }
 
     /// What became of a step, until it is forgotten.
@@ -407,7 +402,7 @@ impl Link {
     /// Takes back streams that have no answer, as far as that may go.
     pub(super) fn withdraw(&mut self, now: Time) {
         let peers = &self.peers;
-        let wanted = |id| peers.get(&id).is_some_and(StreamPeer::is_withdrawn);
+        let wanted = |id| peers.get(&id).is_some_and(|peer| peer.is_withdrawn());
         let mut turns = Vec::new();
         while let Some(id) = self.withdrawals.next(now, wanted) {
             turns.push(id);

@@ -38,9 +38,17 @@ struct Entry {
     in_hungry: bool,
 }
 
+impl Entry {
+    /// Whether it says nothing.
+    fn is_idle(&self) -> bool {
+        self.needs == Needs::default() && !(self.in_control || self.in_data || self.in_hungry)
+    }
+}
+
 /// The queues of one link.
 #[derive(Debug)]
 pub(super) struct Schedule {
+    /// Streams that need something; of many, most do not.
     entries: BTreeMap<StreamId, Entry>,
     control: Turn,
     data: Turn,
@@ -92,7 +100,11 @@ impl Schedule {
 
     /// Notes what a stream needs.
     pub(super) fn set(&mut self, id: StreamId, needs: Needs) {
-        let entry = self.entries.entry(id).or_default();
+        let entry = match self.entries.get_mut(&id) {
+            Some(entry) => entry,
+            None if needs == Needs::default() => return,
+            None => self.entries.entry(id).or_default(),
+        };
         let before = std::mem::replace(&mut entry.needs, needs);
         self.queued = self.queued.saturating_sub(before.queued).saturating_add(needs.queued);
         self.reserved =
@@ -100,6 +112,9 @@ impl Schedule {
         self.control.join(id, needs.control, &mut entry.in_control);
         self.data.join(id, needs.data, &mut entry.in_data);
         self.hungry.join(id, needs.hungry, &mut entry.in_hungry);
+        if entry.is_idle() {
+            self.entries.remove(&id);
+        }
     }
 
     /// A stream is no more.
@@ -107,8 +122,14 @@ impl Schedule {
         if let Some(entry) = self.entries.remove(&id) {
             self.queued = self.queued.saturating_sub(entry.needs.queued);
             self.reserved = self.reserved.saturating_sub(entry.needs.reserved);
-            for turn in [&mut self.control, &mut self.data, &mut self.hungry] {
-                turn.0.retain(|&other| other != id);
+            for (turn, inside) in [
+                (&mut self.control, entry.in_control),
+                (&mut self.data, entry.in_data),
+                (&mut self.hungry, entry.in_hungry),
+            ] {
+                if inside {
+                    turn.0.retain(|&other| other != id);
+                }
             }
         }
     }
@@ -122,8 +143,10 @@ impl Schedule {
         while let Some(id) = self.control.0.pop_front() {
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.in_control = false;
-                if entry.needs.control {
-                    entry.needs.control = false;
+                if std::mem::take(&mut entry.needs.control) {
+                    if entry.is_idle() {
+                        self.entries.remove(&id);
+                    }
                     return Some(id);
                 }
             }

@@ -105,7 +105,7 @@ impl Link {
             return Err(Violation::new(Code::TOO_MANY_STREAMS, text));
         }
         self.last_peer_stream = id.0;
-        self.streamers.insert(id, streamer);
+        self.streamers.insert(id, Box::new(streamer));
         self.refresh_streamer(id);
         Ok(())
     }
@@ -219,8 +219,8 @@ impl Link {
     }
 
     pub(super) fn end_idle_streams(&mut self, fault: &Fault) {
-        let idle = |(&id, streamer): (&StreamId, &Streamer)| streamer.is_idle().then_some(id);
-        let ids: Vec<_> = self.streamers.iter().filter_map(idle).collect();
+        let idle = self.streamers.iter().filter(|(_, streamer)| streamer.is_idle());
+        let ids: Vec<_> = idle.map(|(&id, _)| id).collect();
         for id in ids {
             self.refuse(id, fault.clone());
         }

@@ -17,6 +17,13 @@ pub(crate) struct Intake {
     pub(crate) receive: Receive,
     /// Where the next element belongs.
     next: Position,
+    /// Few streams have something of that at a time.
+    unfinished: Option<Box<Unfinished>>,
+}
+
+/// What came of entities that have not come to their end.
+#[derive(Debug, Default)]
+struct Unfinished {
     /// Tables whose entities are still to come, with the position of each.
     tables: Vec<(Position, Vec<Reference>)>,
     /// The least that credit counts for these entities, in bytes.
@@ -33,7 +40,7 @@ struct Partial {
 
 impl Intake {
     pub(crate) const fn new(receive: Receive) -> Self {
-        Self { receive, next: Position::ZERO, tables: Vec::new(), announced: 0, partial: None }
+        Self { receive, next: Position::ZERO, unfinished: None }
     }
 
     /// The next element belongs here. What had come in part is dropped.
@@ -44,9 +51,7 @@ impl Intake {
 
     /// Drops what belongs to an entity that has not come to its end.
     pub(crate) fn drop_unfinished(&mut self) {
-        self.partial = None;
-        self.tables.clear();
-        self.announced = 0;
+        self.unfinished = None;
     }
 
     /// Where the next element belongs.
@@ -57,14 +62,14 @@ impl Intake {
     /// Whether every entity that has begun has come to its end, and every table its entity.
     pub(crate) fn check_whole(&self) -> Result<(), Violation> {
         self.check_no_part()?;
-        if !self.tables.is_empty() {
+        if self.unfinished.as_ref().is_some_and(|unfinished| !unfinished.tables.is_empty()) {
             return Err(Violation::protocol("a table without its entity"));
         }
         Ok(())
     }
 
     fn check_no_part(&self) -> Result<(), Violation> {
-        if self.partial.is_some() {
+        if self.unfinished.as_ref().is_some_and(|unfinished| unfinished.partial.is_some()) {
             return Err(Violation::protocol("an entity was not sent to its end"));
         }
         Ok(())
@@ -125,25 +130,23 @@ impl Intake {
             return Err(Violation::protocol("a table for elements that refer to nothing"));
         }
         self.check_no_part()?;
-        if at < self.next || self.tables.last().is_some_and(|(before, _)| *before >= at) {
+        let unfinished = self.unfinished.get_or_insert_default();
+        if at < self.next || unfinished.tables.last().is_some_and(|(before, _)| *before >= at) {
             return Err(Violation::protocol("a table for an entity that has come"));
         }
-        self.receive.check_item_start(self.announced)?;
+        self.receive.check_item_start(unfinished.announced)?;
         let references = table.len().saturating_mul(Limits::REFERENCE_BYTES) as u64;
         // An entity has a prefix, if nothing else.
-        self.announced = self.announced.saturating_add(references).saturating_add(1);
-        self.tables.push((at, table));
+        unfinished.announced = unfinished.announced.saturating_add(references).saturating_add(1);
+        unfinished.tables.push((at, table));
         Ok(())
     }
 
     /// Gives entities from the next position on the tables that have come for them.
     fn add_tables(&mut self, batch: ItemBatch) -> Result<ItemBatch, Violation> {
-        if self.tables.is_empty() {
-            return Ok(batch);
-        }
-        self.announced = 0;
+        let Some(unfinished) = self.unfinished.take() else { return Ok(batch) };
         let next = self.next;
-        let tables = std::mem::take(&mut self.tables).into_iter();
+        let tables = unfinished.tables.into_iter();
         let tables = tables.map(|(at, table)| (at.since(next), table.into()));
         batch.with_tables(tables).map_err(|_| no_such_entity())
     }
@@ -178,11 +181,12 @@ impl Intake {
     ) -> Result<Option<Chunk>, Violation> {
         let total = usize::try_from(total).ok().filter(|&total| total <= message_bytes);
         let total = total.ok_or_else(|| too_large(message_bytes))?;
-        let mut partial = match self.partial.take() {
+        let unfinished = self.unfinished.get_or_insert_default();
+        let mut partial = match unfinished.partial.take() {
             Some(partial) => partial,
             None => {
                 self.receive.check_item_start(0)?;
-                if self.tables.iter().any(|(at, _)| *at != self.next) {
+                if unfinished.tables.iter().any(|(at, _)| *at != self.next) {
                     return Err(no_such_entity());
                 }
                 Partial { total, bytes: BytesMut::new() }
@@ -195,7 +199,7 @@ impl Intake {
         // Copied on purpose: an entity must be contiguous to be decoded.
         partial.bytes.extend_from_slice(part);
         if filled < total {
-            self.partial = Some(partial);
+            unfinished.partial = Some(partial);
             return Ok(None);
         }
         let mut batch = BatchBuilder::default();

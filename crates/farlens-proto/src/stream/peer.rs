@@ -1,7 +1,6 @@
 //! The side that opens a stream and consumes it.
 //!
-//! The request is kept whole, so that the same stream can be opened again from where its consumer
-//! stands.
+//! There are many, and most of them only wait, so what is rarely needed lies elsewhere.
 
 mod input;
 mod ranges;
@@ -129,8 +128,9 @@ pub enum ReadOutcome {
 /// The opener's side of one stream.
 #[derive(Debug)]
 pub(crate) struct StreamPeer {
-    request: OpenRequest,
-    target: Target,
+    /// What is asked for, until that is answered.
+    asked: Option<Box<Asked>>,
+    delivery: Delivery,
     phase: Phase,
     info: Option<StreamInfo>,
     state: State,
@@ -148,12 +148,24 @@ pub(crate) struct StreamPeer {
     taken: Credit,
     buffer: StreamBuffer,
     /// What is left out between the elements in the buffer, or behind them.
-    gaps: VecDeque<Gap>,
+    gaps: Option<Box<Gaps>>,
     finish: Option<Finish>,
     seeks: Seeks,
     slots: Slots,
-    ranges: RangeReader,
-    writer: Writer,
+    /// From the first place that is asked for.
+    ranges: Option<Box<RangeReader>>,
+    /// From the first credit for writing.
+    writer: Option<Box<Writer>>,
+}
+
+/// What most readers never come to.
+#[derive(Debug, Default)]
+struct Gaps(VecDeque<Gap>);
+
+#[derive(Debug)]
+struct Asked {
+    request: OpenRequest,
+    target: Target,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -161,7 +173,7 @@ enum Phase {
     Opening,
     Open,
     /// Over, for this reason; what is buffered can still be read.
-    Over(Fault),
+    Over(Box<Fault>),
     /// The consumer is gone; the streamer has not confirmed it.
     Closing,
 }
@@ -170,7 +182,7 @@ enum Phase {
 enum Finish {
     UpToDate,
     End(Position),
-    Broken(Fault),
+    Broken(Box<Fault>),
 }
 
 /// Frames that wait, one of each sort at the most.
@@ -213,23 +225,19 @@ impl StreamPeer {
             intake: Intake::new(Receive::start(window, budget)),
             taken: Credit::default(),
             buffer: StreamBuffer::default(),
-            gaps: VecDeque::new(),
+            gaps: None,
             finish: None,
             seeks: Seeks::default(),
             slots: Slots { open: true, ..Slots::default() },
-            ranges: RangeReader::default(),
-            writer: Writer::default(),
-            target,
-            request,
+            ranges: None,
+            writer: None,
+            delivery: request.delivery,
+            asked: Some(Box::new(Asked { request, target })),
         }
     }
 
     pub(crate) const fn info(&self) -> Option<&StreamInfo> {
         self.info.as_ref()
-    }
-
-    pub(crate) const fn request(&self) -> &OpenRequest {
-        &self.request
     }
 
     pub(crate) const fn state(&self) -> &State {
@@ -287,8 +295,12 @@ impl StreamPeer {
         self.info.as_ref().is_none_or(|info| info.mode.allows(Operation::Read).is_ok())
     }
 
+    fn first_gap(&self) -> Option<&Gap> {
+        self.gaps.as_ref()?.0.front()
+    }
+
     fn is_drained(&self) -> bool {
-        self.buffer.is_empty() && self.gaps.is_empty()
+        self.buffer.is_empty() && self.first_gap().is_none()
     }
 
     // --- commands ----------------------------------------------------------------------------
@@ -296,12 +308,12 @@ impl StreamPeer {
     /// Takes up to `max` elements. Who comes again has used those of the last time.
     pub(crate) fn read(&mut self, max: u64, budget: &mut ReceiveBudget) -> ReadOutcome {
         self.count_taken(budget);
-        let at_gap = self.gaps.front().is_some_and(|gap| gap.at == self.position);
-        if at_gap && let Some(gap) = self.gaps.pop_front() {
+        let at_gap = self.first_gap().is_some_and(|gap| gap.at == self.position);
+        if at_gap && let Some(gap) = self.gaps.as_mut().and_then(|gaps| gaps.0.pop_front()) {
             self.position = gap.to;
             return ReadOutcome::Gap { skipped: gap.to.since(gap.at), evicted: gap.evicted };
         }
-        let before_gap = self.gaps.front().map_or(u64::MAX, |gap| gap.at.since(self.position));
+        let before_gap = self.first_gap().map_or(u64::MAX, |gap| gap.at.since(self.position));
         if let Some(chunk) = self.buffer.pop(max.min(before_gap)) {
             let elements = chunk.elements();
             self.position = self.position.forward(elements).unwrap_or(Position::MAX);
@@ -320,7 +332,7 @@ impl StreamPeer {
             (_, Phase::Open) if !self.may_read() => ReadOutcome::Failed(unreadable()),
             (Some(Finish::End(at)), _) => ReadOutcome::End(*at),
             (Some(Finish::Broken(fault)), _) | (_, Phase::Over(fault)) => {
-                ReadOutcome::Failed(fault.clone())
+                ReadOutcome::Failed((**fault).clone())
             }
             _ => ReadOutcome::Pending,
         }
@@ -330,7 +342,7 @@ impl StreamPeer {
     /// expected to leave soon may do so in the middle of it; for one who wants the latest what is
     /// fetched now would only grow old behind it.
     fn holds_credit(&self) -> bool {
-        self.window.is_narrow() || self.request.delivery == Delivery::Latest
+        self.window.is_narrow() || self.delivery == Delivery::Latest
     }
 
     /// What was handed out is consumed, and makes room for more.
@@ -354,7 +366,7 @@ impl StreamPeer {
         budget: &mut ReceiveBudget,
     ) -> Result<(), Fault> {
         match &self.phase {
-            Phase::Over(fault) => return Err(fault.clone()),
+            Phase::Over(fault) => return Err((**fault).clone()),
             Phase::Closing => return Err(closed()),
             Phase::Opening | Phase::Open => {}
         }
@@ -385,7 +397,7 @@ impl StreamPeer {
     /// Reaches a place inside the buffer without asking anybody.
     fn skip_to(&mut self, wish: Wish, budget: &mut ReceiveBudget) -> bool {
         let Pos::Abs(to) = wish.to else { return false };
-        let known = self.gaps.front().map_or(self.intake.next(), |gap| gap.at);
+        let known = self.first_gap().map_or(self.intake.next(), |gap| gap.at);
         // What has been dropped meanwhile is no place any more, even if it is still buffered.
         let exists = self.state.bounds.contains(to);
         let inside = to >= self.position && to < known && exists;
@@ -419,7 +431,7 @@ impl StreamPeer {
     /// Forgets what has come, and the credit for more.
     fn drop_elements(&mut self, budget: &mut ReceiveBudget) {
         self.buffer.clear();
-        self.gaps.clear();
+        self.gaps = None;
         self.intake.restart(self.position);
         self.intake.receive.release(budget);
         self.taken = Credit::default();
@@ -438,7 +450,7 @@ impl StreamPeer {
         match allowed {
             Some(Err(fault)) => {
                 self.seeks.waiting = None;
-                self.seeks.outcome = Some(Err(fault));
+                self.seeks.outcome = Some(Err(Box::new(fault)));
             }
             _ => self.start_waiting_seek(budget),
         }
@@ -450,10 +462,9 @@ impl StreamPeer {
             return false;
         }
         self.drop_elements(budget);
-        self.ranges.fail_all(&closed(), budget);
-        self.writer.end(&closed());
+        self.end_machines(&closed(), budget);
         let sought = self.seeks.take_status() == SeekStatus::Pending;
-        self.seeks = Seeks { outcome: sought.then(|| Err(closed())), ..Seeks::default() };
+        self.seeks = Seeks { outcome: sought.then(|| Err(Box::new(closed()))), ..Seeks::default() };
         if self.over().is_some() {
             return true;
         }
@@ -480,16 +491,24 @@ impl StreamPeer {
         if self.over().is_some() {
             return;
         }
-        self.phase = Phase::Over(fault.clone());
+        self.phase = Phase::Over(Box::new(fault.clone()));
         self.slots = Slots::default();
         self.intake.receive.release(budget);
         self.intake.drop_unfinished();
-        self.ranges.fail_all(&fault, budget);
-        self.writer.end(&fault);
+        self.end_machines(&fault, budget);
         let answered = self.seeks.under_way && !self.seeks.silent || self.seeks.waiting.is_some();
         self.seeks = Seeks { outcome: self.seeks.outcome.take(), ..Seeks::default() };
         if answered {
-            self.seeks.outcome = Some(Err(fault));
+            self.seeks.outcome = Some(Err(Box::new(fault)));
+        }
+    }
+
+    fn end_machines(&mut self, fault: &Fault, budget: &mut ReceiveBudget) {
+        if let Some(ranges) = &mut self.ranges {
+            ranges.fail_all(fault, budget);
+        }
+        if let Some(writer) = &mut self.writer {
+            writer.end(fault);
         }
     }
 
@@ -517,8 +536,10 @@ impl StreamPeer {
         let withdrawal = self.slots.withdrawal;
         let slots = std::mem::replace(&mut self.slots, Slots { withdrawal, ..Slots::default() });
         let credit = self.credit();
-        if slots.open {
-            StreamControl::Open(self.open_frame(credit)).put(out, id.0);
+        if slots.open
+            && let Some(open) = self.open_frame(credit)
+        {
+            StreamControl::Open(open).put(out, id.0);
         }
         if let Some(Wish { to, at_end }) = slots.seek {
             let seek = Seek { epoch: self.epoch, to, from: self.position, at_end, credit };
@@ -526,8 +547,10 @@ impl StreamPeer {
         } else if slots.limit {
             StreamControl::Limit(Limit { epoch: self.epoch, credit }).put(out, id.0);
         }
-        if self.asks_ranges() {
-            self.ranges.put_frame(out, id.0);
+        if self.asks_ranges()
+            && let Some(ranges) = &mut self.ranges
+        {
+            ranges.put_frame(out, id.0);
         }
         if slots.close {
             StreamControl::Close(Close {}).put(out, id.0);
@@ -537,29 +560,29 @@ impl StreamPeer {
     /// What the streamer may send. On bytes it may hold back at the elements, too: they bind no less.
     fn credit(&self) -> Credit {
         let Credit { bytes, elements } = self.intake.receive.granted();
-        let kind = self.info.as_ref().map_or(self.request.kind, |info| Some(info.kind));
+        let asked = || self.asked.as_ref()?.request.kind;
+        let kind = self.info.as_ref().map(|info| info.kind).or_else(asked);
         let least = if kind == Some(Kind::Bytes) { bytes } else { 0 };
         Credit { bytes, elements: elements.max(least) }
     }
 
-    /// Whether the first ranges fit beside the target.
-    fn is_roomy(&self) -> bool {
-        !matches!(&self.request.on, OpenOn::Path(path) if path.len() > ROOMY_PATH_BYTES)
-    }
-
-    fn open_frame(&mut self, credit: Credit) -> Open {
-        Open {
-            target: std::mem::replace(&mut self.target, Target::Path(String::new())),
-            flags: self.request.flags.bits(),
-            kind: self.request.kind,
-            start: self.request.start,
-            at_end: self.request.at_end,
-            delivery: self.request.delivery,
-            purpose: self.request.purpose,
+    fn open_frame(&mut self, credit: Credit) -> Option<Open> {
+        let Asked { request, target } = self.asked.as_deref_mut()?;
+        let target = std::mem::replace(target, Target::Path(String::new()));
+        let is_roomy = !matches!(&target, Target::Path(path) if path.len() > ROOMY_PATH_BYTES);
+        let ranges = self.ranges.as_mut().filter(|_| is_roomy);
+        Some(Open {
+            target,
+            flags: request.flags.bits(),
+            kind: request.kind,
+            start: request.start,
+            at_end: request.at_end,
+            delivery: request.delivery,
+            purpose: request.purpose,
             credit,
-            ranges: if self.is_roomy() { self.ranges.take_ranges_for_open() } else { Vec::new() },
-            fingerprint: self.request.fingerprint,
-        }
+            ranges: ranges.map_or(Vec::new(), |ranges| ranges.take_ranges_for_open()),
+            fingerprint: request.fingerprint,
+        })
     }
 }
 

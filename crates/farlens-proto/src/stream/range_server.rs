@@ -208,11 +208,6 @@ impl RangeServer {
         self.refresh(range);
         true
     }
-
-    /// Drops all ranges: the stream is over. Late answers are no longer known.
-    pub(crate) fn clear(&mut self) {
-        *self = Self { next: self.next, ..Self::default() };
-    }
 }
 
 impl Entry {

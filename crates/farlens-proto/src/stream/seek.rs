@@ -33,7 +33,7 @@ pub(crate) struct Seeks {
     /// What holds at the end once the seek under way has succeeded.
     pub(crate) at_end: AtEnd,
     pub(crate) waiting: Option<Wish>,
-    pub(crate) outcome: Option<Result<Position, Fault>>,
+    pub(crate) outcome: Option<Result<Position, Box<Fault>>>,
 }
 
 impl Seeks {
@@ -45,7 +45,7 @@ impl Seeks {
         match self.outcome.take() {
             None => SeekStatus::Idle,
             Some(Ok(at)) => SeekStatus::Done(at),
-            Some(Err(fault)) => SeekStatus::Failed(fault),
+            Some(Err(fault)) => SeekStatus::Failed(*fault),
         }
     }
 }

@@ -26,9 +26,9 @@ pub(crate) struct Send {
     at: Position,
     queue: StreamBuffer,
     /// An entity that is going out in parts.
-    part: Option<Part>,
+    part: Option<Box<Part>>,
     /// Why the next entity, which has been dropped, cannot go out.
-    refusal: Option<Fault>,
+    refusal: Option<Box<Fault>>,
 }
 
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl Send {
     /// Why nothing goes out from here on: the references of the next entity could not be lent. Told
     /// once.
     pub(crate) fn take_refusal(&mut self) -> Option<Fault> {
-        self.refusal.take()
+        self.refusal.take().map(|fault| *fault)
     }
 
     /// Appends one frame whose payload is at most `room` bytes, with the tables that belong before
@@ -205,7 +205,7 @@ impl Send {
         for (index, table) in batch.tables(0..batch.count()) {
             let at = self.at.forward(index).unwrap_or(Position::MAX);
             if let Err(fault) = put_table(out, to, at, table, lender) {
-                self.refusal = Some(fault);
+                self.refusal = Some(Box::new(fault));
                 return Some(index);
             }
         }
@@ -232,7 +232,7 @@ impl Send {
         let cost = first.cost();
         let Some((rest, _)) = first.pop() else { return false };
         self.count(cost, 0);
-        self.part = Some(Part { total: rest.len(), rest });
+        self.part = Some(Box::new(Part { total: rest.len(), rest }));
         self.put_part(out, to, room)
     }
 

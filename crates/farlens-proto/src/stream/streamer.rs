@@ -54,13 +54,16 @@ pub struct Accepted {
     pub schema: Option<Vec<u8>>,
 }
 
-/// The streamer's side of one stream.
+/// The streamer's side of one stream. There are many, and most of them only wait, so what is rarely
+/// needed lies elsewhere.
 #[derive(Debug)]
 pub(crate) struct Streamer {
     phase: Phase,
     reading: Reading,
-    ranges: RangeServer,
-    lane: Lane,
+    /// From the first place that is asked for.
+    ranges: Option<Box<RangeServer>>,
+    /// Where the peer may write.
+    lane: Option<Box<Lane>>,
     /// Whether it is the cursor's turn to ask and to send, before the ranges'.
     cursor_asks: bool,
     cursor_sends: bool,
@@ -75,11 +78,11 @@ pub(crate) struct Streamer {
 #[derive(Debug)]
 enum Phase {
     /// The shell is looking for the data.
-    Asked(Open),
+    Asked(Box<Open>),
     /// The answer that says so waits with it, until it is sent.
     Live(Live),
     /// Only the last frame is left to send.
-    Gone(StreamControl),
+    Gone(Box<StreamControl>),
 }
 
 /// What is known of the data while the stream is open.
@@ -93,7 +96,7 @@ pub(super) struct Live {
     state: State,
     /// The state is to be told of.
     tell: bool,
-    opened: Option<Opened>,
+    opened: Option<Box<Opened>>,
     /// The peer is done; what it wrote is still being applied.
     closing: bool,
 }
@@ -115,21 +118,21 @@ impl Streamer {
     pub(crate) fn asked(open: Open) -> Self {
         Self {
             reading: Reading::start(open.credit, open.at_end, open.delivery),
-            ranges: RangeServer::default(),
-            lane: Lane::default(),
+            ranges: None,
+            lane: None,
             cursor_asks: false,
             cursor_sends: false,
             serial: 0,
             told: false,
             held: false,
-            phase: Phase::Asked(open),
+            phase: Phase::Asked(Box::new(open)),
         }
     }
 
     /// What was asked for, until it is given or refused.
     pub(crate) const fn asked_for(&self) -> Option<&Open> {
         match &self.phase {
-            Phase::Asked(open) => Some(open),
+            Phase::Asked(open) => Some(&**open),
             _ => None,
         }
     }
@@ -156,17 +159,20 @@ impl Streamer {
 
     /// Whether all is over but for data that the shell has not let go of.
     const fn is_held(&self) -> bool {
-        self.held && matches!(self.phase, Phase::Gone(StreamControl::Closed(_)))
+        let Phase::Gone(last) = &self.phase else { return false };
+        self.held && matches!(**last, StreamControl::Closed(_))
     }
 
     /// Bytes that wait to be sent.
     pub(crate) fn queued(&self) -> usize {
-        self.reading.queued().saturating_add(self.ranges.queued())
+        let ranges = self.ranges.as_ref().map_or(0, |ranges| ranges.queued());
+        self.reading.queued().saturating_add(ranges)
     }
 
     /// Bytes that are asked for and have not come.
     pub(crate) fn reserved(&self) -> usize {
-        self.reading.reserved().saturating_add(self.ranges.reserved())
+        let ranges = self.ranges.as_ref().map_or(0, |ranges| ranges.reserved());
+        self.reading.reserved().saturating_add(ranges)
     }
 
     /// Whether the shell still has to say yes or no.
@@ -177,9 +183,10 @@ impl Streamer {
     /// Whether the peer has all that it asked for, or waits for an answer that may be a refusal.
     pub(crate) fn is_idle(&self) -> bool {
         let reads = matches!(&self.phase, Phase::Live(live) if live.mode.has(Flags::READABLE));
-        let at_rest = (!reads || self.reading.is_idle()) && self.ranges.is_idle();
-        self.is_asked()
-            || (at_rest && !self.lane.is_writing() && !self.has_control() && !self.is_held())
+        let at_rest = (!reads || self.reading.is_idle())
+            && self.ranges.as_ref().is_none_or(|ranges| ranges.is_idle())
+            && !self.lane.as_ref().is_some_and(|lane| lane.is_writing());
+        self.is_asked() || (at_rest && !self.has_control() && !self.is_held())
     }
 
     // --- the life of the stream --------------------------------------------------------------
@@ -201,9 +208,9 @@ impl Streamer {
         };
         let ranges = open.ranges.clone();
         let Accepted { kind, mode, append_only, reach, state, fingerprint, schema, .. } = accepted;
-        let writable = mode.has(Flags::WRITABLE).then_some(window);
-        self.lane = Lane::open(at, writable, budget);
-        let write = self.lane.credit(kind);
+        let writable = mode.has(Flags::WRITABLE);
+        self.lane = writable.then(|| Box::new(Lane::open(at, Some(window), budget)));
+        let write = self.lane.as_ref().map_or(Credit::default(), |lane| lane.credit(kind));
         let opened = Opened {
             kind,
             mode,
@@ -221,7 +228,7 @@ impl Streamer {
             moves: mode.can_change_bounds(),
             state,
             tell: false,
-            opened: Some(opened),
+            opened: Some(Box::new(opened)),
             closing: false,
         };
         self.reading.open_at(at, &live);
@@ -241,7 +248,9 @@ impl Streamer {
     pub(crate) fn handle_close(&mut self, budget: &mut ReceiveBudget) {
         if let Phase::Live(live) = &mut self.phase {
             live.closing = true;
-            self.lane.close();
+            if let Some(lane) = &mut self.lane {
+                lane.close();
+            }
             self.drop_reading();
         }
         self.finish_closing(budget);
@@ -252,9 +261,12 @@ impl Streamer {
         if waits {
             return;
         }
-        // Nobody asks for work any more once only such a sync is left.
-        self.lane.fail_blind_sync();
-        if self.lane.is_idle() {
+        let written = self.lane.as_mut().is_none_or(|lane| {
+            // Nobody asks for work any more once only such a sync is left.
+            lane.fail_blind_sync();
+            lane.is_idle()
+        });
+        if written {
             self.end(Closed {}.into(), budget);
         }
     }
@@ -262,14 +274,16 @@ impl Streamer {
     fn end(&mut self, last: StreamControl, budget: &mut ReceiveBudget) {
         if !matches!(self.phase, Phase::Gone(_)) {
             self.drop_reading();
-            self.lane.end(budget);
-            self.phase = Phase::Gone(last);
+            if let Some(mut lane) = self.lane.take() {
+                lane.end(budget);
+            }
+            self.phase = Phase::Gone(Box::new(last));
         }
     }
 
     fn drop_reading(&mut self) {
         self.reading = Reading::start(Credit::default(), AtEnd::Stop, Delivery::Lossless);
-        self.ranges.clear();
+        self.ranges = None;
     }
 
     fn is_closing(&self) -> bool {
@@ -328,7 +342,7 @@ impl Streamer {
             self.fail(Fault::new(Code::MODE_FORBIDS, forbidden.to_string()), budget);
             return Ok(());
         }
-        self.ranges.accept(first, ranges)
+        self.ranges.get_or_insert_default().accept(first, ranges)
     }
 
     /// A step of writing. One that the mode forbids ends the stream: the opener knew the mode.
@@ -342,10 +356,11 @@ impl Streamer {
             self.fail(fault, budget);
             return Ok(());
         }
+        let lane = self.lane.get_or_insert_default();
         match control {
-            StreamControl::Write(write) => self.lane.handle_write(write),
-            StreamControl::Truncate(truncate) => self.lane.handle_truncate(truncate),
-            StreamControl::Sync(sync) => self.lane.handle_sync(sync),
+            StreamControl::Write(write) => lane.handle_write(write),
+            StreamControl::Truncate(truncate) => lane.handle_truncate(truncate),
+            StreamControl::Sync(sync) => lane.handle_sync(sync),
             _ => Ok(()),
         }
     }
@@ -359,7 +374,8 @@ impl Streamer {
         budget: &mut ReceiveBudget,
     ) -> Result<(), Violation> {
         let Some(kind) = self.live()?.map(|live| live.kind) else { return Ok(()) };
-        self.lane.handle_elements(step, frame, (kind, message_bytes), budget)
+        let lane = self.lane.get_or_insert_default();
+        lane.handle_elements(step, frame, (kind, message_bytes), budget)
     }
 
     /// What an element refers to that the peer is going to write. Dropped where the element will
@@ -371,7 +387,7 @@ impl Streamer {
         table: Vec<Reference>,
     ) -> Result<(), Violation> {
         let Some(kind) = self.live()?.map(|live| live.kind) else { return Ok(()) };
-        self.lane.handle_table(step, at, table, kind)
+        self.lane.get_or_insert_default().handle_table(step, at, table, kind)
     }
 
     // --- work on the data --------------------------------------------------------------------
@@ -381,12 +397,13 @@ impl Streamer {
         let Phase::Live(live) = &self.phase else { return None };
         let serial = self.serial.saturating_add(1);
         self.cursor_asks = !self.cursor_asks;
-        let mut ask = self.lane.poll_request(serial, live.rights);
+        let lane = self.lane.as_mut();
+        let mut ask = lane.and_then(|lane| lane.poll_request(serial, live.rights));
         if ask.is_none() && self.cursor_asks {
             ask = self.reading.poll_request(serial, room, live);
         }
         let ask = ask
-            .or_else(|| self.ranges.poll_request(serial, room))
+            .or_else(|| self.ranges.as_mut()?.poll_request(serial, room))
             .or_else(|| self.reading.poll_request(serial, room, live))?;
         self.serial = serial;
         Some(DataRequest { stream, serial, ask })
@@ -395,7 +412,9 @@ impl Streamer {
     /// Whether [`Streamer::poll_request`] would ask for something.
     pub(crate) fn wants_request(&self) -> bool {
         let Phase::Live(live) = &self.phase else { return false };
-        self.lane.wants_request() || self.ranges.wants_request() || self.reading.wants_request(live)
+        self.lane.as_ref().is_some_and(|lane| lane.wants_request())
+            || self.ranges.as_ref().is_some_and(|ranges| ranges.wants_request())
+            || self.reading.wants_request(live)
     }
 
     /// The shell's answer to a request.
@@ -407,8 +426,12 @@ impl Streamer {
         budget: &mut ReceiveBudget,
     ) {
         let Phase::Live(live) = &mut self.phase else { return };
-        let outcome = match self.lane.handle_reply(serial, &reply, budget) {
-            Ok(false) if self.ranges.handle_reply(serial, &reply) => Ok(()),
+        let lane = self.lane.as_mut();
+        let outcome = match lane.map_or(Ok(false), |lane| lane.handle_reply(serial, &reply, budget))
+        {
+            Ok(false) if self.ranges.as_mut().is_some_and(|r| r.handle_reply(serial, &reply)) => {
+                Ok(())
+            }
             Ok(false) => {
                 let taken = self.reading.handle_reply(serial, reply, live, message_bytes);
                 taken.map(drop)
@@ -449,7 +472,8 @@ impl Streamer {
             Phase::Gone(_) => !self.is_held(),
             Phase::Live(live) => {
                 let told = live.opened.is_none() && !live.tell;
-                !told || self.reading.has_control() || self.lane.has_control()
+                let lane = self.lane.as_ref().is_some_and(|lane| lane.has_control());
+                !told || self.reading.has_control() || lane
             }
         }
     }
@@ -457,7 +481,7 @@ impl Streamer {
     /// Whether elements, or what follows them, may go out.
     pub(crate) fn has_data(&self) -> bool {
         matches!(&self.phase, Phase::Live(live) if !live.closing)
-            && (self.reading.has_data() || self.ranges.has_data())
+            && (self.reading.has_data() || self.ranges.as_ref().is_some_and(|r| r.has_data()))
     }
 
     /// Appends the control frames that wait; says whether the stream is over.
@@ -474,12 +498,12 @@ impl Streamer {
             Phase::Live(live) => live,
         };
         if let Some(opened) = live.opened.take() {
-            StreamControl::from(opened).put(out, id.0);
+            StreamControl::from(*opened).put(out, id.0);
         }
         if let Some(answer) = self.reading.take_control() {
             answer.put(out, id.0);
         }
-        while let Some(answer) = self.lane.take_control(live.kind) {
+        while let Some(answer) = self.lane.as_mut().and_then(|lane| lane.take_control(live.kind)) {
             answer.put(out, id.0);
         }
         if std::mem::take(&mut live.tell) {
@@ -499,7 +523,7 @@ impl Streamer {
     ) -> bool {
         self.cursor_sends = !self.cursor_sends;
         let sent = self.cursor_sends && self.reading.put_data(out, id.0, room, lender);
-        sent || self.ranges.put_frame(out, id.0, room)
+        sent || self.ranges.as_mut().is_some_and(|ranges| ranges.put_frame(out, id.0, room))
             || self.reading.put_data(out, id.0, room, lender)
     }
 }

@@ -5,7 +5,9 @@
 
 use super::{Fault, FrameError};
 use crate::{CallId, Kind, ObjectId};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 super::frames! {
     /// A frame about one call whose payload is a struct.
@@ -70,7 +72,7 @@ pub struct Call {
     /// What it is called on.
     pub target: CallTarget,
     /// The name of the method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// Milliseconds that remain to the caller, if it set a deadline.
     pub deadline_ms: Option<u64>,
     /// How many calls this one is nested in: zero for a call that no handler makes.
@@ -87,12 +89,17 @@ pub struct Call {
     pub length: u64,
     /// Their beginning.
     #[serde(with = "super::bulk")]
-    pub args: Vec<u8>,
+    pub args: Bytes,
 }
 
 impl Call {
     /// A plain call whose arguments fit into its frame and have no references.
-    pub fn new(object: ObjectId, method: impl Into<String>, args: Vec<u8>) -> Self {
+    pub fn new(
+        object: ObjectId,
+        method: impl Into<Cow<'static, str>>,
+        args: impl Into<Bytes>,
+    ) -> Self {
+        let args = args.into();
         Self {
             target: CallTarget::Object(object),
             method: method.into(),
@@ -118,13 +125,13 @@ pub struct Return {
     pub length: u64,
     /// Its beginning.
     #[serde(with = "super::bulk")]
-    pub value: Vec<u8>,
+    pub value: Bytes,
 }
 
 impl Return {
     /// A result that fits into its frame and has no references.
-    #[must_use]
-    pub fn new(value: Vec<u8>) -> Self {
+    pub fn new(value: impl Into<Bytes>) -> Self {
+        let value = value.into();
         Self { table: Vec::new(), length: value.len() as u64, value }
     }
 }

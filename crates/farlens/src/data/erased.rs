@@ -17,6 +17,7 @@ pub(crate) trait ErasedData: Send + Sync + 'static {
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>>;
     fn state_now(&self) -> Option<Result<DataState>>;
     fn is_live(&self) -> bool;
+    fn is_pulled(&self) -> bool;
     fn write_at<'a>(
         &'a self,
         to: Pos,
@@ -65,6 +66,10 @@ impl<D: StreamerData> ErasedData for D {
 
     fn is_live(&self) -> bool {
         StreamerData::is_live(self)
+    }
+
+    fn is_pulled(&self) -> bool {
+        StreamerData::is_pulled(self)
     }
 
     fn write_at<'a>(
@@ -141,6 +146,10 @@ impl<G: Send + Sync + 'static> ErasedData for Held<G> {
 
     fn is_live(&self) -> bool {
         self.data.is_live()
+    }
+
+    fn is_pulled(&self) -> bool {
+        self.data.is_pulled()
     }
 
     fn write_at<'a>(

@@ -82,6 +82,9 @@ pub(super) fn run_within(
 
 /// Takes the longest run within `budget` off, one entity at least; references count.
 pub(super) fn take_within(batch: &mut ItemBatch, budget: ReadBudget) -> ItemBatch {
+    if batch.cost() <= budget.bytes && batch.count() <= budget.elements {
+        return std::mem::take(batch);
+    }
     let fitting = batch.fitting(budget.bytes).max(1);
     batch.split_to(fitting.min(budget.elements))
 }

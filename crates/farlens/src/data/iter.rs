@@ -1,15 +1,19 @@
 //! Data that an iterator produces: forward only, for one stream at a time.
 //!
 //! The iterator is user code that may block, panic or never end, so it runs on a thread of its own
-//! and only while a read waits for it. One that is asynchronous is polled in a task instead. What it
-//! yields goes to a small store that outlives the read, so a read that is dropped loses nothing:
+//! and no further than reads have asked for. One that is asynchronous is polled by the read itself.
+//! What it yields goes to a small store that outlives the read, so a read that is dropped loses
+//! nothing:
 //!
 //! ```text
-//!   read_at --starts--> job (own thread): next() ... next()  until the read's budget is full
+//!   read_at --starts--> job (own thread): next() ... next()  until the last read's budget is full
 //!      ^                   | each entity as soon as it is there
 //!      +---- wakes ----- store <---+
 //! ```
+//!
+//! A read gets what is worth a batch of the link, or what there is a millisecond later.
 
+mod job;
 mod source;
 mod store;
 
@@ -19,14 +23,17 @@ use bytes::Bytes;
 use farlens_proto::Kind;
 use farlens_wire::{Bounds, Code, Element, Flags, ModeOffer, Position, schema::SchemaDoc};
 use futures::{Stream, StreamExt};
+use job::Shared;
 use parking_lot::Mutex;
 use source::Source;
-use std::{sync::Arc, time::Duration};
-use store::{Shared, Store};
+use std::{future::poll_fn, sync::Arc, time::Duration};
+use store::Store;
+use tokio::{runtime::Handle, time::timeout};
 
-/// A chunk of so many bytes is worth sending at once while more is being made.
-const WORTHWHILE_BYTES: usize = 16 << 10;
-/// How long a smaller one waits for more.
+/// A chunk of so many bytes is worth sending at once while more is being made: it fills a batch of
+/// the link.
+const WORTHWHILE_BYTES: usize = 60 << 10;
+/// How long a read waits for as much.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// An iterator to publish. The first stream that opens it takes it.
@@ -46,10 +53,8 @@ impl IterData {
     ///
     /// `next` runs on a thread of its own, where it may block. An error ends the data after the
     /// entities before it; a panic does the same without showing its text.
-    pub fn encoded(
-        mut next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static,
-    ) -> Self {
-        Self::of(Source::Blocking(Box::new(move |(out, _)| next(out))), None)
+    pub fn encoded(next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static) -> Self {
+        Self::of(Source::encoded(next), None)
     }
 
     /// Publishes the values of an iterator, which runs on a thread of its own, where it may block.
@@ -63,8 +68,8 @@ impl IterData {
     }
 
     /// Publishes the values of an asynchronous stream, up to its first error. It is polled in a task
-    /// of the runtime, where it must not block, and only while a read waits for it: so many values
-    /// are taken as that read asked for, and none ahead of it. Its end, an error and a panic reach
+    /// of the runtime, where it must not block, and only while a read waits for it: no more values
+    /// are taken than that read asked for, and none ahead of it. Its end, an error and a panic reach
     /// the reader after exactly the values before. When the reader goes the stream is dropped.
     pub fn from_stream<T, S>(values: S) -> Self
     where
@@ -106,10 +111,11 @@ impl IterData {
     /// cannot start again.
     pub fn open(&self) -> Result<OpenIter> {
         let mut claim = self.claim.lock();
-        if let Claim::Taken(shared) = &*claim {
-            return Err(taken(shared.store.lock().abandoned));
-        }
-        let shared = Arc::new(Shared::new());
+        let polled = match &*claim {
+            Claim::Taken(shared) => return Err(taken(shared.store.lock().abandoned)),
+            Claim::Free(source) => matches!(source, Source::Polled(_)),
+        };
+        let shared = Arc::new(Shared::new(polled));
         let before = std::mem::replace(&mut *claim, Claim::Taken(Arc::clone(&shared)));
         if let Claim::Free(source) = before {
             shared.store.lock().source = Some(source);
@@ -146,6 +152,52 @@ impl OpenIter {
     }
 }
 
+impl OpenIter {
+    /// Reads what a thread pulls.
+    async fn wait_for(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
+        let mut patient = true;
+        loop {
+            let mut news = std::pin::pin!(self.shared.news.notified());
+            news.as_mut().enable();
+            {
+                let mut store = self.shared.store.lock();
+                store.ask(budget);
+                if !(patient && store.grows())
+                    && let Some(answer) = store.answer(at, budget)
+                {
+                    return answer;
+                }
+                store.wanted = Some(if patient { WORTHWHILE_BYTES } else { 0 });
+                self.shared.start_job(store);
+            }
+            if patient {
+                patient = timeout(PATIENCE, news).await.is_ok();
+            } else {
+                news.await;
+            }
+        }
+    }
+
+    /// Pulls what it reads. Whatever was pulled stays in the store if this is dropped.
+    async fn poll_for(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
+        loop {
+            {
+                let mut store = self.shared.store.lock();
+                if let Some(answer) = store.answer(at, budget) {
+                    return answer;
+                }
+                store.ask(ReadBudget { bytes: budget.bytes.min(WORTHWHILE_BYTES), ..budget });
+            }
+            poll_fn(|cx| self.shared.poll_pull(cx, 1)).await;
+            // Without a runtime there is no clock.
+            if self.shared.store.lock().may_grow() && Handle::try_current().is_ok() {
+                let more = poll_fn(|cx| self.shared.poll_pull(cx, WORTHWHILE_BYTES));
+                let _ = timeout(PATIENCE, more).await;
+            }
+        }
+    }
+}
+
 impl StreamerData for OpenIter {
     fn kind(&self) -> Kind {
         Kind::Items
@@ -164,34 +216,26 @@ impl StreamerData for OpenIter {
     }
 
     async fn read_at(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
-        let mut patient = true;
-        loop {
-            let mut news = std::pin::pin!(self.shared.news.notified());
-            news.as_mut().enable();
-            let started = {
-                let mut store = self.shared.store.lock();
-                if !(patient && store.grows())
-                    && let Some(answer) = store.answer(at, budget)
-                {
-                    return answer;
-                }
-                let started = !store.is_empty();
-                store.wanted = Some(if started { WORTHWHILE_BYTES } else { 0 });
-                self.shared.start_job(store, budget);
-                started
-            };
-            if started {
-                patient = tokio::time::timeout(PATIENCE, news).await.is_ok();
-            } else {
-                news.await;
-                patient = false;
-            }
+        if self.shared.polled {
+            self.poll_for(at, budget).await
+        } else {
+            self.wait_for(at, budget).await
         }
     }
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
         let mut store = self.shared.store.lock();
-        if store.grows() { None } else { store.answer(at, budget) }
+        if store.grows() {
+            return None;
+        }
+        if !store.is_empty() {
+            store.ask(budget);
+        }
+        store.answer(at, budget)
+    }
+
+    fn is_pulled(&self) -> bool {
+        true
     }
 
     async fn changed(&self, seen: DataState) -> DataState {
@@ -209,7 +253,8 @@ impl StreamerData for OpenIter {
 
 impl Drop for OpenIter {
     fn drop(&mut self) {
-        match self.shared.give_back() {
+        let untouched = self.shared.store.lock().take_untouched();
+        match untouched {
             Some(source) => *self.claim.lock() = Claim::Free(source),
             None => self.shared.abandon(),
         }

@@ -3,6 +3,8 @@
 //! It is woken once for a batch of requests and polls each handler for the first time in the order
 //! of arrival. One that is not ready then moves to a task of its own, so nobody waits behind it.
 
+mod handlers;
+
 use super::{
     driver::{panicked, to_fault, to_wire},
     shared::{Shared, Work},
@@ -10,55 +12,61 @@ use super::{
     trash::discard,
 };
 use crate::{data::DataState, data::erased::ErasedData, host::Guest};
-use farlens_proto::Called;
-use farlens_wire::{CallId, Reference, StreamId, frame::stream::Open, schema::SchemaDoc};
-use futures::{FutureExt, future::BoxFuture};
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
-use tokio::task::{AbortHandle, JoinSet};
+use farlens_wire::{Reference, StreamId, frame::stream::Open};
+use futures::FutureExt;
+use handlers::Handlers;
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
+use tokio::task::JoinSet;
 
 /// Runs the requests of a link's peer until the link is over.
 pub(crate) async fn run(shared: Arc<Shared>, guest: Guest) {
     let guest = Arc::new(guest);
-    let mut tasks = JoinSet::new();
-    let mut calls: HashMap<CallId, AbortHandle> = HashMap::new();
+    let mut others = JoinSet::new();
+    let mut calls = Handlers::new(Arc::clone(&shared));
+    let mut batch = VecDeque::new();
     loop {
-        let batch = std::future::poll_fn(|cx| shared.poll_work(cx)).await;
-        for work in batch {
-            let call = match &work {
+        poll_fn(|cx| shared.poll_work(&mut batch, cx)).await;
+        calls.start_batch();
+        while let Some(work) = batch.pop_front() {
+            match work {
                 Work::Over => return,
-                Work::Cancel { call } => {
-                    if let Some(task) = calls.remove(call) {
-                        task.abort();
-                    }
-                    continue;
+                Work::Cancel { call } => calls.cancel(call),
+                Work::Call { called, interface } => {
+                    let (call, guest) = (called.call, Arc::clone(&guest));
+                    let handler = async move {
+                        guest.call(called, interface).await.map_err(|error| to_fault(&error))
+                    };
+                    calls.begin(call, handler).await;
                 }
-                Work::Call { called, .. } => Some(called.call),
-                Work::Admit { .. } | Work::Open { .. } => None,
-            };
-            let mut handler = handle(Arc::clone(&shared), Arc::clone(&guest), work);
-            if futures::poll!(&mut handler).is_pending() {
-                let task = tasks.spawn(handler);
-                calls.extend(call.map(|call| (call, task)));
+                Work::Admit { invite } => {
+                    let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));
+                    begin(&mut others, async move { admit(&shared, &guest, invite).await }).await;
+                }
+                Work::Open { stream, open, on } => {
+                    let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));
+                    let opening = async move {
+                        open_stream(&shared, &guest, stream, &open, on.as_ref()).await;
+                    };
+                    begin(&mut others, opening).await;
+                }
             }
         }
-        while tasks.try_join_next().is_some() {}
-        calls.retain(|_, task| !task.is_finished());
+        calls.end_batch();
+        while others.try_join_next().is_some() {}
     }
 }
 
-fn handle(shared: Arc<Shared>, guest: Arc<Guest>, work: Work) -> BoxFuture<'static, ()> {
-    Box::pin(async move {
-        match work {
-            Work::Admit { invite } => admit(&shared, &guest, invite).await,
-            Work::Open { stream, open, on } => {
-                open_stream(&shared, &guest, stream, &open, on.as_ref()).await;
-            }
-            Work::Call { called, interface } => {
-                answer_call(&shared, &guest, *called, interface).await;
-            }
-            Work::Cancel { .. } | Work::Over => {}
-        }
-    })
+/// Begins something; if that is not ready at once it goes on in a task of its own.
+async fn begin(tasks: &mut JoinSet<()>, work: impl Future<Output = ()> + Send + 'static) {
+    let mut work = Box::pin(work);
+    if futures::poll!(&mut work).is_pending() {
+        tasks.spawn(work);
+    }
 }
 
 async fn admit(shared: &Shared, guest: &Guest, invite: Option<Vec<u8>>) {
@@ -136,15 +144,4 @@ async fn follow(
         let state = to_wire(seen.clone());
         shared.with(|inner| inner.proto.handle_state(stream, state));
     }
-}
-
-async fn answer_call(
-    shared: &Shared,
-    guest: &Guest,
-    called: Called,
-    interface: Option<Arc<SchemaDoc>>,
-) {
-    let call = called.call;
-    let outcome = guest.call(called, interface).await.map_err(|error| to_fault(&error));
-    shared.with(|state| state.proto.answer(call, outcome));
 }

@@ -56,6 +56,22 @@ pub(crate) struct Driver<IO> {
     phase: Phase,
 }
 
+/// What came of one part of a round.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    None,
+    /// All that could be done was, but there may be more to send now.
+    Some,
+    /// There may be more of the same.
+    More,
+}
+
+impl Progress {
+    const fn some(any: bool) -> Self {
+        if any { Self::Some } else { Self::None }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Running,
@@ -83,10 +99,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         }
     }
 
-    /// Reads what there is, up to a bound; says whether there was something.
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Reads what there is, up to a bound.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Progress {
         if !self.shared.peek(farlens_proto::Link::is_reading) {
-            return false;
+            return Progress::None;
         }
         let ended = self.fill_block(cx);
         let any = !self.block.is_empty();
@@ -96,11 +112,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             self.shared.with_driver(|state| state.proto.handle_input(input, now));
         }
         match ended {
-            Poll::Pending => any,
-            Poll::Ready(None) => true,
+            Poll::Pending if any => Progress::Some,
+            Poll::Pending => Progress::None,
+            Poll::Ready(None) => Progress::More,
             Poll::Ready(Some(why)) => {
                 self.shared.with_driver(|state| state.proto.handle_lost(&why));
-                true
+                Progress::More
             }
         }
     }
@@ -134,10 +151,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     }
 
     /// Answers requests for data, at once or by a task.
-    fn serve_requests(&mut self) -> bool {
+    fn serve_requests(&mut self) -> Progress {
         let mut requests = std::mem::take(&mut self.requests);
         self.shared.with_driver(|state| state.take_requests(&mut requests));
-        let any = !requests.is_empty();
+        let progress = Progress::some(!requests.is_empty());
         for (request, data) in requests.drain(..) {
             match answer_now(&request.ask, &*data) {
                 Some(reply) => self.shared.with_driver(|state| {
@@ -147,7 +164,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             }
         }
         self.requests = requests;
-        any
+        progress
     }
 
     fn spawn_answer(&self, request: DataRequest, data: Arc<dyn ErasedData>) {
@@ -168,9 +185,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         }
     }
 
-    /// Writes what there is; says whether something moved.
-    fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let mut moved = false;
+    /// Writes what there is.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<Progress> {
+        let mut moved = Progress::None;
         if self.out.is_empty() {
             let (out, now) = (&mut self.out, self.shared.now());
             out.reserve(BATCH_BYTES);
@@ -182,7 +199,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 Poll::Ready(written) => {
                     self.out.advance(written);
                     self.unflushed = true;
-                    moved = true;
+                    moved = Progress::Some;
                     self.stalled = None;
                 }
                 Poll::Pending => {
@@ -245,28 +262,31 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         }
     }
 
+    /// One round; says whether another one can get further without being woken.
     fn poll_running(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut moved = self.poll_input(cx);
-        moved |= self.serve_requests();
+        let mut progress = self.poll_input(cx).max(self.serve_requests());
         match self.poll_output(cx) {
-            Ok(written) => moved |= written,
+            Ok(written) => progress = progress.max(written),
             Err(error) => {
                 // The peer may have said why it left before it stopped listening.
-                while self.poll_input(cx) {}
+                while self.poll_input(cx) != Progress::None {}
                 let why = lost(&error);
                 self.shared.with_driver(|state| state.proto.handle_lost(&why));
-                moved = true;
             }
         }
-        moved |= self.poll_time(cx);
+        let timed = self.poll_time(cx);
         if self.shared.peek(|proto| proto.over().is_some()) {
             for source in self.shared.with_driver(State::take_sources) {
                 discard(source);
             }
             self.phase = Phase::Leaving(Instant::now() + FAREWELL);
-            moved = true;
+            return true;
         }
-        moved
+        match progress {
+            Progress::More => true,
+            Progress::Some => timed || self.shared.peek(farlens_proto::Link::has_output),
+            Progress::None => timed,
+        }
     }
 
     /// Sends the last frames and the farewell of the transport below.
@@ -329,7 +349,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
         match this.phase {
             Phase::Running => {
                 // After each round, of one block in and one batch out, the consumers that were
-                // woken have their turn, while what was read is still in the cache.
+                // woken have their turn, while what was read is still in the cache. It costs a
+                // wake-up of another thread, so only where there is more to do.
                 if this.poll_running(cx) {
                     cx.waker().wake_by_ref();
                 }

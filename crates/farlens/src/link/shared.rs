@@ -6,6 +6,7 @@
 use super::{
     calling::Pending,
     imported::Home,
+    numbers::NumberHasher,
     source::Source,
     trash::{self, discard},
     watcher::Watcher,
@@ -20,6 +21,7 @@ use farlens_wire::{
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
+    hash::BuildHasherDefault,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -41,10 +43,10 @@ pub(crate) struct State {
     /// What the dispatcher has to do; bounded by the limits on streams and calls.
     work: VecDeque<Work>,
     /// Handles of streams that this side opened.
-    handles: HashMap<StreamId, Handle>,
+    handles: HashMap<StreamId, Handle, BuildHasherDefault<NumberHasher>>,
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
-    calls: HashMap<CallTicket, Pending>,
+    calls: HashMap<CallTicket, Pending, BuildHasherDefault<NumberHasher>>,
     /// Interfaces that the peer's calls may name, by fingerprint.
     interfaces: HashMap<[u8; 16], Arc<SchemaDoc>>,
     decode: Limits,
@@ -88,11 +90,17 @@ pub(crate) enum Work {
 #[derive(Default)]
 struct Handle {
     reader: Option<Waker>,
+    watcher: Option<Arc<Watcher>>,
+    /// Where there is more than a reader; most streams only wait.
+    more: Option<Box<More>>,
+}
+
+#[derive(Default)]
+struct More {
     /// Those who wait for room, for a step, or for what they wrote.
     writers: Vec<Waker>,
-    ranges: HashMap<RangeTicket, Waker>,
+    ranges: HashMap<RangeTicket, Waker, BuildHasherDefault<NumberHasher>>,
     observers: Vec<Arc<Seat>>,
-    watcher: Option<Arc<Watcher>>,
 }
 
 impl Shared {
@@ -106,9 +114,9 @@ impl Shared {
             driver: None,
             dispatcher: None,
             work: VecDeque::new(),
-            handles: HashMap::new(),
+            handles: HashMap::default(),
             sources: HashMap::new(),
-            calls: HashMap::new(),
+            calls: HashMap::default(),
             interfaces: HashMap::new(),
             decode,
             milestone: watch::channel(0).0,
@@ -165,14 +173,15 @@ impl Shared {
         f(&self.state.lock().proto)
     }
 
-    /// Work for the dispatcher, all that there is.
-    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<VecDeque<Work>> {
+    /// Work for the dispatcher, all that there is, in exchange for an empty `batch`.
+    pub(crate) fn poll_work(&self, batch: &mut VecDeque<Work>, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         if state.work.is_empty() {
             state.dispatcher = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(std::mem::take(&mut state.work))
+        std::mem::swap(&mut state.work, batch);
+        Poll::Ready(())
     }
 
     /// Waits until `done` has an answer; it is asked again when the link is established or over.
@@ -199,7 +208,9 @@ impl Shared {
             state.calls.remove(&ticket);
             return Poll::Ready(outcome);
         }
-        pending.waker = Some(cx.waker().clone());
+        if !pending.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            pending.waker = Some(cx.waker().clone());
+        }
         Poll::Pending
     }
 
@@ -217,8 +228,8 @@ impl Shared {
 
 impl State {
     /// Registers a call that this side has made.
-    pub(super) fn add_call(&mut self, ticket: CallTicket) {
-        self.calls.insert(ticket, Pending::default());
+    pub(super) fn add_call(&mut self, ticket: CallTicket, waker: Option<Waker>) {
+        self.calls.insert(ticket, Pending { waker, ..Pending::default() });
     }
 
     /// Nobody waits for the answer of a call any more.
@@ -235,8 +246,8 @@ impl State {
             match event {
                 Event::Changed { stream } => self.tell_handle(stream, wakers),
                 Event::RangeDone { stream, ticket } => {
-                    let handle = self.handles.get_mut(&stream);
-                    wakers.extend(handle.and_then(|handle| handle.ranges.remove(&ticket)));
+                    let more = self.more_of(stream);
+                    wakers.extend(more.and_then(|more| more.ranges.remove(&ticket)));
                 }
                 Event::Established => self.milestone.send_modify(|passed| *passed += 1),
                 Event::Answered { call, outcome } => {
@@ -292,8 +303,10 @@ impl State {
     fn tell_handle(&mut self, stream: StreamId, wakers: &mut Vec<Waker>) {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
         wakers.extend(handle.reader.take());
-        wakers.append(&mut handle.writers);
-        wakers.extend(handle.observers.iter().map(Seat::waker));
+        if let Some(more) = &mut handle.more {
+            wakers.append(&mut more.writers);
+            wakers.extend(more.observers.iter().map(Seat::waker));
+        }
         if let Some(watcher) = &handle.watcher {
             wakers.extend(watcher.mark(stream));
         }
@@ -319,14 +332,18 @@ impl State {
 
     /// The consumer of a stream is gone. Its observers are to be woken outside the lock.
     pub(crate) fn drop_handle(&mut self, stream: StreamId) -> Vec<Waker> {
-        let observers = self.handles.remove(&stream).map(|handle| handle.observers);
-        let observers = observers.unwrap_or_default();
+        let more = self.handles.remove(&stream).and_then(|handle| handle.more);
+        let observers = more.map(|more| more.observers).unwrap_or_default();
         let failed = self.proto.stream_over(stream);
         for seat in &observers {
             seat.part(failed.cloned());
         }
         self.proto.close_stream(stream);
         observers.into_iter().map(Waker::from).collect()
+    }
+
+    fn more_of(&mut self, stream: StreamId) -> Option<&mut More> {
+        self.handles.get_mut(&stream)?.more.as_deref_mut()
     }
 
     /// Wakes `cx` at the next news of a stream.
@@ -339,22 +356,23 @@ impl State {
     /// Wakes `cx` at the next news of a stream, beside its reader.
     pub(crate) fn wait_writer(&mut self, stream: StreamId, cx: &Context<'_>) {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
-        if !handle.writers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            handle.writers.push(cx.waker().clone());
+        let writers = &mut handle.more.get_or_insert_default().writers;
+        if !writers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            writers.push(cx.waker().clone());
         }
     }
 
     /// Wakes `cx` once a range is there.
     pub(crate) fn wait_range(&mut self, stream: StreamId, ticket: RangeTicket, cx: &Context<'_>) {
         if let Some(handle) = self.handles.get_mut(&stream) {
-            handle.ranges.insert(ticket, cx.waker().clone());
+            handle.more.get_or_insert_default().ranges.insert(ticket, cx.waker().clone());
         }
     }
 
     /// Nobody waits for a range any more.
     pub(crate) fn forget_range(&mut self, stream: StreamId, ticket: RangeTicket) {
-        if let Some(handle) = self.handles.get_mut(&stream) {
-            handle.ranges.remove(&ticket);
+        if let Some(more) = self.more_of(stream) {
+            more.ranges.remove(&ticket);
         }
         self.proto.forget_range(stream, ticket);
     }
@@ -362,7 +380,7 @@ impl State {
     /// Has an observer woken at each news of a stream.
     pub(crate) fn add_observer(&mut self, stream: StreamId, seat: Arc<Seat>) {
         if let Some(handle) = self.handles.get_mut(&stream) {
-            handle.observers.push(seat);
+            handle.more.get_or_insert_default().observers.push(seat);
         }
     }
 
@@ -372,7 +390,7 @@ impl State {
         stream: StreamId,
         seat: &Arc<Seat>,
     ) -> Option<Arc<Seat>> {
-        let observers = &mut self.handles.get_mut(&stream)?.observers;
+        let observers = &mut self.more_of(stream)?.observers;
         let index = observers.iter().position(|other| Arc::ptr_eq(other, seat))?;
         Some(observers.swap_remove(index))
     }
@@ -383,31 +401,25 @@ impl State {
     }
 
     pub(crate) fn set_changes_task(&mut self, stream: StreamId, task: AbortHandle) {
-        match self.sources.get_mut(&stream) {
-            Some(source) => source.changes = Some(task),
-            None => task.abort(),
-        }
+        self.set_task(stream, task, Source::set_changes_task);
     }
 
-    /// A read that waits took the place of the one before.
     pub(crate) fn set_read_task(&mut self, stream: StreamId, task: AbortHandle) {
-        match self.sources.get_mut(&stream) {
-            Some(source) => {
-                if let Some(before) = source.read.replace(task) {
-                    before.abort();
-                }
-            }
-            None => task.abort(),
-        }
+        self.set_task(stream, task, Source::set_read_task);
     }
 
-    /// A read of a place waits beside the others, of which there are sixteen at the most.
     pub(crate) fn add_range_task(&mut self, stream: StreamId, task: AbortHandle) {
+        self.set_task(stream, task, Source::add_range_task);
+    }
+
+    fn set_task(
+        &mut self,
+        stream: StreamId,
+        task: AbortHandle,
+        set: impl FnOnce(&mut Source, AbortHandle),
+    ) {
         match self.sources.get_mut(&stream) {
-            Some(source) => {
-                source.ranges.retain(|task| !task.is_finished());
-                source.ranges.push(task);
-            }
+            Some(source) => set(source, task),
             None => task.abort(),
         }
     }
@@ -445,3 +457,14 @@ impl State {
 
 /// Data requests that the driver serves before it writes.
 const REQUESTS_PER_ROUND: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_waits_is_small() {
+        let sizes = (size_of::<Source>(), size_of::<Handle>());
+        assert!(sizes.0 <= 32 && sizes.1 <= 32, "{sizes:?} bytes");
+    }
+}

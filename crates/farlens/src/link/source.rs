@@ -17,10 +17,17 @@ pub(crate) struct Source {
     pub(crate) leased: bool,
     /// Whether what was written is durable before a close of it has succeeded.
     pub(super) sync_on_close: bool,
-    pub(super) read: Option<AbortHandle>,
+    /// What works on it; most streams only wait.
+    tasks: Option<Box<Tasks>>,
+}
+
+/// Tasks that end with the stream that they work for.
+#[derive(Default)]
+struct Tasks {
+    read: Option<AbortHandle>,
     /// Reads of places that wait.
-    pub(super) ranges: Vec<AbortHandle>,
-    pub(super) changes: Option<AbortHandle>,
+    ranges: Vec<AbortHandle>,
+    changes: Option<AbortHandle>,
 }
 
 /// Says that the data of a stream is free again.
@@ -48,16 +55,8 @@ impl Source {
         let offer = data.offers();
         let can_be_written = (offer.required | offer.possible).has(Flags::WRITABLE);
         let moves = accepted.mode.can_change_bounds() || can_be_written;
-        let moving = moves && !accepted.state.ended;
-        Self {
-            data,
-            moving,
-            leased: false,
-            sync_on_close,
-            read: None,
-            ranges: Vec::new(),
-            changes: None,
-        }
+        let moving = moves && !accepted.state.ended && !data.is_pulled();
+        Self { data, moving, leased: false, sync_on_close, tasks: None }
     }
 
     /// The same for data that may be taken back.
@@ -73,7 +72,32 @@ impl Source {
     }
 }
 
-impl Drop for Source {
+impl Source {
+    fn tasks(&mut self) -> &mut Tasks {
+        self.tasks.get_or_insert_default()
+    }
+
+    /// Ends the task that follows the data with the stream.
+    pub(super) fn set_changes_task(&mut self, task: AbortHandle) {
+        self.tasks().changes = Some(task);
+    }
+
+    /// A read that waits took the place of the one before.
+    pub(super) fn set_read_task(&mut self, task: AbortHandle) {
+        if let Some(before) = self.tasks().read.replace(task) {
+            before.abort();
+        }
+    }
+
+    /// A read of a place waits beside the others, of which there are sixteen at the most.
+    pub(super) fn add_range_task(&mut self, task: AbortHandle) {
+        let ranges = &mut self.tasks().ranges;
+        ranges.retain(|task| !task.is_finished());
+        ranges.push(task);
+    }
+}
+
+impl Drop for Tasks {
     fn drop(&mut self) {
         let single = [self.read.take(), self.changes.take()].into_iter().flatten();
         single.chain(self.ranges.drain(..)).for_each(|task| task.abort());

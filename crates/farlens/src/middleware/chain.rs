@@ -33,7 +33,8 @@ impl Chain {
         request: &Request<'_>,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let mut watch = Watch { chain: self, request, asked: 0, since: Instant::now() };
+        let since = (!self.0.is_empty()).then(Instant::now);
+        let mut watch = Watch { chain: self, request, asked: 0, since };
         for middleware in &self.0 {
             watch.asked += 1;
             let asked =
@@ -64,7 +65,8 @@ struct Watch<'a> {
     request: &'a Request<'a>,
     /// How many have been asked and are to be told.
     asked: usize,
-    since: Instant,
+    /// When it began, where somebody is asked at all.
+    since: Option<Instant>,
 }
 
 impl Watch<'_> {
@@ -73,7 +75,7 @@ impl Watch<'_> {
     }
 
     fn tell(&mut self, completion: Completion<'_>) {
-        let took = self.since.elapsed();
+        let Some(took) = self.since.map(|since| since.elapsed()) else { return };
         let asked = self.chain.0.iter().take(std::mem::take(&mut self.asked));
         for middleware in asked.rev() {
             // One that panics here has nothing left to refuse.

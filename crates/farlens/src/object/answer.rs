@@ -84,7 +84,7 @@ pub trait Answer: Sized + Send {
         Self: Answer<Value = ()>,
     {
         let remote = remote.clone();
-        let request = request.map(|request| Outgoing { one_way: true, ..request });
+        let request = request.map(|request| request.one_way(true));
         async move { Self::from_result(remote.invoke(request).await.map(drop)) }
     }
 }
@@ -92,7 +92,7 @@ pub trait Answer: Sized + Send {
 /// What came as the answer to a call, read by the interface that it was written by.
 async fn answer_to<R: DeserializeOwned>(remote: &Remote, request: Result<Outgoing>) -> Result<R> {
     let request = request?;
-    let (method, reader) = (request.method.clone(), request.interface.clone());
+    let (method, reader) = (request.0.method.clone(), request.0.interface.clone());
     let outcome = remote.invoke(Ok(request)).await?;
     let by = match (&outcome.writer, &reader) {
         (Some(writer), Some(reader)) => {

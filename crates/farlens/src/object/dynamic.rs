@@ -108,8 +108,8 @@ fn request(doc: &Arc<SchemaDoc>, method: &Method, args: &Entity) -> Result<Outgo
         let text = format!("`{}` cannot be called so: {difference}", shown(method));
         Error::new(Code::USAGE, text).with_hint(format!("it is {}", doc.signature(method)))
     })?;
-    let request = Outgoing::encoded(&method.name, bytes, table).of_interface(Arc::clone(doc));
-    Ok(Outgoing { one_way: method.one_way, ..request })
+    let request = Outgoing::encoded(method.name.clone().into(), bytes, table);
+    Ok(request.of_interface(Arc::clone(doc)).one_way(method.one_way))
 }
 
 /// The first name in `args` that is no parameter's.

@@ -113,7 +113,7 @@ pub(super) async fn writer_of(
     }
     match reference.get::<Imported>() {
         Some(imported) if imported.interface().is_some_and(|own| own != known.0) => {
-            imported.describe(reference).await.map(Some)
+            Box::pin(imported.describe(reference)).await.map(Some)
         }
         _ => Ok(None),
     }

@@ -12,6 +12,7 @@ pub use serde;
 use crate::Result;
 use farlens_wire::schema::SchemaDoc;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// What a pipelined method gives: something that can be used before it is known.
 pub trait Pipelined {
@@ -31,13 +32,19 @@ impl Pipelined for Remote {
     }
 }
 
+/// A reference whose type says what can be called.
+pub trait Described {
+    /// The interface, found once for the whole program.
+    fn interface() -> &'static Arc<SchemaDoc>;
+}
+
 /// A call of `method` with what `args` makes, by the interface `I` that the caller knows.
 ///
 /// # Errors
 /// That of `args`, and those of [`Outgoing::new`].
-pub fn request<I: schema::Schema, A: Serialize>(
-    method: &str,
+pub fn request<I: Described, A: Serialize>(
+    method: &'static str,
     args: impl FnOnce() -> Result<A>,
 ) -> Result<Outgoing> {
-    Ok(Outgoing::new(method, &args()?)?.of_interface(SchemaDoc::of::<I>()))
+    Ok(Outgoing::new(method, &args()?)?.of_interface(Arc::clone(I::interface())))
 }

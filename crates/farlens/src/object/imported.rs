@@ -1,13 +1,13 @@
 //! Calls of objects at the other end of a link.
 
-use super::{CallContext, Outcome, Outgoing, own_limits};
+use super::{CallContext, Outcome, Outgoing, evolve, own_limits, request::Contents};
 use crate::{
     Error, ErrorKind, Link, Result,
     link::{calling::Calling, fault::to_error, imported::Imported},
 };
 use farlens_proto::{About, Answer, CallOn, CallRequest, CallTicket, Called};
 use farlens_wire::{Budget, Code, Reference, schema::SchemaDoc};
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 use tokio::time::Instant;
 
 /// The method that every object has: it answers with the object's interface, encoded.
@@ -23,20 +23,61 @@ pub(crate) enum Place {
 }
 
 impl Imported {
-    /// Makes a call of the object that `reference` is, or of what it has promised.
+    /// Makes a call that others can be made upon, of the object that `reference` is, or of what it
+    /// has promised.
     pub(crate) fn start(
         &self,
         reference: &Reference,
         place: Place,
         request: Outgoing,
-        pipelined: bool,
     ) -> Result<Calling> {
+        let (link, call) = self.prepare(reference, place, request)?;
+        let call = CallRequest { pipelined: true, ..call };
+        Calling::start(link.shared(), call).map_err(|fault| to_error(&fault))
+    }
+
+    /// Makes a call for the task that asks for it.
+    pub(super) async fn begin(
+        &self,
+        reference: &Reference,
+        place: Place,
+        request: Outgoing,
+    ) -> Result<Calling> {
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let (link, call) = self.prepare(reference, place, request)?;
+        Calling::watched(link.shared(), call, waker).map_err(|fault| to_error(&fault))
+    }
+
+    /// Makes a call of the object that `reference` is, and waits for its answer.
+    async fn call(&self, reference: &Reference, request: Outgoing) -> Result<Answer> {
+        let calling = self.begin(reference, Place::Object, request).await?;
+        calling.await.map_err(|fault| to_error(&fault))
+    }
+
+    /// Makes a call of the object that `reference` is, and waits for what it says.
+    pub(super) async fn deliver(
+        &self,
+        reference: &Reference,
+        request: Outgoing,
+    ) -> Result<Outcome> {
+        let known = request.known();
+        let answer = self.call(reference, request).await?;
+        let writer = evolve::writer_of(reference, known).await?;
+        Ok(Outcome { writer, ..self.outcome(answer) })
+    }
+
+    fn prepare(
+        &self,
+        reference: &Reference,
+        place: Place,
+        request: Outgoing,
+    ) -> Result<(&Link, CallRequest)> {
         let link = self.link()?;
+        let Contents { method, args, table, interface, one_way, context } = *request.0;
         let own = self.interface();
         // By position where both know the same interface, or where the object has none.
-        let foreign = request
-            .interface
-            .filter(|interface| own.is_some_and(|own| own != interface.fingerprint().0));
+        let foreign =
+            interface.filter(|interface| own.is_some_and(|own| own != interface.fingerprint().0));
         let announced = foreign.map(|interface| {
             let mut schema = Vec::new();
             interface.encode(&mut schema);
@@ -53,16 +94,16 @@ impl Imported {
                 Place::Object => CallOn::Object(reference.clone()),
                 Place::Answer(ticket) => CallOn::Answer(ticket),
             },
-            method: request.method,
-            args: request.args.into(),
-            table: request.table,
-            timeout_ms: request.context.deadline().map(remaining_ms),
-            depth: request.context.depth().saturating_sub(1),
-            one_way: request.one_way,
-            pipelined,
+            method,
+            args: args.into(),
+            table,
+            timeout_ms: context.deadline().map(remaining_ms),
+            depth: context.depth().saturating_sub(1),
+            one_way,
+            pipelined: false,
             interface: announced.map(|(fingerprint, _)| fingerprint),
         };
-        Calling::start(link.shared(), call).map_err(|fault| to_error(&fault))
+        Ok((link, call))
     }
 
     /// Makes a call of a peer for another one, as it came, and brings the answer back as it comes.
@@ -71,23 +112,16 @@ impl Imported {
     /// Whatever the object or the link with it says; `TOO_DEEP`.
     pub(crate) async fn relay(
         &self,
-        called: Called,
+        called: Box<Called>,
         interface: Option<Arc<SchemaDoc>>,
         context: &CallContext,
     ) -> Result<Answer> {
-        let request = Outgoing {
-            method: called.method,
-            args: called.args.into(),
-            table: called.table,
-            interface,
-            one_way: called.one_way,
-            context: context.of_call(None)?,
-        };
-        let answer = match self.start(&called.on, Place::Object, request, false) {
-            Ok(call) => call.await.map_err(|fault| to_error(&fault)),
-            Err(error) => Err(error),
-        };
-        answer.map_err(|error| match &self.link {
+        let Called { on, method, args, table, one_way, .. } = *called;
+        let context = context.of_call(None)?;
+        let args = args.into();
+        let request =
+            Outgoing(Box::new(Contents { method, args, table, interface, one_way, context }));
+        self.call(&on, request).await.map_err(|error| match &self.link {
             Some(link) => beyond(link, error),
             None => error,
         })
@@ -123,9 +157,8 @@ impl Imported {
             return Ok(Arc::clone(known));
         }
         let mut request = Outgoing::new(DESCRIBE, &())?;
-        request.context = CallContext::current().of_call(None)?;
-        let answer = self.start(reference, Place::Object, request, false)?.await;
-        let answer = answer.map_err(|fault| to_error(&fault))?;
+        request.0.context = CallContext::current().of_call(None)?;
+        let answer = self.call(reference, request).await?;
         let Outcome { value, limits, .. } = self.outcome(answer);
         let doc = SchemaDoc::decode(&value, &mut Budget::new(&limits)).map_err(|error| {
             let text = format!("the interface of an object is malformed: {error}");

@@ -35,11 +35,12 @@ impl LocalObject {
 
     /// Answers a call from this process. Dropping the future drops the handler's.
     pub(crate) async fn call(&self, request: Outgoing) -> Result<Outcome> {
-        let (context, one_way) = (request.context.clone(), request.one_way);
+        let (context, one_way) = (request.0.context.clone(), request.0.one_way);
         let call = request.into_incoming(&self.interface);
         if one_way {
             let runtime = runtime("a one-way call")?;
-            hand_over(self.serve(context.after_answer(), call)?, &runtime).await;
+            let work = Box::pin(self.serve(context.after_answer(), call)?);
+            hand_over(work, &runtime).await;
             return Ok(Outcome::default());
         }
         let differs = call.writer.is_some();
@@ -53,7 +54,7 @@ impl LocalObject {
         &self,
         context: CallContext,
         call: Incoming,
-    ) -> Result<BoxFuture<'static, Result<Outcome>>> {
+    ) -> Result<impl Future<Output = Result<Outcome>> + Send + 'static> {
         Ok(run(self.object()?, context, call))
     }
 }
@@ -63,11 +64,11 @@ fn run(
     object: Arc<dyn Dispatch>,
     context: CallContext,
     call: Incoming,
-) -> BoxFuture<'static, Result<Outcome>> {
+) -> impl Future<Output = Result<Outcome>> + Send + 'static {
     // The first look at the call is user code as well.
     let work = AssertUnwindSafe(async move { object.call(call).await }).catch_unwind();
     let answer = async move { work.await.unwrap_or_else(|_| Err(panicked())) };
-    Box::pin(context.scope(answer))
+    context.scope(answer)
 }
 
 /// Runs a handler that nobody waits for. Those of one caller begin in the order of the calls.

@@ -44,7 +44,7 @@ impl Promised {
         (made_on, place): (&Reference, Place),
         request: Outgoing,
     ) -> Result<Reference> {
-        let calling = imported.start(on, place, request, true)?;
+        let calling = imported.start(on, place, request)?;
         let ticket = calling.ticket();
         let way = Way { on: on.clone(), _made_on: made_on.clone(), ticket };
         Ok(Self::on_the_way(answered(calling), Some(way)))
@@ -105,7 +105,7 @@ impl Promised {
     pub(crate) async fn deliver(&self, request: Outgoing) -> Result<Outcome> {
         if let Some((imported, way)) = self.way() {
             let place = Place::Answer(way.ticket);
-            match imported.start(&way.on, place, request.clone(), false) {
+            match imported.begin(&way.on, place, request.clone()).await {
                 Ok(call) => {
                     let answer = call.await.map_err(|fault| to_error(&fault))?;
                     let writer = match request.known() {

@@ -1,15 +1,12 @@
 //! A handle of an object, whatever its interface is and wherever it lives.
 
 use super::{
-    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer, evolve,
+    CallContext, Dispatch, LocalObject, Outcome, Outgoing, answer,
     imported::Place,
     promise::{Promised, is_unsettled, settle},
     runtime,
 };
-use crate::{
-    Error, Result,
-    link::{fault::to_error, imported::Imported},
-};
+use crate::{Error, Result, link::imported::Imported};
 use farlens_proto::About;
 use farlens_wire::{
     Code, Reference,
@@ -66,7 +63,7 @@ impl Remote {
         A: Serialize + ?Sized,
         R: DeserializeOwned,
     {
-        let request = Outgoing::new(method, args);
+        let request = Outgoing::new(method.to_owned(), args);
         let outcome = self.invoke(request).await?;
         answer::decode(&outcome, None).map_err(|error| malformed(method, &error))
     }
@@ -78,7 +75,16 @@ impl Remote {
     /// As [`Remote::call`], but for the answer, which is not looked at.
     #[doc(hidden)]
     pub async fn invoke(&self, request: Result<Outgoing>) -> Result<Outcome> {
-        self.deliver_in_time(self.contextual(request)?).await
+        let request = self.contextual(request)?;
+        match self.reference.get::<Imported>() {
+            // What most calls are: there is nothing to wait for but the answer.
+            Some(imported)
+                if request.0.context.deadline().is_none() && !is_unsettled(&request.0.table) =>
+            {
+                imported.deliver(&self.reference, request).await
+            }
+            _ => Box::pin(self.deliver_in_time(request)).await,
+        }
     }
 
     /// The object or stream that a call will answer with. The call is under way when this returns,
@@ -92,7 +98,7 @@ impl Remote {
 
     fn begin_promise(&self, request: Outgoing) -> Result<Reference> {
         let reference = &self.reference;
-        if is_unsettled(&request.table) {
+        if is_unsettled(&request.0.table) {
             let call = self.deliver_in_time(request);
             return Ok(Promised::start(call.map(|outcome| promised(&outcome?))));
         }
@@ -116,7 +122,7 @@ impl Remote {
     /// Puts a call under the context that holds here.
     fn contextual(&self, request: Result<Outgoing>) -> Result<Outgoing> {
         let mut request = request?;
-        request.context = CallContext::current().of_call(self.timeout)?;
+        request.0.context = CallContext::current().of_call(self.timeout)?;
         Ok(request)
     }
 
@@ -138,7 +144,7 @@ impl Remote {
     ) -> impl Future<Output = Result<Outcome>> + Send + 'static + use<> {
         let reference = self.reference.clone();
         async move {
-            let (deadline, method) = (request.context.deadline(), request.method.clone());
+            let (deadline, method) = (request.0.context.deadline(), request.0.method.clone());
             let answer = deliver_settled(reference, request);
             let Some(deadline) = deadline else { return answer.await };
             by(deadline, &method, answer).await
@@ -159,7 +165,7 @@ async fn by<T>(
 /// Hands a call over once nothing that it passes is still to come: what a peer is to have must be
 /// there.
 async fn deliver_settled(reference: Reference, mut request: Outgoing) -> Result<Outcome> {
-    settle(&mut request.table).await?;
+    settle(&mut request.0.table).await?;
     deliver(reference, request).await
 }
 
@@ -173,11 +179,7 @@ pub(super) fn deliver(
             return object.call(request).await;
         }
         if let Some(imported) = reference.get::<Imported>() {
-            let known = request.known();
-            let call = imported.start(&reference, Place::Object, request, false)?;
-            let answer = call.await.map_err(|fault| to_error(&fault))?;
-            let writer = evolve::writer_of(&reference, known).await?;
-            return Ok(Outcome { writer, ..imported.outcome(answer) });
+            return imported.deliver(&reference, request).await;
         }
         if let Some(promised) = reference.get::<Promised>() {
             return promised.deliver(request).await;

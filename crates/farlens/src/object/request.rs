@@ -8,12 +8,21 @@ use farlens_wire::{
     typed,
 };
 use serde::Serialize;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
+
+/// Room for the parameters of most calls, in bytes.
+const SMALL: usize = 64;
 
 /// A method with its parameters, encoded.
+///
+/// It passes through many futures on its way, so it is small.
 #[derive(Clone, Debug)]
-pub struct Outgoing {
-    pub(crate) method: String,
+pub struct Outgoing(pub(crate) Box<Contents>);
+
+/// What a call consists of.
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
+    pub(crate) method: Cow<'static, str>,
     pub(crate) args: Vec<u8>,
     /// What the references in the parameters point at.
     pub(crate) table: Vec<Reference>,
@@ -30,8 +39,12 @@ impl Outgoing {
     ///
     /// # Errors
     /// `MALFORMED` or `DECODE_LIMIT` for parameters that cannot be encoded.
-    pub fn new<A: Serialize + ?Sized>(method: &str, args: &A) -> Result<Self> {
-        let (mut bytes, mut table) = (Vec::new(), Vec::new());
+    pub fn new<A: Serialize + ?Sized>(
+        method: impl Into<Cow<'static, str>>,
+        args: &A,
+    ) -> Result<Self> {
+        let method = method.into();
+        let (mut bytes, mut table) = (Vec::with_capacity(SMALL), Vec::new());
         typed::encode_with(args, &mut bytes, &mut table).map_err(|error| {
             Error::new(error.code(), format!("the arguments of `{method}` cannot be sent: {error}"))
         })?;
@@ -39,37 +52,44 @@ impl Outgoing {
     }
 
     /// A call of `method` with parameters that are encoded already.
-    pub(super) fn encoded(method: &str, args: Vec<u8>, table: Vec<Reference>) -> Self {
-        Self {
-            method: method.to_owned(),
+    pub(super) fn encoded(method: Cow<'static, str>, args: Vec<u8>, table: Vec<Reference>) -> Self {
+        Self(Box::new(Contents {
+            method,
             args,
             table,
             interface: None,
             one_way: false,
             context: CallContext::default(),
-        }
+        }))
     }
 
     /// The same as the caller's interface means it.
     #[must_use]
     pub fn of_interface(mut self, interface: Arc<SchemaDoc>) -> Self {
-        self.interface = Some(interface);
+        self.0.interface = Some(interface);
+        self
+    }
+
+    /// The same where nobody waits for an answer.
+    pub(super) fn one_way(mut self, one_way: bool) -> Self {
+        self.0.one_way = one_way;
         self
     }
 
     /// The interface by which the caller reads the answer; none where nobody does.
     pub(crate) fn known(&self) -> Option<Fingerprint> {
-        let interface = self.interface.as_ref().filter(|_| !self.one_way);
+        let interface = self.0.interface.as_ref().filter(|_| !self.0.one_way);
         interface.map(|interface| interface.fingerprint())
     }
 
     /// The same as an object with this interface meets it.
     pub(crate) fn into_incoming(self, own: &SchemaDoc) -> Incoming {
+        let Contents { method, args, table, interface, .. } = *self.0;
         Incoming {
-            method: self.method,
-            args: self.args.into(),
-            table: self.table,
-            writer: self.interface.filter(|interface| **interface != *own),
+            method: method.into_owned(),
+            args: args.into(),
+            table,
+            writer: interface.filter(|interface| **interface != *own),
             limits: own_limits(),
         }
     }

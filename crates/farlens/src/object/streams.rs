@@ -79,7 +79,7 @@ pub trait Item: Sized + Send + 'static {
         let remote = remote.clone();
         let call = async move {
             let request = request?;
-            let method = request.method.clone();
+            let method = request.0.method.clone();
             let outcome = remote.invoke(Ok(request)).await?;
             let reference = answer::decode::<Reference>(&outcome, None);
             let reference = reference.map_err(|error| malformed(&method, &error))?;

@@ -8,12 +8,13 @@ use farlens_wire::{
 };
 use std::sync::Arc;
 
-/// What lies between the type that is published and the one that is used here.
+/// What lies between the type that is published and the one that is used here. Cheap to clone.
+#[derive(Clone)]
 pub(super) enum Conversion {
     /// Nothing: they are the same.
     Straight,
     /// Names: fields and variants are found by theirs.
-    ByName { published: Arc<SchemaDoc>, resolution: Resolution },
+    ByName(Arc<(Arc<SchemaDoc>, Resolution)>),
     /// Here it is an [`crate::Entity`], made by the schema alone.
     BySchema(Arc<SchemaDoc>),
 }
@@ -38,7 +39,7 @@ impl Conversion {
                     Error::new(Code::SCHEMA_MISMATCH, text)
                         .with_hint("read it as `Entity`, or with the type that was published")
                 })?;
-                Ok(Self::ByName { published, resolution })
+                Ok(Self::ByName(Arc::new((published, resolution))))
             }
         }
     }
@@ -47,7 +48,8 @@ impl Conversion {
     pub(super) fn published(&self) -> Option<&Arc<SchemaDoc>> {
         match self {
             Self::Straight => None,
-            Self::ByName { published, .. } | Self::BySchema(published) => Some(published),
+            Self::ByName(named) => Some(&named.0),
+            Self::BySchema(published) => Some(published),
         }
     }
 
@@ -60,7 +62,7 @@ impl Conversion {
     ) -> Result<T> {
         let decoded = match self {
             Self::Straight => T::decode_with(body, table, limits),
-            Self::ByName { resolution, .. } => T::decode_resolved(resolution, body, table, limits),
+            Self::ByName(named) => T::decode_resolved(&named.1, body, table, limits),
             Self::BySchema(schema) => decode_with(schema, body, table, &mut Budget::new(limits))
                 .and_then(|entity| T::from_untyped(entity).ok_or(DecodeError::BadTag)),
         };

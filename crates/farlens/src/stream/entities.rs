@@ -40,10 +40,11 @@ use std::{
 /// dropped may be lost.
 pub struct EntityStream<T> {
     raw: Arc<RawStream>,
-    writer: EntityWriter,
+    /// Where it is written, or was to be.
+    writer: Option<Box<EntityWriter>>,
     skipped: u64,
     held: Held,
-    conversion: Arc<Conversion>,
+    conversion: Conversion,
     limits: Arc<Limits>,
     at_end: AtEnd,
     /// Elements that are taken from the link at once: credit counts them as consumed then.
@@ -164,27 +165,42 @@ impl<T> EntityStream<T> {
     /// The position is what it was then.
     pub async fn seek(&mut self, to: impl Into<Pos>) -> Result<Position> {
         // What waits to be handed over belongs to the place before.
-        std::future::poll_fn(|cx| self.writer.poll_flush(cx)).await?;
+        std::future::poll_fn(|cx| self.poll_applied(cx)).await?;
         let to = to.into();
         let held = self.held.left;
         if let Some(skip) = self.raw.skip_within(to, self.position(), held) {
             for _ in 0..skip {
                 let _ = self.held.next(|_, _| ());
             }
-            self.writer.go_to(self.position());
+            self.write_from(self.position());
             return Ok(self.position());
         }
         self.raw.start_seek(to, self.at_end, held)?;
         self.held = Held::default();
         self.over = false;
         let at = self.raw.finish_seek().await?;
-        self.writer.go_to(at);
+        self.write_from(at);
         Ok(at)
+    }
+
+    /// Has the next write go to a place.
+    fn write_from(&mut self, at: Position) {
+        if let Some(writer) = &mut self.writer {
+            writer.go_to(at);
+        }
     }
 
     /// Waits until everything that was written is applied.
     pub(crate) fn poll_applied(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        self.writer.poll_flush(cx)
+        self.writer.as_mut().map_or(Poll::Ready(Ok(())), |writer| writer.poll_flush(cx))
+    }
+
+    /// The writing half. One that the mode forbids says so with what it is asked for.
+    fn writer(&mut self) -> &mut EntityWriter {
+        self.writer.get_or_insert_with(|| {
+            let raw = Arc::clone(&self.raw);
+            Box::new(EntityWriter::new(raw, self.conversion.clone(), false))
+        })
     }
 
     /// Waits until everything that was written is durable.
@@ -192,7 +208,7 @@ impl<T> EntityStream<T> {
     /// # Errors
     /// Any failure of an earlier write, of the storage, the stream or the link.
     pub async fn sync(&mut self) -> Result<()> {
-        std::future::poll_fn(|cx| self.writer.poll_flush(cx)).await?;
+        std::future::poll_fn(|cx| self.poll_applied(cx)).await?;
         self.raw.sync(false).await
     }
 
@@ -204,7 +220,7 @@ impl<T> EntityStream<T> {
     /// but what an earlier call has said to have failed.
     pub async fn close(mut self) -> Result<()> {
         let stored = if self.mode().has(Flags::WRITABLE) {
-            std::future::poll_fn(|cx| self.writer.poll_close(cx)).await
+            std::future::poll_fn(|cx| self.writer().poll_close(cx)).await
         } else {
             Ok(())
         };
@@ -230,10 +246,14 @@ impl<T: Element> EntityStream<T> {
         let limits = link.limits().clone();
         let conversion =
             raw.info().map_or(Ok(Conversion::Straight), |info| Conversion::of::<T>(&info, &limits));
-        let conversion = Arc::new(conversion?);
+        let conversion = conversion?;
         let at_end = options.end_policy();
+        let writer = raw.mode().has(Flags::WRITABLE).then(|| {
+            let conversion = conversion.clone();
+            Box::new(EntityWriter::new(Arc::clone(&raw), conversion, options.appends()))
+        });
         Ok(Self {
-            writer: EntityWriter::new(Arc::clone(&raw), Arc::clone(&conversion), options.appends()),
+            writer,
             raw,
             skipped: 0,
             held: Held::default(),
@@ -258,19 +278,33 @@ pub(super) enum Step<T> {
 impl<T: Element> EntityStream<T> {
     /// What comes next; behind an error that ends the stream there is nothing but the end.
     pub(super) fn poll_step(&mut self, cx: &Context<'_>) -> Poll<Result<Step<T>>> {
+        match self.next_held() {
+            Some(element) => Poll::Ready(element.map(Step::Item)),
+            None => self.poll_further(cx),
+        }
+    }
+
+    /// The next element of the batch that is being gone through.
+    #[inline]
+    fn next_held(&mut self) -> Option<Result<T>> {
+        let (conversion, limits) = (&self.conversion, &*self.limits);
+        self.held.next(|body, table| conversion.decode(body, table, limits))
+    }
+
+    /// What comes behind that batch.
+    #[inline(never)]
+    fn poll_further(&mut self, cx: &Context<'_>) -> Poll<Result<Step<T>>> {
         if self.over {
             return Poll::Ready(Ok(Step::End));
         }
         loop {
-            let (conversion, limits) = (&self.conversion, &self.limits);
-            let decode = |body: &[u8], table: &[_]| conversion.decode(body, table, limits);
-            if let Some(element) = self.held.next(decode) {
-                return Poll::Ready(element.map(Step::Item));
-            }
             return Poll::Ready(match ready!(self.raw.poll_next(cx, self.at_once)) {
                 Ok(Next::Elements(Chunk::Items(batch))) => {
                     self.held = Held::new(batch);
-                    continue;
+                    match self.next_held() {
+                        Some(element) => element.map(Step::Item),
+                        None => continue,
+                    }
                 }
                 Ok(Next::Elements(Chunk::Bytes(_))) => Err(not_entities()),
                 Ok(Next::Gap { skipped, evicted }) => {
@@ -288,18 +322,23 @@ impl<T: Element> EntityStream<T> {
 
     /// Hands a value in as soon as there is room. Takes nothing before.
     pub(crate) fn poll_send(&mut self, cx: &Context<'_>, value: &T) -> Poll<Result<()>> {
-        ready!(self.writer.poll_ready(cx))?;
-        Poll::Ready(self.writer.add(value))
+        let writer = self.writer();
+        ready!(writer.poll_ready(cx))?;
+        Poll::Ready(writer.add(value))
     }
 }
 
 impl<T: Element> Stream for EntityStream<T> {
     type Item = Result<T>;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         let this = self.get_mut();
+        if let Some(element) = this.next_held() {
+            return Poll::Ready(Some(element));
+        }
         loop {
-            return Poll::Ready(match ready!(this.poll_step(cx)) {
+            return Poll::Ready(match ready!(this.poll_further(cx)) {
                 Ok(Step::Item(value)) => Some(Ok(value)),
                 Ok(Step::Gap { skipped, evicted: true }) => Some(Err(Error::evicted(skipped))),
                 Ok(Step::Gap { .. }) => continue,
@@ -314,19 +353,19 @@ impl<T: Element> Sink<T> for EntityStream<T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().writer.poll_ready(cx)
+        self.get_mut().writer().poll_ready(cx)
     }
 
     fn start_send(self: Pin<&mut Self>, value: T) -> Result<()> {
-        self.get_mut().writer.add(&value)
+        self.get_mut().writer().add(&value)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().writer.poll_flush(cx)
+        self.get_mut().writer().poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().writer.poll_close(cx)
+        self.get_mut().writer().poll_close(cx)
     }
 }
 

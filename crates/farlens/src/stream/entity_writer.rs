@@ -13,7 +13,7 @@ use std::{
 pub(super) struct EntityWriter {
     raw: Arc<RawStream>,
     cursor: WriteCursor,
-    conversion: Arc<Conversion>,
+    conversion: Conversion,
     batch: BatchBuilder,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct EntityWriter {
 const BATCH_BYTES: usize = 16 << 10;
 
 impl EntityWriter {
-    pub(super) fn new(raw: Arc<RawStream>, conversion: Arc<Conversion>, appends: bool) -> Self {
+    pub(super) fn new(raw: Arc<RawStream>, conversion: Conversion, appends: bool) -> Self {
         let cursor = WriteCursor::new(Arc::clone(&raw), appends);
         Self { raw, cursor, conversion, batch: BatchBuilder::default() }
     }

@@ -24,6 +24,13 @@ use strides::Strides;
 #[derive(Debug, Default)]
 pub(super) struct Prefetch {
     strides: Strides,
+    /// Made with the first that is expected; few readers come so far.
+    ahead: Option<Box<Pieces>>,
+}
+
+/// What is expected.
+#[derive(Debug, Default)]
+struct Pieces {
     /// In the order in which they are expected.
     pieces: VecDeque<Piece>,
     /// What the data was when they were asked for.
@@ -69,23 +76,27 @@ impl Prefetch {
         to: Position,
     ) -> Option<Piece> {
         self.strides.turn(end.get(), to.get());
-        if self.pieces.is_empty() && !self.strides.are_equal() {
+        let equal = self.strides.are_equal();
+        if !equal && self.ahead.as_ref().is_none_or(|ahead| ahead.pieces.is_empty()) {
             return None;
         }
         let state = raw.state();
-        if state.version != self.version {
-            self.pieces.clear();
-            self.version = state.version;
+        let ahead = self.ahead.get_or_insert_default();
+        if state.version != ahead.version {
+            ahead.pieces.clear();
+            ahead.version = state.version;
         }
-        self.pieces.retain(|piece| lies_in(&piece.run, &state.bounds));
-        let piece = self.take(to);
-        if piece.is_none() || !self.strides.are_equal() {
-            self.pieces.clear();
+        ahead.pieces.retain(|piece| lies_in(&piece.run, &state.bounds));
+        let piece = ahead.take(to);
+        if piece.is_none() || !equal {
+            ahead.pieces.clear();
         }
-        self.fill(raw, &state.bounds);
+        ahead.fill(raw, &self.strides, &state.bounds);
         piece
     }
+}
 
+impl Pieces {
     /// The piece that begins here; what was expected before it is given up.
     fn take(&mut self, at: Position) -> Option<Piece> {
         let index = self.pieces.iter().position(|piece| piece.run.start == at.get())?;
@@ -94,12 +105,12 @@ impl Prefetch {
     }
 
     /// Asks for what is expected and not asked for, as far as all of it is there.
-    fn fill(&mut self, raw: &Arc<RawStream>, bounds: &Bounds) {
+    fn fill(&mut self, raw: &Arc<RawStream>, strides: &Strides, bounds: &Bounds) {
         let mode = raw.mode();
         if mode.has(Flags::WRITABLE) || mode.allows(Operation::ReadRange).is_err() {
             return;
         }
-        let missing = self.strides.expected().skip(self.pieces.len());
+        let missing = strides.expected().skip(self.pieces.len());
         let missing: Vec<_> = missing.take_while(|run| lies_in(run, bounds)).collect();
         // Should that fail, the seek goes the usual way and tells why.
         let Ok(asked) = raw.ask_ranges(&missing) else { return };

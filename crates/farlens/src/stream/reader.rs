@@ -30,7 +30,7 @@ pub struct ByteReader {
     seeking: bool,
     prefetch: Prefetch,
     /// What the seek under way waits for, instead of the link's cursor.
-    awaited: Option<Piece>,
+    awaited: Option<Box<Piece>>,
 }
 
 /// Where the reader has its bytes from.
@@ -159,7 +159,9 @@ impl ByteReader {
             return Ok(true);
         }
         match to {
-            Pos::Abs(to) if !self.seeking => self.awaited = self.prefetch.turn(&self.raw, at, to),
+            Pos::Abs(to) if !self.seeking => {
+                self.awaited = self.prefetch.turn(&self.raw, at, to).map(Box::new);
+            }
             _ => {
                 self.awaited = None;
                 self.prefetch.clear();

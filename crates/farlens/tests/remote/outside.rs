@@ -46,6 +46,12 @@ fn what_needs_a_runtime_and_has_none_says_so() {
     assert_eq!(code_of(counter.with_timeout(Duration::from_secs(1)).one()), Some(Code::USAGE));
     assert_eq!(code_of(counter.note()), Some(Code::USAGE));
     assert_eq!(code_of(counter.pipeline().itself().one()), Some(Code::USAGE));
+}
+
+#[test]
+fn a_stream_of_this_process_needs_no_runtime() {
+    let counter = CounterRef::new(Plain);
     let mut counted = Box::pin(counter.count());
-    assert_eq!(code_of(counted.next().map(|item| item.expect("it fails"))), Some(Code::USAGE));
+    assert_eq!(code_of(counted.next().map(|item| item.expect("there is one"))), None);
+    assert!(counted.next().now_or_never().is_some_and(|end| end.is_none()));
 }

@@ -44,7 +44,8 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
     quote! {
         #(#cfgs)*
         #text => ::std::boxed::Box::pin(async move {
-            let arguments: #structure<#(#types),*> = call.arguments(&__farlens::schema::SchemaDoc::of::<#handle>())?;
+            let arguments: #structure<#(#types),*> =
+                call.arguments(<#handle as __farlens::Described>::interface())?;
             ::core::mem::drop(call);
             #work
         }),

@@ -43,6 +43,15 @@ pub(super) fn implementations(interface: &Interface) -> TokenStream {
             }
         }
 
+        impl __farlens::Described for #handle {
+            fn interface() -> &'static ::std::sync::Arc<__farlens::schema::SchemaDoc> {
+                static INTERFACE: ::std::sync::OnceLock<
+                    ::std::sync::Arc<__farlens::schema::SchemaDoc>,
+                > = ::std::sync::OnceLock::new();
+                INTERFACE.get_or_init(__farlens::schema::SchemaDoc::of::<Self>)
+            }
+        }
+
         impl ::core::fmt::Debug for #handle {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_tuple(#handle_text).field(&self.0).finish()

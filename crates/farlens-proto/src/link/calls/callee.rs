@@ -13,7 +13,7 @@ mod answers;
 mod pipelined;
 mod sending;
 
-use super::{Answer, Called, Inlet, caller::Load, one_way::Notices, parts::Inbox};
+use super::{Answer, Called, Inlet, caller::Load, ledger::Ledger, one_way::Notices, parts::Inbox};
 use crate::{error::Violation, event::Event, time::Time};
 use bytes::Bytes;
 use farlens_wire::{
@@ -68,8 +68,8 @@ enum On {
 
 #[derive(Debug)]
 struct Answered {
-    /// What others that are made on the answer find.
-    found: Result<Reference, Fault>,
+    /// What others that are made on the answer find, if any may be.
+    found: Option<Result<Reference, Fault>>,
     /// Its place among the answers that are owed.
     owed: Option<u64>,
     /// Parts of the answer are going out.
@@ -102,11 +102,11 @@ pub(in crate::link) struct Resolved {
 pub(super) struct Callee {
     side: Side,
     last: u64,
-    calls: BTreeMap<CallId, Incoming>,
+    calls: Ledger<CallId, Incoming>,
     running: usize,
     levels: BTreeMap<u32, Load>,
     /// In the order of completion.
-    owed: BTreeMap<u64, Owed>,
+    owed: Ledger<u64, Owed>,
     next_owed: u64,
     notices: Notices,
     deadlines: BTreeSet<(Time, CallId)>,
@@ -119,10 +119,10 @@ impl Callee {
         Self {
             side,
             last: 0,
-            calls: BTreeMap::new(),
+            calls: Ledger::default(),
             running: 0,
             levels: BTreeMap::new(),
-            owed: BTreeMap::new(),
+            owed: Ledger::default(),
             next_owed: 0,
             notices: Notices::default(),
             deadlines: BTreeSet::new(),
@@ -256,16 +256,20 @@ impl Callee {
         }
     }
 
+    /// Runs a call, or keeps it until it is whole and its target is known.
     fn hold(&mut self, id: CallId, pending: Pending, events: &mut VecDeque<Event>) {
+        if pending.is_complete() {
+            let deadline = self.calls.get(id).and_then(|entry| entry.deadline);
+            return pending.start(id, deadline, events);
+        }
         if let On::Answer(parent) = pending.on
-            && let Some(parent) = self.calls.get_mut(&parent)
+            && let Some(parent) = self.calls.get_mut(parent)
         {
             parent.dependents.insert(Dependent::Call(id));
         }
-        if let Some(entry) = self.calls.get_mut(&id) {
+        if let Some(entry) = self.calls.get_mut(id) {
             entry.state = State::Pending(Box::new(pending));
         }
-        self.start_if_complete(id, events);
     }
 
     /// A call whose frame could not be read whole is refused by its id.
@@ -291,7 +295,7 @@ impl Callee {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
         self.check_known(id)?;
-        match self.calls.get_mut(&id).map(|call| &mut call.state) {
+        match self.calls.get_mut(id).map(|call| &mut call.state) {
             Some(State::Pending(pending)) => {
                 pending.came = now;
                 pending.inbox.add(part)?;
@@ -307,30 +311,36 @@ impl Callee {
     }
 
     fn start_if_complete(&mut self, id: CallId, events: &mut VecDeque<Event>) {
-        let Some(entry) = self.calls.get_mut(&id) else { return };
-        let complete = matches!(
-            &entry.state,
-            State::Pending(pending) if pending.inbox.is_whole() && matches!(pending.on, On::Known(_))
-        );
-        if !complete {
-            return;
-        }
-        if let State::Pending(pending) = std::mem::replace(&mut entry.state, State::Running)
-            && let Pending { call, inbox, on: On::Known(on), came } = *pending
+        let Some(entry) = self.calls.get_mut(id) else { return };
+        let complete = matches!(&entry.state, State::Pending(pending) if pending.is_complete());
+        if complete
+            && let State::Pending(pending) = std::mem::replace(&mut entry.state, State::Running)
         {
-            let Answer { value: args, table } = inbox.finish();
-            events.push_back(Event::Called(Box::new(Called {
-                call: id,
-                on,
-                method: call.method,
-                timeout_ms: entry.deadline.map(|due| due.ms_since(came)),
-                depth: call.depth,
-                one_way: call.one_way,
-                interface: call.interface,
-                args,
-                table,
-            })));
+            pending.start(id, entry.deadline, events);
         }
+    }
+}
+
+impl Pending {
+    fn is_complete(&self) -> bool {
+        self.inbox.is_whole() && matches!(self.on, On::Known(_))
+    }
+
+    /// Tells the shell of a call that is complete.
+    fn start(self, id: CallId, deadline: Option<Time>, events: &mut VecDeque<Event>) {
+        let Self { call, inbox, on: On::Known(on), came } = self else { return };
+        let Answer { value: args, table } = inbox.finish();
+        events.push_back(Event::Called(Box::new(Called {
+            call: id,
+            on,
+            method: call.method,
+            timeout_ms: deadline.map(|due| due.ms_since(came)),
+            depth: call.depth,
+            one_way: call.one_way,
+            interface: call.interface,
+            args,
+            table,
+        })));
     }
 }
 

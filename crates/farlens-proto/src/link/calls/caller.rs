@@ -9,6 +9,7 @@ mod sending;
 
 use super::{
     CallOn, CallRequest, CallTicket,
+    ledger::Ledger,
     one_way::Allowance,
     order::Order,
     parts::{Inbox, Outbox},
@@ -27,7 +28,10 @@ use farlens_wire::{
         link::{Announced, OneWayLimit},
     },
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
 /// Calls without an answer that this side takes back at once, and in a second after that. Half of
 /// what a peer bears, since moments spread on the way.
@@ -72,19 +76,25 @@ struct Outgoing {
 
 #[derive(Debug)]
 struct Unsent {
-    method: String,
+    method: Cow<'static, str>,
     args: Bytes,
     table: Vec<Reference>,
     interface: Option<[u8; 16]>,
 }
 
 /// Calls of one depth.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Level {
     /// Those that only wait for room.
-    ready: BTreeSet<CallTicket>,
+    ready: Ledger<CallTicket, ()>,
     /// What the peer has on its books until it has read the last cancel that was put.
     load: Load,
+}
+
+impl Level {
+    fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.load == Load::default()
+    }
 }
 
 /// A cancel that is to be sent.
@@ -110,8 +120,8 @@ pub(super) struct Caller {
     side: Side,
     next_ticket: u64,
     next_id: u64,
-    calls: BTreeMap<CallTicket, Outgoing>,
-    tickets: BTreeMap<CallId, CallTicket>,
+    calls: Ledger<CallTicket, Outgoing>,
+    tickets: Ledger<CallId, CallTicket>,
     levels: BTreeMap<u32, Level>,
     order: Order,
     /// By the call on whose answer they are made: calls that are not sent as a whole.
@@ -142,8 +152,8 @@ impl Caller {
             side,
             next_ticket: 1,
             next_id: side.first_id(),
-            calls: BTreeMap::new(),
-            tickets: BTreeMap::new(),
+            calls: Ledger::default(),
+            tickets: Ledger::default(),
             levels: BTreeMap::new(),
             order: Order::default(),
             children: BTreeMap::new(),
@@ -196,25 +206,25 @@ impl Caller {
 
     /// Whether a call is known that others can be made on the answer of.
     pub(super) fn is_pipelined(&self, ticket: CallTicket) -> bool {
-        self.calls.get(&ticket).is_some_and(|call| call.pipelined)
+        self.calls.get(ticket).is_some_and(|call| call.pipelined)
     }
 
     /// The id of a call that has been sent.
     pub(super) fn id(&self, ticket: CallTicket) -> Option<CallId> {
-        self.calls.get(&ticket)?.id
+        self.calls.get(ticket)?.id
     }
 
     // --- waiting to be sent ------------------------------------------------------------------
 
     /// Has a call wait where it must: for its parent, behind parts, or only for room.
     fn queue(&mut self, ticket: CallTicket) {
-        let Some(call) = self.calls.get(&ticket) else { return };
+        let Some(call) = self.calls.get(ticket) else { return };
         if matches!(call.on, CallOn::Answer(parent) if self.id(parent).is_none()) {
             // It is queued when its parent is sent.
             return;
         }
         if !self.order.hold(&call.on, ticket) {
-            self.levels.entry(call.depth).or_default().ready.insert(ticket);
+            self.levels.entry(call.depth).or_default().ready.insert(ticket, ());
         }
     }
 
@@ -222,7 +232,7 @@ impl Caller {
     fn unqueue(&mut self, call: &Outgoing, ticket: CallTicket) {
         self.order.leave(&call.on, ticket);
         self.change_level(call.depth, |level| {
-            level.ready.remove(&ticket);
+            level.ready.remove(ticket);
         });
         self.unlink(&call.on, ticket);
     }
@@ -251,14 +261,14 @@ impl Caller {
 
     /// Takes a call out of every book but the level's load, and stops its parts.
     fn forget(&mut self, ticket: CallTicket, parts: &mut Outbox) -> Option<Outgoing> {
-        let call = self.calls.remove(&ticket)?;
+        let call = self.calls.remove(ticket)?;
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, ticket));
         }
         match call.id {
             None => self.unqueue(&call, ticket),
             Some(id) => {
-                self.tickets.remove(&id);
+                self.tickets.remove(id);
                 if call.going {
                     parts.forget(id);
                     self.stop_going(&call.on, ticket);
@@ -275,7 +285,7 @@ impl Caller {
     fn change_level(&mut self, depth: u32, change: impl FnOnce(&mut Level)) {
         let Some(level) = self.levels.get_mut(&depth) else { return };
         change(level);
-        if *level == Level::default() {
+        if level.is_idle() {
             self.levels.remove(&depth);
         }
     }
@@ -288,6 +298,9 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
+        if self.children.is_empty() {
+            return;
+        }
         let mut ended = vec![(parent, found)];
         while let Some((parent, found)) = ended.pop() {
             for ticket in self.children.remove(&parent).unwrap_or_default() {
@@ -311,7 +324,7 @@ impl Caller {
 
     /// A call goes straight to the object that it was to find in an answer.
     fn retarget(&mut self, ticket: CallTicket, reference: &Reference) {
-        let Some(call) = self.calls.get_mut(&ticket) else { return };
+        let Some(call) = self.calls.get_mut(ticket) else { return };
         let on = CallOn::Object(reference.clone());
         let before = std::mem::replace(&mut call.on, on.clone());
         if call.going {
@@ -321,7 +334,7 @@ impl Caller {
         } else {
             self.order.leave(&before, ticket);
             if let Some(level) = self.levels.get_mut(&call.depth) {
-                level.ready.remove(&ticket);
+                level.ready.remove(ticket);
             }
             self.queue(ticket);
         }

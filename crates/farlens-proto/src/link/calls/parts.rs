@@ -37,14 +37,14 @@ impl Outbox {
         name: usize,
         table: usize,
         peer: Announced,
-    ) -> (Vec<u8>, Bytes) {
+    ) -> (Bytes, Bytes) {
         let frame = usize::try_from(peer.frame_bytes).unwrap_or(usize::MAX);
         let head =
             HEAD_BYTES.saturating_add(name).saturating_add(table.saturating_mul(ENTRY_BYTES));
         if message.len() <= frame.saturating_sub(head).min(INLINE_BYTES) {
-            (message.to_vec(), Bytes::new())
+            (message, Bytes::new())
         } else {
-            (Vec::new(), message)
+            (Bytes::new(), message)
         }
     }
 
@@ -84,6 +84,9 @@ impl Outbox {
 #[derive(Debug)]
 pub(super) struct Inbox {
     length: usize,
+    /// What came with the first frame: most messages are no longer than that.
+    first: Bytes,
+    /// That and the parts behind it, once there are any.
     got: BytesMut,
     table: Vec<Reference>,
 }
@@ -93,7 +96,7 @@ impl Inbox {
     /// The length exceeds what this side announced, or the first part exceeds the length.
     pub(super) fn new(
         length: u64,
-        first: Vec<u8>,
+        first: Bytes,
         table: Vec<Reference>,
         allowed: usize,
     ) -> Result<Self, Violation> {
@@ -105,22 +108,30 @@ impl Inbox {
         if first.len() > length {
             return Err(Violation::protocol("a message is longer than it said"));
         }
-        Ok(Self { length, got: Bytes::from(first).into(), table })
+        Ok(Self { length, first, got: BytesMut::new(), table })
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.got.len() == self.length
+        self.len() == self.length
+    }
+
+    fn len(&self) -> usize {
+        self.first.len().saturating_add(self.got.len())
     }
 
     pub(super) fn add(&mut self, part: &Bytes) -> Result<(), Violation> {
-        if part.is_empty() || self.got.len().saturating_add(part.len()) > self.length {
+        if part.is_empty() || self.len().saturating_add(part.len()) > self.length {
             return Err(Violation::protocol("a message is longer than it said"));
+        }
+        if self.got.is_empty() {
+            self.got = std::mem::take(&mut self.first).into();
         }
         self.got.extend_from_slice(part);
         Ok(())
     }
 
     pub(super) fn finish(self) -> Answer {
-        Answer { value: self.got.freeze(), table: self.table }
+        let value = if self.got.is_empty() { self.first } else { self.got.freeze() };
+        Answer { value, table: self.table }
     }
 }

@@ -11,7 +11,7 @@ use farlens_wire::{
     Code, Epoch, Flags, Kind, Pos, Position, Reference,
     frame::{
         StreamFrame,
-        stream::{Broken, End, Gap, Opened, SeekFailed, Sought, State, UpToDate},
+        stream::{Broken, Credit, End, Gap, Opened, SeekFailed, Sought, State, UpToDate},
     },
 };
 
@@ -32,17 +32,21 @@ impl StreamPeer {
         if self.phase != Phase::Opening {
             return Err(Violation::protocol("a stream was opened twice"));
         }
-        let wanted = self.request.flags.without(opened.mode.flags()) == Flags::NONE
-            && self.request.kind.is_none_or(|kind| kind == opened.kind);
+        let told = self.credit();
+        let wanted = self.asked.take().is_none_or(|asked| {
+            asked.request.flags.without(opened.mode.flags()) == Flags::NONE
+                && asked.request.kind.is_none_or(|kind| kind == opened.kind)
+        });
         check_state(&opened.state)?;
         if !wanted || !opened.state.bounds.contains(opened.at) {
             return Err(Violation::protocol("a stream was opened otherwise than asked"));
         }
-        let asked = self.credit();
         self.position = opened.at;
         self.runs.begin(opened.at);
         self.intake.restart(opened.at);
-        self.writer.raise(opened.write)?;
+        if opened.write != Credit::default() {
+            self.writer.get_or_insert_default().raise(opened.write)?;
+        }
         self.state = opened.state;
         self.info = Some(StreamInfo {
             kind: opened.kind,
@@ -54,7 +58,7 @@ impl StreamPeer {
         });
         self.phase = Phase::Open;
         self.check_early_ranges(budget);
-        self.slots.limit = self.credit() != asked;
+        self.slots.limit = self.credit() != told;
         Ok(())
     }
 
@@ -137,14 +141,15 @@ impl StreamPeer {
             return Ok(());
         }
         self.unbegun = false;
-        match self.gaps.back_mut().filter(|before| before.to == gap.at) {
+        let gaps = &mut self.gaps.get_or_insert_default().0;
+        match gaps.back_mut().filter(|before| before.to == gap.at) {
             Some(before) => {
                 before.to = gap.to;
                 before.evicted |= gap.evicted;
             }
-            None => self.gaps.push_back(gap),
+            None => gaps.push_back(gap),
         }
-        if self.gaps.len() > MAX_GAPS {
+        if gaps.len() > MAX_GAPS {
             let text = format!("more than {MAX_GAPS} gaps that nobody has come to");
             return Err(Violation::new(Code::EXCESSIVE_LOAD, text));
         }
@@ -191,7 +196,7 @@ impl StreamPeer {
             // Who has met the end has met it; who has not must not get what is gone.
             if self.is_readable() {
                 self.drop_behind_the_end();
-                self.finish = Some(Finish::Broken(frame.fault));
+                self.finish = Some(Finish::Broken(Box::new(frame.fault)));
             }
             return Ok(());
         }
@@ -200,7 +205,7 @@ impl StreamPeer {
             if frame.fault.code == Code::TRUNCATED {
                 self.drop_behind_the_end();
             }
-            self.finish = Some(Finish::Broken(frame.fault));
+            self.finish = Some(Finish::Broken(Box::new(frame.fault)));
         }
         Ok(())
     }
@@ -217,11 +222,13 @@ impl StreamPeer {
     /// Forgets elements that no longer exist.
     fn drop_behind_the_end(&mut self) {
         let Some(end) = self.state.bounds.end else { return };
-        self.gaps.retain(|gap| gap.at < end);
         let (mut from, mut exist) = (self.position, 0u64);
-        for gap in &self.gaps {
-            exist = exist.saturating_add(gap.at.since(from));
-            from = gap.to;
+        if let Some(gaps) = &mut self.gaps {
+            gaps.0.retain(|gap| gap.at < end);
+            for gap in &gaps.0 {
+                exist = exist.saturating_add(gap.at.since(from));
+                from = gap.to;
+            }
         }
         self.buffer.truncate(exist.saturating_add(end.since(from)));
         // A seek behind what is left must ask the streamer.
@@ -275,9 +282,9 @@ impl StreamPeer {
         check_state(&frame.state)?;
         self.state = frame.state;
         if std::mem::take(&mut self.seeks.silent) {
-            self.finish = Some(Finish::Broken(frame.fault));
+            self.finish = Some(Finish::Broken(Box::new(frame.fault)));
         } else {
-            self.seeks.outcome = Some(Err(frame.fault));
+            self.seeks.outcome = Some(Err(Box::new(frame.fault)));
             if self.seeks.waiting.is_none() {
                 let back = Wish { to: Pos::Abs(self.position), at_end: self.at_end };
                 self.send_seek(back, budget);

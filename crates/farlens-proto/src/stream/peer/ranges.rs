@@ -26,11 +26,11 @@ impl StreamPeer {
         budget: &mut ReceiveBudget,
     ) -> Result<RangeTicket, Fault> {
         match &self.phase {
-            Phase::Over(fault) => return Err(fault.clone()),
+            Phase::Over(fault) => return Err((**fault).clone()),
             Phase::Closing => return Err(closed()),
             Phase::Opening | Phase::Open => self.judge_ranges()?,
         }
-        Ok(self.ranges.ask(at, length, budget))
+        Ok(self.ranges.get_or_insert_default().ask(at, length, budget))
     }
 
     /// Whether places can be read, as far as that is known.
@@ -45,29 +45,33 @@ impl StreamPeer {
 
     /// Places that were asked for before the mode was known may turn out not to be had.
     pub(super) fn check_early_ranges(&mut self, budget: &mut ReceiveBudget) {
-        if let Err(fault) = self.judge_ranges() {
-            self.ranges.fail_all(&fault, budget);
+        if let Err(fault) = self.judge_ranges()
+            && let Some(ranges) = &mut self.ranges
+        {
+            ranges.fail_all(&fault, budget);
         }
     }
 
     /// What became of a range; its bytes are given once.
     pub(crate) fn take_range(&mut self, ticket: RangeTicket) -> RangeStatus {
-        self.ranges.poll(ticket)
+        self.ranges.get_or_insert_default().poll(ticket)
     }
 
     /// Nobody waits for a range any more.
     pub(crate) fn forget_range(&mut self, ticket: RangeTicket, budget: &mut ReceiveBudget) {
-        self.ranges.forget(ticket, budget);
+        if let Some(ranges) = &mut self.ranges {
+            ranges.forget(ticket, budget);
+        }
     }
 
     /// The next range that is there or has failed, each once.
     pub(crate) fn take_done_range(&mut self) -> Option<RangeTicket> {
-        self.ranges.take_done()
+        self.ranges.as_mut()?.take_done()
     }
 
     /// Whether there are places to ask for now. Those of the first flight ride in the open frame.
     pub(super) fn asks_ranges(&self) -> bool {
-        self.phase == Phase::Open && self.ranges.has_frame()
+        self.phase == Phase::Open && self.ranges.as_ref().is_some_and(|ranges| ranges.has_frame())
     }
 
     pub(crate) fn handle_range_data(
@@ -79,7 +83,9 @@ impl StreamPeer {
     ) -> Result<(), Violation> {
         match self.phase {
             Phase::Opening => Err(Violation::protocol("a range before the stream is open")),
-            Phase::Open => self.ranges.handle_data(range, at, bytes, budget),
+            Phase::Open => {
+                self.ranges.get_or_insert_default().handle_data(range, at, bytes, budget)
+            }
             Phase::Closing | Phase::Over(_) => Ok(()),
         }
     }
@@ -91,7 +97,7 @@ impl StreamPeer {
     ) -> Result<(), Violation> {
         match self.phase {
             Phase::Opening => Err(Violation::protocol("a range before the stream is open")),
-            Phase::Open => self.ranges.handle_end(end, budget),
+            Phase::Open => self.ranges.get_or_insert_default().handle_end(end, budget),
             Phase::Closing | Phase::Over(_) => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     link::Lender,
     stream::{
         lane::{allowed, judge_run, judge_truncate},
-        writer::{StepStatus, too_many_steps},
+        writer::{StepStatus, Writer, too_many_steps},
     },
 };
 use bytes::BytesMut;
@@ -43,7 +43,7 @@ impl StreamPeer {
     /// Makes durable what was written.
     pub(crate) fn sync(&mut self, finish: bool) -> Result<Step, Fault> {
         let judge = |rights| allowed(rights, Operation::Sync);
-        let seen = self.writer.seen();
+        let seen = self.writer.as_ref().map_or(Step::default(), |writer| writer.seen());
         self.begin(judge, |step| Sync { step, seen, finish }.into())
     }
 
@@ -53,59 +53,66 @@ impl StreamPeer {
         head: impl FnOnce(Step) -> StreamControl,
     ) -> Result<Step, Fault> {
         let info = match (&self.phase, &self.info) {
-            (Phase::Over(fault), _) => return Err(fault.clone()),
+            (Phase::Over(fault), _) => return Err((**fault).clone()),
             (Phase::Closing, _) => return Err(closed()),
             (_, None) => return Err(Fault::new(Code::CLOSED, "the stream is not open yet")),
             (_, Some(info)) => info,
         };
         let (mode, append_only) = (info.mode, info.append_only);
         judge(Rights { mode, append_only, reach: Reach::default() })?;
-        if let Some(fault) = self.writer.refusal() {
+        let writer = self.writer.get_or_insert_default();
+        if let Some(fault) = writer.refusal() {
             return Err(fault.clone());
         }
-        if self.writer.is_finished() {
+        if writer.is_finished() {
             return Err(Fault::new(Code::CLOSED, "nothing more may be written to this stream"));
         }
-        if !self.writer.may_begin() {
-            self.writer.note_stall();
+        if !writer.may_begin() {
+            writer.note_stall();
             return Err(too_many_steps());
         }
-        Ok(self.writer.begin(head))
+        Ok(writer.begin(head))
     }
 
     /// Whether `step` is a run that takes more elements.
     pub(crate) fn takes_more(&self, step: Step) -> bool {
-        self.phase == Phase::Open && self.writer.is_open(step)
+        self.phase == Phase::Open && self.writer.as_ref().is_some_and(|writer| writer.is_open(step))
     }
 
     /// Adds elements to the run that was begun last.
     pub(crate) fn push(&mut self, chunk: Chunk) {
-        self.writer.push(chunk);
+        self.writer.get_or_insert_default().push(chunk);
     }
 
     /// Whether a writer who can wait should go on.
     pub(crate) fn is_writable(&self) -> bool {
-        self.phase == Phase::Open && self.writer.has_room() && self.writer.may_begin()
+        let room = |writer: &Writer| writer.has_room() && writer.may_begin();
+        self.phase == Phase::Open && self.writer.as_deref().is_none_or(room)
     }
 
     /// How often a writer found no room, or left none.
-    pub(crate) const fn stalls(&self) -> u64 {
-        self.writer.stalls()
+    pub(crate) fn stalls(&self) -> u64 {
+        self.writer.as_ref().map_or(0, |writer| writer.stalls())
     }
 
     /// Whether nothing that was written waits to be applied.
     pub(crate) fn is_settled(&self) -> bool {
-        self.writer.is_settled()
+        self.writer.as_ref().is_none_or(|writer| writer.is_settled())
     }
 
     /// What became of a step.
     pub(crate) fn step_status(&self, step: Step) -> StepStatus {
-        self.writer.status(step)
+        match &self.writer {
+            Some(writer) => writer.status(step),
+            None => Writer::default().status(step),
+        }
     }
 
     /// Nobody will ask for a step any more.
     pub(crate) fn forget_step(&mut self, step: Step) {
-        self.writer.forget(step);
+        if let Some(writer) = &mut self.writer {
+            writer.forget(step);
+        }
     }
 
     /// What the streamer says of the steps.
@@ -117,19 +124,18 @@ impl StreamPeer {
             Phase::Closing | Phase::Over(_) => return Ok(()),
             Phase::Open => {}
         }
+        let writer = self.writer.get_or_insert_default();
         match frame {
-            StreamControl::WriteLimit(limit) => self.writer.raise(limit.credit),
-            StreamControl::Written(frame) => {
-                self.writer.handle_written(frame, &mut self.state.bounds)
-            }
-            StreamControl::WriteFailed(frame) => self.writer.handle_failed(frame),
+            StreamControl::WriteLimit(limit) => writer.raise(limit.credit),
+            StreamControl::Written(frame) => writer.handle_written(frame, &mut self.state.bounds),
+            StreamControl::WriteFailed(frame) => writer.handle_failed(frame),
             _ => Ok(()),
         }
     }
 
     /// Whether something that is written may go out.
     pub(crate) fn has_data(&self) -> bool {
-        self.phase == Phase::Open && self.writer.has_data()
+        self.phase == Phase::Open && self.writer.as_ref().is_some_and(|writer| writer.has_data())
     }
 
     /// Appends one frame of what is written.
@@ -140,12 +146,12 @@ impl StreamPeer {
         room: usize,
         lender: &mut Lender<'_>,
     ) -> bool {
-        self.writer.put_data(out, id, room, lender)
+        self.writer.as_mut().is_some_and(|writer| writer.put_data(out, id, room, lender))
     }
 
     /// Whether a step has failed on this side, before all of it was sent; told once.
     pub(crate) fn take_refusal(&mut self) -> bool {
-        self.writer.take_refusal()
+        self.writer.as_mut().is_some_and(|writer| writer.take_refusal())
     }
 }
 

@@ -278,16 +278,3 @@ fn a_wrong_answer_is_the_sources_fault() {
         assert_eq!(sent(&mut server), [Sent::End(0, Some(Code::INTERNAL))], "{wrong:?}");
     }
 }
-
-#[test]
-fn nothing_is_left_of_a_stream_that_is_over() {
-    let mut server = server(&[(0, 10), (1 << 20, 10), (2 << 20, 10)]);
-    let mut serial = 0;
-    let (first, at, bytes) = request(&mut server, &mut serial).unwrap();
-    server.handle_reply(first, &some(at, bytes));
-    let (second, at, bytes) = request(&mut server, &mut serial).unwrap();
-    server.clear();
-    assert!(server.is_idle() && !server.has_data() && !server.wants_request());
-    assert_eq!((server.queued(), server.reserved()), (0, 0));
-    assert!(!server.handle_reply(second, &some(at, bytes)));
-}

@@ -35,11 +35,11 @@ pub(super) struct Reading {
     /// The state was told while a request was under way, whose answer may be older.
     news: bool,
     /// The answer to a seek.
-    answer: Option<StreamControl>,
+    answer: Option<Box<StreamControl>>,
     /// Elements that are left out, behind those that are queued when it is noted.
-    gap: Option<Gap>,
+    gap: Option<Box<Gap>>,
     /// What follows the queued elements.
-    tail: Option<StreamControl>,
+    tail: Option<Box<StreamControl>>,
     /// Nothing more comes in this epoch.
     spent: bool,
     /// And that is because reading failed, or because a seek did.
@@ -62,9 +62,9 @@ enum Fetch {
     /// At the end as it was last seen; a state that differs goes on.
     Waiting,
     /// The state must be known before this seek is resolved; not asked for yet.
-    Resolve(Seek),
+    Resolve(Box<Seek>),
     /// It has been asked for.
-    Resolving(Seek),
+    Resolving(Box<Seek>),
 }
 
 /// The most encoded bytes that one fetch asks for.
@@ -149,7 +149,7 @@ impl Reading {
         self.spent = true;
         self.broken = true;
         if live.moves {
-            self.fetch = Fetch::Resolve(seek);
+            self.fetch = Fetch::Resolve(Box::new(seek));
         } else {
             self.resolve(seek, live);
         }
@@ -165,11 +165,11 @@ impl Reading {
                 self.go_to(at);
                 self.spent = false;
                 self.broken = false;
-                self.answer = Some(Sought { epoch: seek.epoch, at, state }.into());
+                self.answer = Some(boxed(Sought { epoch: seek.epoch, at, state }));
                 self.stop_at_known_end(live);
             }
             Err(fault) => {
-                self.answer = Some(SeekFailed { epoch: seek.epoch, fault, state }.into());
+                self.answer = Some(boxed(SeekFailed { epoch: seek.epoch, fault, state }));
             }
         }
     }
@@ -178,9 +178,9 @@ impl Reading {
 
     /// What the shell should do next, within `room` bytes of send budget.
     pub(super) fn poll_request(&mut self, serial: u64, room: usize, live: &Live) -> Option<Ask> {
-        let ask = match self.fetch {
+        let ask = match &self.fetch {
             Fetch::Resolve(seek) => {
-                self.fetch = Fetch::Resolving(seek);
+                self.fetch = Fetch::Resolving(seek.clone());
                 Ask::State
             }
             Fetch::None if self.looks_first(live) && self.wants_elements(live) => {
@@ -222,8 +222,8 @@ impl Reading {
     }
 
     fn leave_out(&mut self, to: Position, evicted: bool) {
-        let at = self.gap.map_or(self.next, |gap| gap.at);
-        self.gap = Some(Gap { epoch: self.epoch, at, to, evicted });
+        let at = self.gap.as_ref().map_or(self.next, |gap| gap.at);
+        self.gap = Some(Box::new(Gap { epoch: self.epoch, at, to, evicted }));
         self.next = to;
     }
 
@@ -290,11 +290,11 @@ impl Reading {
                     if !self.news {
                         live.set_state(state)?;
                     }
-                    self.resolve(seek, live);
+                    self.resolve(*seek, live);
                 }
                 Reply::Failed(fault) => {
                     let state = live.state.clone();
-                    self.answer = Some(SeekFailed { epoch: seek.epoch, fault, state }.into());
+                    self.answer = Some(boxed(SeekFailed { epoch: seek.epoch, fault, state }));
                 }
                 _ => return Err(wrong_reply()),
             },
@@ -346,7 +346,7 @@ impl Reading {
     fn break_off(&mut self, fault: Fault) {
         self.spent = true;
         self.broken = true;
-        self.tail = Some(Broken { epoch: self.epoch, at: self.next, fault }.into());
+        self.tail = Some(boxed(Broken { epoch: self.epoch, at: self.next, fault }));
     }
 
     /// Where the end cannot move it needs no read that finds nothing.
@@ -373,10 +373,10 @@ impl Reading {
         }
         if live.state.ended || self.at_end == AtEnd::Stop {
             self.spent = true;
-            self.tail = Some(End { epoch, at }.into());
+            self.tail = Some(boxed(End { epoch, at }));
         } else {
             self.fetch = Fetch::Waiting;
-            self.tail = Some(UpToDate { epoch, at }.into());
+            self.tail = Some(boxed(UpToDate { epoch, at }));
         }
     }
 
@@ -421,7 +421,7 @@ impl Reading {
         self.answer.is_some()
     }
 
-    pub(super) fn take_control(&mut self) -> Option<StreamControl> {
+    pub(super) fn take_control(&mut self) -> Option<Box<StreamControl>> {
         self.answer.take()
     }
 
@@ -431,7 +431,7 @@ impl Reading {
     }
 
     fn is_at_gap(&self) -> bool {
-        self.gap.is_some_and(|gap| gap.at == self.send.at())
+        self.gap.as_ref().is_some_and(|gap| gap.at == self.send.at())
     }
 
     /// Appends one frame of elements, or what follows the last of them.
@@ -443,7 +443,7 @@ impl Reading {
         lender: &mut Lender<'_>,
     ) -> bool {
         if let Some(gap) = self.gap.take_if(|gap| gap.at == self.send.at()) {
-            StreamControl::from(gap).put(out, id);
+            StreamControl::from(*gap).put(out, id);
             self.send.skip_to(gap.to);
             return true;
         }
@@ -454,19 +454,19 @@ impl Reading {
         if sent {
             return true;
         }
-        match self.tail.take_if(|_| self.send.is_empty()) {
-            Some(StreamControl::Broken(broken)) => {
-                // What was dropped was not sent, whatever had been fetched.
-                StreamControl::from(Broken { at: self.send.at(), ..broken }).put(out, id);
-                true
-            }
-            Some(tail) => {
-                tail.put(out, id);
-                true
-            }
-            None => false,
+        let Some(mut tail) = self.tail.take_if(|_| self.send.is_empty()) else { return false };
+        if let StreamControl::Broken(broken) = &mut *tail {
+            // What was dropped was not sent, whatever had been fetched.
+            broken.at = self.send.at();
         }
+        tail.put(out, id);
+        true
     }
+}
+
+/// A frame that waits; few streams have one at a time.
+fn boxed(frame: impl Into<StreamControl>) -> Box<StreamControl> {
+    Box::new(frame.into())
 }
 
 fn truncated(end: Position) -> Fault {

@@ -1,37 +1,60 @@
 //! User code that produces entities one after the other.
 
+use super::job::Sink;
 use crate::data::{encode::encode_element, ended::Ended};
 use crate::{Error, Result};
-use farlens_wire::{Code, Element, Reference};
-use futures::{FutureExt, Stream};
+use farlens_wire::{Code, Element};
+use futures::Stream;
 use std::{
-    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     task::{Context, Poll},
 };
 
-/// Where the next entity goes: its encoding, and what its references point at.
-type Out<'a> = (&'a mut Vec<u8>, &'a mut Vec<Reference>);
-/// Appends the next entity; nothing when there is no further one.
-type Next = Box<dyn FnMut(Out<'_>) -> Option<Result<()>> + Send>;
-/// The same where the entity may have to be waited for.
-type PollNext = Box<dyn FnMut(&mut Context<'_>, Out<'_>) -> Poll<Option<Result<()>>> + Send>;
+/// Hands entities to the sink until that has enough, or says how they ended.
+type Run = Box<dyn FnMut(&mut Sink<'_>) -> Option<Ended> + Send>;
+
+/// The same where entities may have to be waited for.
+type PollRun = Box<dyn FnMut(&mut Context<'_>, &mut Sink<'_>) -> Poll<Option<Ended>> + Send>;
 
 /// What is pulled.
 pub(super) enum Source {
     /// May block, so it runs on a thread of its own.
-    Blocking(Next),
-    /// Never blocks, so it is polled in a task.
-    Polled(PollNext),
+    Blocking(Run),
+    /// Never blocks, so the read that waits polls it.
+    Polled(PollRun),
 }
 
 impl Source {
+    /// Entities that `next` encodes until it gives nothing.
+    pub(super) fn encoded(
+        mut next: impl FnMut(&mut Vec<u8>) -> Option<Result<()>> + Send + 'static,
+    ) -> Self {
+        Self::Blocking(Box::new(move |sink| {
+            loop {
+                let (body, _) = sink.entity();
+                match next(body) {
+                    None => return Some(Ended::Finished),
+                    Some(Err(error)) => return Some(failed(&error)),
+                    Some(Ok(())) if sink.keep() => {}
+                    Some(Ok(())) => return None,
+                }
+            }
+        }))
+    }
+
     /// The values of an iterator.
     pub(super) fn values<T: Element>(values: impl Iterator<Item = T> + Send + 'static) -> Self {
         let mut values = values.enumerate();
-        Self::Blocking(Box::new(move |out| {
-            let (index, value) = values.next()?;
-            Some(encode_element(&value, index as u64, out))
+        Self::Blocking(Box::new(move |sink| {
+            loop {
+                let Some((index, value)) = values.next() else { return Some(Ended::Finished) };
+                if let Err(error) = encode_element(&value, index as u64, sink.entity()) {
+                    return Some(failed(&error));
+                }
+                if !sink.keep() {
+                    return None;
+                }
+            }
         }))
     }
 
@@ -41,39 +64,35 @@ impl Source {
     ) -> Self {
         let mut values = Box::pin(values);
         let mut index = 0;
-        Self::Polled(Box::new(move |cx, out| {
-            values.as_mut().poll_next(cx).map(|next| {
-                let encoded = next?.and_then(|value| encode_element(&value, index, out));
+        Self::Polled(Box::new(move |cx, sink| {
+            loop {
+                let encoded = match values.as_mut().poll_next(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(None) => return Poll::Ready(Some(Ended::Finished)),
+                    Poll::Ready(Some(next)) => {
+                        next.and_then(|value| encode_element(&value, index, sink.entity()))
+                    }
+                };
+                if let Err(error) = encoded {
+                    return Poll::Ready(Some(failed(&error)));
+                }
                 index += 1;
-                Some(encoded)
-            })
+                if !sink.keep() {
+                    return Poll::Ready(None);
+                }
+            }
         }))
     }
 }
 
-/// One entity into `out`, or how the source ended.
-pub(super) fn step(next: &mut Next, out: Out<'_>) -> Option<Ended> {
-    outcome(catch_unwind(AssertUnwindSafe(|| next(out))).ok())
+fn failed(error: &Error) -> Ended {
+    Ended::Failed(Code::SOURCE_FAILED, error.to_string())
 }
 
-/// The same of a source that is polled.
-pub(super) async fn step_polled(next: &mut PollNext, (body, table): Out<'_>) -> Option<Ended> {
-    let polled = AssertUnwindSafe(poll_fn(|cx| next(cx, (&mut *body, &mut *table)))).catch_unwind();
-    outcome(polled.await.ok())
-}
-
-/// What a step came to; nothing where it panicked.
-fn outcome(step: Option<Option<Result<()>>>) -> Option<Ended> {
-    match step {
-        Some(Some(Ok(()))) => None,
-        Some(None) => Some(Ended::Finished),
-        Some(Some(Err(error))) => Some(Ended::Failed(Code::SOURCE_FAILED, error.to_string())),
-        None => Some(Ended::failed(&panicked())),
-    }
-}
-
-fn panicked() -> Error {
-    Error::new(Code::INTERNAL, "the source of the data panicked")
+/// Runs user code; a panic is how the source ended.
+pub(super) fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Ended> {
+    catch_unwind(AssertUnwindSafe(run))
+        .map_err(|_| Ended::failed(&Error::new(Code::INTERNAL, "the source of the data panicked")))
 }
 
 /// Drops user code, which may panic.

@@ -1,180 +1,62 @@
-//! What was pulled from a source and not read yet, and the jobs that pull.
+//! What was pulled from a source and not read yet.
 
-use super::WORTHWHILE_BYTES;
-use super::source::{Source, discard, step, step_polled};
+use super::{WORTHWHILE_BYTES, source::Source};
 use crate::Result;
 use crate::data::{Fetched, ReadBudget, ended::Ended, items::take_within, out_of_range};
 use farlens_proto::{BatchBuilder, Chunk, ItemBatch};
-use farlens_wire::{Bounds, Code, Limits, Position, Reference};
-use parking_lot::{Mutex, MutexGuard};
-use std::sync::Arc;
-use tokio::{
-    runtime::Handle,
-    sync::Notify,
-    task::{AbortHandle, coop},
-};
+use farlens_wire::{Bounds, Limits, Position, Reference};
+use std::collections::VecDeque;
 
-/// A source that one stream has taken.
-pub(super) struct Shared {
-    pub(super) store: Mutex<Store>,
-    /// Told when a read that waits should look again.
-    pub(super) news: Notify,
-}
-
-/// What was pulled and not taken yet. Bounded by the budget of the read that had it pulled.
+/// Entities that were pulled and not taken yet. Bounded by the budget of the last read.
 pub(super) struct Store {
     /// The position of the first entity that was not taken yet.
     next: Position,
-    ready: ItemBatch,
+    /// Those that are worth sending, and those that are becoming so.
+    ready: VecDeque<ItemBatch>,
+    ready_cost: usize,
+    ready_count: u64,
     fresh: BatchBuilder,
-    /// Absent while a job runs it, and when it has ended.
+    /// What may still be pulled.
+    left: ReadBudget,
+    /// Absent while it runs, and when it has ended.
     pub(super) source: Option<Source>,
-    /// The job that polls it, to be ended with the stream.
-    task: Option<AbortHandle>,
-    end: Option<Ended>,
+    pub(super) end: Option<Ended>,
+    /// Whether a read has asked for something.
+    begun: bool,
     pub(super) abandoned: bool,
     /// Encoded bytes for which a read waits.
     pub(super) wanted: Option<usize>,
 }
 
-impl Shared {
+impl Store {
     pub(super) fn new() -> Self {
-        let store = Store {
+        Self {
             next: Position::ZERO,
-            ready: ItemBatch::default(),
+            ready: VecDeque::new(),
+            ready_cost: 0,
+            ready_count: 0,
             fresh: BatchBuilder::default(),
+            left: ReadBudget { bytes: 0, elements: 0 },
             source: None,
-            task: None,
             end: None,
+            begun: false,
             abandoned: false,
             wanted: None,
-        };
-        Self { store: Mutex::new(store), news: Notify::new() }
-    }
-
-    /// Starts a job unless one runs.
-    pub(super) fn start_job(
-        self: &Arc<Self>,
-        mut store: MutexGuard<'_, Store>,
-        budget: ReadBudget,
-    ) {
-        let Some(source) = store.source.take() else { return };
-        if matches!(source, Source::Polled(_)) {
-            let Ok(runtime) = Handle::try_current() else {
-                let text = "a stream was read outside of a tokio runtime".to_owned();
-                store.end = Some(Ended::Failed(Code::USAGE, text));
-                // What a user made may do anything when it is dropped, also use this again.
-                drop(store);
-                drop(source);
-                self.news.notify_waiters();
-                return;
-            };
-            let job = runtime.spawn(Arc::clone(self).pull_polled(source, budget));
-            store.task = Some(job.abort_handle());
-            return;
-        }
-        drop(store);
-        let shared = Arc::clone(self);
-        let job = move || shared.pull(source, budget);
-        // A thread of its own, so that one that never returns keeps no runtime from ending.
-        let started = std::thread::Builder::new().name("farlens-iter".into()).spawn(job);
-        if started.is_err() {
-            let text = "no thread can be started".to_owned();
-            self.store.lock().end = Some(Ended::Failed(Code::OVERLOADED, text));
-            self.news.notify_waiters();
         }
     }
 
-    /// Pulls until the budget is full, on a thread that may block.
-    fn pull(&self, mut source: Source, mut left: ReadBudget) {
-        let mut end = None;
-        if let Source::Blocking(next) = &mut source {
-            let (mut body, mut table) = (Vec::new(), Vec::new());
-            while end.is_none() && left.bytes > 0 && left.elements > 0 {
-                body.clear();
-                end = step(next, (&mut body, &mut table));
-                end = end.or_else(|| self.keep(&body, std::mem::take(&mut table), &mut left));
-            }
-        }
-        self.finish_job(source, end);
+    pub(super) const fn is_empty(&self) -> bool {
+        self.count() == 0
     }
 
-    /// The same in a task, which gives way to others after some entities.
-    async fn pull_polled(self: Arc<Self>, mut source: Source, mut left: ReadBudget) {
-        let mut end = None;
-        if let Source::Polled(next) = &mut source {
-            let (mut body, mut table) = (Vec::new(), Vec::new());
-            while end.is_none() && left.bytes > 0 && left.elements > 0 {
-                body.clear();
-                end = step_polled(next, (&mut body, &mut table)).await;
-                end = end.or_else(|| self.keep(&body, std::mem::take(&mut table), &mut left));
-                coop::consume_budget().await;
-            }
-        }
-        self.finish_job(source, end);
+    /// The number of entities that are there.
+    const fn count(&self) -> u64 {
+        self.ready_count + self.fresh.count()
     }
 
-    /// Keeps an entity for the next read; ends the job when no read will come.
-    fn keep(&self, body: &[u8], table: Vec<Reference>, left: &mut ReadBudget) -> Option<Ended> {
-        let mut store = self.store.lock();
-        if store.abandoned {
-            return Some(Ended::Finished);
-        }
-        let cost = body.len() + table.len() * Limits::REFERENCE_BYTES;
-        left.bytes = left.bytes.saturating_sub(cost);
-        left.elements -= 1;
-        if table.is_empty() {
-            store.fresh.push(body);
-        } else {
-            store.fresh.push_referring(body, table);
-        }
-        let enough = store.cost();
-        let awaited = store.wanted.take_if(|wanted| *wanted <= enough).is_some();
-        drop(store);
-        if awaited {
-            self.news.notify_waiters();
-        }
-        None
-    }
-
-    /// Puts the source back, or drops it: outside the lock, since dropping it is user code.
-    fn finish_job(&self, source: Source, end: Option<Ended>) {
-        let mut store = self.store.lock();
-        let finished = store.abandoned || end.is_some();
-        let spent = if finished { Some(source) } else { store.source.replace(source) };
-        store.end = end;
-        drop(store);
-        self.news.notify_waiters();
-        discard(spent);
-    }
-
-    /// The iterator as it was, if no stream has asked for anything.
-    pub(super) fn give_back(&self) -> Option<Source> {
-        let mut store = self.store.lock();
-        let untouched = store.next == Position::ZERO && store.is_empty() && store.end.is_none();
-        if untouched { store.source.take() } else { None }
-    }
-
-    /// Ends what runs and drops the source; a call that blocks is waited for elsewhere.
-    pub(super) fn abandon(&self) {
-        let mut store = self.store.lock();
-        store.abandoned = true;
-        let (source, task) = (store.source.take(), store.task.take());
-        drop(store);
-        if let Some(task) = task {
-            task.abort();
-        }
-        let Some(source) = source else { return };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || discard(Some(source)))),
-            Err(_) => discard(Some(source)),
-        }
-    }
-}
-
-impl Store {
-    pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.fresh.count() == 0
+    /// What all that is there costs, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.ready_cost + self.fresh.cost()
     }
 
     /// Whether a little is there and more is being made, so that waiting a moment pays.
@@ -183,31 +65,83 @@ impl Store {
         running && !self.is_empty() && self.cost() < WORTHWHILE_BYTES
     }
 
-    /// What all that is there costs, in bytes.
-    fn cost(&self) -> usize {
-        self.fresh.cost() + self.ready.cost()
+    /// Whether more can be pulled at once for the read that waits.
+    pub(super) fn may_grow(&self) -> bool {
+        self.source.is_some() && self.wants() && self.cost() < WORTHWHILE_BYTES
     }
 
-    /// What is there for a request; `None` when the iterator has to be asked.
+    /// Whether more may be pulled.
+    pub(super) const fn wants(&self) -> bool {
+        self.left.bytes > 0 && self.left.elements > 0 && !self.abandoned
+    }
+
+    /// A read asks for entities from the first that was not taken.
+    pub(super) fn ask(&mut self, budget: ReadBudget) {
+        self.begun = true;
+        self.left = ReadBudget {
+            bytes: budget.bytes.saturating_sub(self.cost()),
+            elements: budget.elements.saturating_sub(self.count()),
+        };
+    }
+
+    /// Keeps an entity for the next read.
+    pub(super) fn keep(&mut self, body: &[u8], table: &mut Vec<Reference>) {
+        let cost = body.len() + table.len() * Limits::REFERENCE_BYTES;
+        self.left.bytes = self.left.bytes.saturating_sub(cost);
+        self.left.elements = self.left.elements.saturating_sub(1);
+        if table.is_empty() {
+            self.fresh.push(body);
+        } else {
+            self.fresh.push_referring(body, std::mem::take(table));
+        }
+        if self.fresh.cost() >= WORTHWHILE_BYTES {
+            self.settle();
+        }
+    }
+
+    /// Whether as much is there as a read waits for; true once.
+    pub(super) fn take_awaited(&mut self) -> bool {
+        let enough = self.wanted.is_some_and(|wanted| wanted <= self.cost());
+        enough && self.wanted.take().is_some()
+    }
+
+    fn settle(&mut self) {
+        let batch = self.fresh.finish();
+        self.ready_cost += batch.cost();
+        self.ready_count += batch.count();
+        self.ready.push_back(batch);
+    }
+
+    /// What is there for a request; `None` when the source has to be asked.
     pub(super) fn answer(&mut self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
         if at != self.next {
             let bounds = Bounds { start: Some(self.next), end: Some(self.next) };
             return Some(Err(out_of_range(at, bounds)));
         }
-        if self.ready.is_empty() {
-            self.ready = self.fresh.finish();
+        if self.ready.is_empty() && self.fresh.count() > 0 {
+            self.settle();
         }
-        if !self.ready.is_empty() {
-            let batch = take_within(&mut self.ready, budget);
-            self.next = self.next.forward(batch.count()).unwrap_or(Position::MAX);
-            return Some(Ok(Fetched::Some(Chunk::Items(batch))));
+        let Some(front) = self.ready.front_mut() else {
+            return self.end.as_ref().map(Ended::answer);
+        };
+        let batch = take_within(front, budget);
+        if front.is_empty() {
+            self.ready.pop_front();
         }
-        self.end.as_ref().map(Ended::answer)
+        self.ready_cost -= batch.cost();
+        self.ready_count -= batch.count();
+        self.next = self.next.forward(batch.count()).unwrap_or(Position::MAX);
+        Some(Ok(Fetched::Some(Chunk::Items(batch))))
     }
 
-    /// Known once the iterator is exhausted. A failure is no end.
+    /// Known once the source is exhausted. A failure is no end.
     pub(super) fn end_position(&self) -> Option<Position> {
         self.end.as_ref().filter(|end| end.is_finished())?;
-        self.next.forward(self.ready.count() + self.fresh.count())
+        self.next.forward(self.count())
+    }
+
+    /// The source as it was, if no read has asked for anything.
+    pub(super) fn take_untouched(&mut self) -> Option<Source> {
+        if self.begun { None } else { self.source.take() }
     }
 }

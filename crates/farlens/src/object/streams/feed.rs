@@ -22,7 +22,7 @@ where
     T: Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let place = Arc::new(Mutex::new(Place::Idle));
+    let place = Arc::new(Mutex::new(None));
     let context = CallContext::current().after_answer();
     let mut work = context.scope(work(Feeder(Arc::clone(&place)))).boxed();
     let done = work.poll_unpin(&mut Context::from_waker(Waker::noop())).is_ready();
@@ -30,40 +30,30 @@ where
 }
 
 /// Hands items over to a stream.
-pub struct Feeder<T>(Arc<Mutex<Place<T>>>);
-
-enum Place<T> {
-    /// Nobody waits.
-    Idle,
-    /// The reader waits for an item.
-    Wanted,
-    /// It is there.
-    Item(T),
-}
+pub struct Feeder<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Feeder<T> {
     /// Hands over everything that `stream` gives, each item when the reader wants it.
     pub async fn feed(self, stream: impl Stream<Item = T>) {
         let mut stream = pin!(stream);
-        self.wanted().await;
+        wanted().await;
         while let Some(item) = stream.next().await {
-            *self.0.lock() = Place::Item(item);
-            self.wanted().await;
+            *self.0.lock() = Some(item);
+            wanted().await;
         }
-    }
-
-    /// Waits until the reader waits. Only the reader polls, so no waker is needed.
-    async fn wanted(&self) {
-        poll_fn(|_| match *self.0.lock() {
-            Place::Wanted => Poll::Ready(()),
-            Place::Idle | Place::Item(_) => Poll::Pending,
-        })
-        .await;
     }
 }
 
+/// Waits until the reader waits. Only the reader polls, so that is when this is polled again.
+async fn wanted() {
+    let mut polled = false;
+    poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
+}
+
 struct Feed<T> {
-    place: Arc<Mutex<Place<T>>>,
+    /// The item that was just made.
+    place: Arc<Mutex<Option<T>>>,
     /// Until it has returned.
     work: Option<BoxFuture<'static, ()>>,
 }
@@ -74,15 +64,13 @@ impl<T> Stream for Feed<T> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = &mut *self;
         let Some(work) = &mut this.work else { return Poll::Ready(None) };
-        *this.place.lock() = Place::Wanted;
-        let done = work.poll_unpin(cx).is_ready();
-        if done {
+        if work.poll_unpin(cx).is_ready() {
             this.work = None;
             return Poll::Ready(None);
         }
-        match std::mem::replace(&mut *this.place.lock(), Place::Idle) {
-            Place::Item(item) => Poll::Ready(Some(item)),
-            Place::Idle | Place::Wanted => Poll::Pending,
+        match this.place.lock().take() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => Poll::Pending,
         }
     }
 }

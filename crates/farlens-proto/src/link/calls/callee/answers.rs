@@ -7,55 +7,59 @@ use farlens_wire::{CallId, Code, Reference, frame::Fault};
 use std::collections::{BTreeSet, VecDeque};
 
 impl Callee {
-    /// The shell answers; others that are made on the answer find `found`.
+    /// The shell answers; `found` says what others find there, if any may be made on the answer.
     pub(in crate::link::calls) fn answer(
         &mut self,
         id: CallId,
         outcome: Result<Answer, Fault>,
-        found: &Result<Reference, Fault>,
+        found: impl FnOnce(&Result<Answer, Fault>) -> Result<Reference, Fault>,
         events: &mut VecDeque<Event>,
     ) {
-        let Some(entry) = self.calls.get_mut(&id) else { return };
+        let Some(entry) = self.calls.get(id) else { return };
         if !matches!(entry.state, State::Running) {
             return;
         }
+        let found = entry.pipelined.then(|| found(&outcome));
         let dependents = self.stop(id);
         self.owe(id, outcome, found.clone());
-        self.settle(dependents, found, events);
+        if let Some(found) = found {
+            self.settle(dependents, &found, events);
+        }
     }
 
     /// Fails a call that has no answer.
     pub(super) fn fail(&mut self, id: CallId, fault: Fault, events: &mut VecDeque<Event>) {
-        if self.calls.get(&id).is_none_or(|call| matches!(call.state, State::Answered(_))) {
+        if self.calls.get(id).is_none_or(|call| matches!(call.state, State::Answered(_))) {
             return;
         }
         let dependents = self.stop(id);
-        self.owe(id, Err(fault.clone()), Err(fault.clone()));
+        self.owe(id, Err(fault.clone()), Some(Err(fault.clone())));
         self.settle(dependents, &Err(fault), events);
     }
 
     /// A call runs no longer and waits no longer; what waits for it.
     pub(super) fn stop(&mut self, id: CallId) -> BTreeSet<Dependent> {
-        if let Some(parent) = self.parent(id)
-            && let Some(parent) = self.calls.get_mut(&parent)
-        {
-            parent.dependents.remove(&Dependent::Call(id));
-        }
-        let Some(entry) = self.calls.get_mut(&id) else { return BTreeSet::new() };
+        let Some(entry) = self.calls.get_mut(id) else { return BTreeSet::new() };
         self.running = self.running.saturating_sub(1);
         if let Some(deadline) = entry.deadline.take() {
             self.deadlines.remove(&(deadline, id));
         }
-        std::mem::take(&mut entry.dependents)
+        let dependents = std::mem::take(&mut entry.dependents);
+        if let Some(parent) = self.parent(id)
+            && let Some(parent) = self.calls.get_mut(parent)
+        {
+            parent.dependents.remove(&Dependent::Call(id));
+        }
+        dependents
     }
 
     pub(super) fn owe(
         &mut self,
         id: CallId,
         outcome: Result<Answer, Fault>,
-        found: Result<Reference, Fault>,
+        found: Option<Result<Reference, Fault>>,
     ) {
-        let Some(entry) = self.calls.get_mut(&id) else { return };
+        let Some(entry) = self.calls.get_mut(id) else { return };
         if entry.one_way {
             self.strike(id);
             return;
@@ -68,7 +72,7 @@ impl Callee {
 
     /// Takes a call off the books.
     pub(super) fn strike(&mut self, id: CallId) {
-        let Some(entry) = self.calls.remove(&id) else { return };
+        let Some(entry) = self.calls.remove(id) else { return };
         if entry.one_way {
             self.notices.finish(entry.depth, entry.bytes);
         } else if let Some(load) = self.levels.get_mut(&entry.depth) {
@@ -87,11 +91,11 @@ impl Callee {
         events: &mut VecDeque<Event>,
     ) -> Result<bool, Violation> {
         self.check_known(id)?;
-        match self.calls.get(&id).map(|call| &call.state) {
+        match self.calls.get(id).map(|call| &call.state) {
             None => return Ok(false),
             Some(State::Answered(answered)) => {
                 if let Some(place) = answered.owed {
-                    self.owed.remove(&place);
+                    self.owed.remove(place);
                 }
                 if answered.going {
                     parts.forget(id);
@@ -120,7 +124,7 @@ impl Callee {
                 return;
             }
             self.deadlines.pop_first();
-            if self.calls.get(&id).is_some_and(|call| matches!(call.state, State::Running)) {
+            if self.calls.get(id).is_some_and(|call| matches!(call.state, State::Running)) {
                 events.push_back(Event::Cancelled { call: id });
             }
             let text = "the deadline of the call has passed";

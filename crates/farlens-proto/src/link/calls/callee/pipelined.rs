@@ -8,10 +8,12 @@ use std::collections::{BTreeSet, VecDeque};
 impl Callee {
     /// What is made on the answer of a call finds there; nothing while it has to wait for it.
     pub(super) fn answer_of(&self, parent: CallId) -> Option<Result<Reference, Fault>> {
-        match self.calls.get(&parent) {
+        match self.calls.get(parent) {
             None => Some(Err(gone())),
             Some(call) if !call.pipelined => Some(Err(gone())),
-            Some(Incoming { state: State::Answered(answered), .. }) => Some(answered.found.clone()),
+            Some(Incoming { state: State::Answered(answered), .. }) => {
+                Some(answered.found.clone().unwrap_or_else(|| Err(gone())))
+            }
             Some(_) if self.is_chain_full(parent) => {
                 let text = format!("more than {CHAIN} calls wait for each other's answers");
                 Some(Err(Fault::new(Code::TOO_DEEP, text)))
@@ -33,7 +35,7 @@ impl Callee {
 
     /// The call for whose answer another waits.
     pub(super) fn parent(&self, id: CallId) -> Option<CallId> {
-        match &self.calls.get(&id)?.state {
+        match &self.calls.get(id)?.state {
             State::Pending(pending) => match pending.on {
                 On::Answer(parent) => Some(parent),
                 On::Known(_) => None,
@@ -51,7 +53,7 @@ impl Callee {
         self.check_known(parent)?;
         let answer = self.answer_of(parent);
         if answer.is_none()
-            && let Some(parent) = self.calls.get_mut(&parent)
+            && let Some(parent) = self.calls.get_mut(parent)
         {
             parent.dependents.insert(Dependent::Open(stream));
         }
@@ -60,7 +62,7 @@ impl Callee {
 
     /// A stream that may have waited for an answer is over.
     pub(in crate::link::calls) fn leave(&mut self, stream: StreamId, parent: CallId) {
-        if let Some(parent) = self.calls.get_mut(&parent) {
+        if let Some(parent) = self.calls.get_mut(parent) {
             parent.dependents.remove(&Dependent::Open(stream));
         }
     }
@@ -78,7 +80,7 @@ impl Callee {
                     self.resolved.push_back(Resolved { stream, outcome: found.clone() });
                 }
                 (Dependent::Call(id), Ok(reference)) => {
-                    if let Some(call) = self.calls.get_mut(&id)
+                    if let Some(call) = self.calls.get_mut(id)
                         && let State::Pending(pending) = &mut call.state
                     {
                         pending.on = On::Known(reference.clone());

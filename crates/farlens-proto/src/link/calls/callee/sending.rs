@@ -63,11 +63,11 @@ impl Callee {
                 Some(fault)
             }
         };
-        if let Some(Incoming { state: State::Answered(answered), .. }) = self.calls.get_mut(&id) {
+        if let Some(Incoming { state: State::Answered(answered), .. }) = self.calls.get_mut(id) {
             answered.owed = None;
             answered.going = !rest.is_empty();
             if let Some(fault) = fault {
-                answered.found = Err(fault);
+                answered.found = Some(Err(fault));
             }
         }
         if rest.is_empty() {
@@ -79,7 +79,7 @@ impl Callee {
 
     /// The last of an answer is out.
     pub(in crate::link::calls) fn answer_sent(&mut self, id: CallId) {
-        let Some(entry) = self.calls.get_mut(&id) else { return };
+        let Some(entry) = self.calls.get_mut(id) else { return };
         if let State::Answered(answered) = &mut entry.state {
             answered.going = false;
         }
@@ -90,7 +90,7 @@ impl Callee {
 
     /// The link is over: handlers are given up.
     pub(in crate::link::calls) fn end(&mut self, events: &mut VecDeque<Event>) {
-        for (id, call) in std::mem::take(&mut self.calls) {
+        for (id, call) in std::mem::take(&mut self.calls).into_entries() {
             if matches!(call.state, State::Running) {
                 events.push_back(Event::Cancelled { call: id });
             }

@@ -22,8 +22,8 @@ impl Caller {
 
     /// The call that an answer begins for, if it is still wanted.
     pub(super) fn unanswered(&mut self, id: CallId) -> Result<Option<CallTicket>, Violation> {
-        let Some(&ticket) = self.tickets.get(&id) else { return Ok(None) };
-        let Some(call) = self.calls.get(&ticket) else { return Ok(None) };
+        let Some(&ticket) = self.tickets.get(id) else { return Ok(None) };
+        let Some(call) = self.calls.get(ticket) else { return Ok(None) };
         if call.one_way || call.inbox.is_some() {
             return Err(Violation::protocol("an answer to a call that has one or wants none"));
         }
@@ -42,7 +42,7 @@ impl Caller {
             self.answered_late(id, inbox.is_whole());
             return Ok(());
         };
-        if let Some(call) = self.calls.get_mut(&ticket) {
+        if let Some(call) = self.calls.get_mut(ticket) {
             call.inbox = Some(inbox);
         }
         self.take_if_whole(id, ticket, (refs, parts), events);
@@ -57,8 +57,8 @@ impl Caller {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Violation> {
         self.check_known(id)?;
-        let Some(&ticket) = self.tickets.get(&id) else { return Ok(()) };
-        let inbox = self.calls.get_mut(&ticket).and_then(|call| call.inbox.as_mut());
+        let Some(&ticket) = self.tickets.get(id) else { return Ok(()) };
+        let inbox = self.calls.get_mut(ticket).and_then(|call| call.inbox.as_mut());
         inbox
             .ok_or_else(|| Violation::protocol("a part of an answer that has not begun"))?
             .add(part)?;
@@ -73,15 +73,18 @@ impl Caller {
         (refs, parts): (&Refs, &mut Outbox),
         events: &mut VecDeque<Event>,
     ) {
-        let call = self.calls.get_mut(&ticket);
+        let call = self.calls.get_mut(ticket);
         let Some(inbox) = call.and_then(|call| call.inbox.take_if(|inbox| inbox.is_whole())) else {
             return;
         };
         let answer = inbox.finish();
-        let found = pipeline::found(&answer, |first| refs.origin(first).is_some());
+        let found = self.is_pipelined(ticket);
+        let found = found.then(|| pipeline::found(&answer, |first| refs.origin(first).is_some()));
         self.finish(id, ticket, parts);
         events.push_back(Event::Answered { call: ticket, outcome: Ok(answer) });
-        self.end_children(ticket, found, parts, events);
+        if let Some(found) = found {
+            self.end_children(ticket, found, parts, events);
+        }
     }
 
     pub(in crate::link::calls) fn handle_failed(
@@ -126,7 +129,7 @@ impl Caller {
 
     /// The link is over: what was not sent as a whole has not run, of the rest nobody knows.
     pub(in crate::link::calls) fn end(&mut self, fault: &Fault, events: &mut VecDeque<Event>) {
-        for (ticket, call) in std::mem::take(&mut self.calls) {
+        for (ticket, call) in std::mem::take(&mut self.calls).into_entries() {
             let (code, what) = if call.id.is_none() || call.going {
                 (Code::NOT_RUN, "the call was not sent")
             } else {

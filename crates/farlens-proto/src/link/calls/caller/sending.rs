@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 impl Caller {
     pub(in crate::link::calls) fn has_output(&self, peer: Announced) -> bool {
         let goes = |level: &Level| {
-            let first = level.ready.first().and_then(|ticket| self.calls.get(ticket));
+            let first = level.ready.first().and_then(|(ticket, ())| self.calls.get(ticket));
             first.is_some_and(|call| self.fits(level, call, peer))
         };
         let cancels = !self.cancels.is_empty() && self.paused_until.is_none();
@@ -37,13 +37,13 @@ impl Caller {
     pub(super) fn take_ready(&mut self, depth: u32, peer: Announced) -> Option<CallTicket> {
         loop {
             let level = self.levels.get(&depth)?;
-            let &ticket = level.ready.first()?;
-            let call = self.calls.get(&ticket)?;
+            let (ticket, ()) = level.ready.first()?;
+            let call = self.calls.get(ticket)?;
             let held = self.order.hold(&call.on, ticket);
             if !held && !self.fits(level, call, peer) {
                 return None;
             }
-            self.levels.get_mut(&depth)?.ready.remove(&ticket);
+            self.levels.get_mut(&depth)?.ready.remove(ticket);
             if !held {
                 return Some(ticket);
             }
@@ -120,9 +120,8 @@ impl Caller {
         parts: &mut Outbox,
         outlet: &mut Outlet<'_>,
     ) {
-        let Some(unsent) = self.calls.get_mut(&ticket).and_then(|call| call.unsent.take()) else {
-            return;
-        };
+        let Some(call) = self.calls.get_mut(ticket) else { return };
+        let Some(unsent) = call.unsent.take() else { return };
         let refs = &mut *outlet.refs;
         let prepared = self
             .target(ticket, refs)
@@ -140,7 +139,7 @@ impl Caller {
         let id = CallId(self.next_id);
         self.next_id = self.next_id.saturating_add(2);
         self.tickets.insert(id, ticket);
-        let Some(call) = self.calls.get_mut(&ticket) else { return };
+        let Some(call) = self.calls.get_mut(ticket) else { return };
         call.id = Some(id);
         if call.one_way {
             self.allowance.send(call.depth, call.bytes);
@@ -184,8 +183,8 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
-        let Some(&ticket) = self.tickets.get(&id) else { return };
-        let Some(call) = self.calls.get_mut(&ticket) else { return };
+        let Some(&ticket) = self.tickets.get(id) else { return };
+        let Some(call) = self.calls.get_mut(ticket) else { return };
         call.going = false;
         let on = call.on.clone();
         self.stop_going(&on, ticket);
@@ -199,7 +198,7 @@ impl Caller {
         parts: &mut Outbox,
         events: &mut VecDeque<Event>,
     ) {
-        let Some(call) = self.calls.get(&ticket) else { return };
+        let Some(call) = self.calls.get(ticket) else { return };
         let (on, one_way) = (call.on.clone(), call.one_way);
         self.unlink(&on, ticket);
         if one_way {
@@ -211,7 +210,7 @@ impl Caller {
 
     pub(super) fn target(&self, ticket: CallTicket, refs: &Refs) -> Result<CallTarget, Fault> {
         let gone = |text: &str| Fault::new(Code::NO_SUCH_OBJECT, text);
-        match self.calls.get(&ticket).map(|call| &call.on) {
+        match self.calls.get(ticket).map(|call| &call.on) {
             Some(CallOn::Root) => Ok(CallTarget::Object(ObjectId::ROOT)),
             Some(CallOn::Object(reference)) => refs
                 .origin(reference)
