@@ -15,7 +15,8 @@ use futures::TryStreamExt;
 
 /// Bytes of all messages together, and how many there are at the most and at the least.
 const BYTES: u64 = 512 << 20;
-const MOST: u64 = 500_000;
+const MOST_ENTITIES: u64 = 500_000;
+const MOST_CALLS: u64 = 50_000;
 const LEAST: u64 = 4;
 /// Calls that are under way at a time.
 const AT_ONCE: usize = 4;
@@ -86,7 +87,7 @@ async fn joined(messages: &Messages, count: u64) -> Result<(Server, Link)> {
 
 /// A sequence of messages that an iterator makes.
 pub(super) async fn entities(point: Point) -> Result<Measured> {
-    let (messages, count) = point.messages()?;
+    let (messages, count) = point.messages(MOST_ENTITIES)?;
     let (_server, link) = joined(&messages, count).await?;
     let mut entities = link.entities::<Bytes>("/entities").await?;
     let watch = Stopwatch::start();
@@ -99,7 +100,7 @@ pub(super) async fn entities(point: Point) -> Result<Measured> {
 
 /// Calls, some of them under way.
 pub(super) async fn calls(point: Point) -> Result<Measured> {
-    let (messages, count) = point.messages()?;
+    let (messages, count) = point.messages(MOST_CALLS)?;
     let (_server, link) = joined(&messages, 1).await?;
     let echo = link.object::<EchoRef>("/echo").await?;
     let (echo, messages) = (&echo, &messages);
@@ -111,9 +112,9 @@ pub(super) async fn calls(point: Point) -> Result<Measured> {
 }
 
 impl Point {
-    fn messages(self) -> Result<(Messages, u64)> {
+    fn messages(self, most: u64) -> Result<(Messages, u64)> {
         let bytes = usize::try_from(self.x)?;
-        let (all, most) = if self.quick { (BYTES >> 5, 1000) } else { (BYTES, MOST) };
+        let (all, most) = if self.quick { (BYTES >> 5, 1000) } else { (BYTES, most) };
         let count = (all / self.x).clamp(LEAST, most);
         Ok((Messages { block: data::block(), bytes }, count))
     }
