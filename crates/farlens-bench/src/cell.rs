@@ -4,7 +4,7 @@ use crate::{
     Result,
     data::Origin,
     measure::Measured,
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
     workloads::{Amounts, Workload},
 };
 use std::{future::Future, pin::Pin, sync::Arc};
@@ -31,7 +31,7 @@ pub(crate) struct Stand<P: Peer> {
 /// name is it known whether its futures may move between threads.
 pub(crate) struct Tasks<P: Peer> {
     /// Reads bulk data from memory.
-    pub(crate) bulk: fn(Arc<Stand<P>>) -> JoinHandle<Result<u64>>,
+    pub(crate) bulk: fn(Arc<Stand<P>>, Meter) -> JoinHandle<Result<()>>,
     /// [`Peer::follow`].
     pub(crate) follow: fn(P, u64, Arc<Barrier>, u64) -> JoinHandle<Result<u64>>,
     /// [`Peer::write_log`], where servers run.
@@ -59,8 +59,9 @@ macro_rules! on_workers {
             let server = serving.await??;
             let peer = <$peer>::connect(&stage, &server).await?;
             let tasks = $crate::cell::Tasks::<$peer> {
-                bulk: |stand| {
-                    tokio::spawn(async move { stand.peer.bulk($crate::data::Origin::Memory).await })
+                bulk: |stand, meter| {
+                    let origin = $crate::data::Origin::Memory;
+                    tokio::spawn(async move { stand.peer.bulk(origin, &meter).await })
                 },
                 follow: |peer, readers, ready, bytes| {
                     tokio::spawn(async move { peer.follow(readers, &ready, bytes).await })
@@ -122,8 +123,8 @@ async fn set_up_here<P: Peer>(stage: &Stage) -> Result<Arc<Stand<P>>> {
     let server = P::serve(stage).await?;
     let peer = P::connect(stage, &server).await?;
     let tasks = Tasks {
-        bulk: |stand: Arc<Stand<P>>| {
-            spawn_local(async move { stand.peer.bulk(Origin::Memory).await })
+        bulk: |stand: Arc<Stand<P>>, meter: Meter| {
+            spawn_local(async move { stand.peer.bulk(Origin::Memory, &meter).await })
         },
         follow: |peer: P, readers, ready, bytes| {
             spawn_local(async move { peer.follow(readers, &ready, bytes).await })

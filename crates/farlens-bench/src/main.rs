@@ -5,10 +5,13 @@
 
 mod cell;
 mod child;
+mod curves;
 mod data;
 mod live;
+mod machine;
 mod malloc;
 mod measure;
+mod page;
 mod peer;
 mod report;
 mod run;
@@ -40,14 +43,20 @@ struct Args {
 enum Verb {
     /// Run one round in this process, for another that waits for it.
     #[command(hide = true)]
-    Child(child::Args),
+    Child { job: String },
+    /// Measure what streams, links and messages cost as they grow, and plot it.
+    Curves(curves::Args),
+    /// Write the table of a run into a page.
+    Page(page::Args),
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.verb {
         None => args.run.run(),
-        Some(Verb::Child(child)) => child.run(),
+        Some(Verb::Child { job }) => do_job(&job),
+        Some(Verb::Curves(curves)) => curves.run(),
+        Some(Verb::Page(page)) => page.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,4 +65,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn do_job(job: &str) -> Result<()> {
+    serde_json::from_str::<child::Job>(job)?.here()
 }

@@ -3,10 +3,11 @@
 //! glibc reads its settings when a process starts, so the process starts itself again with them.
 
 use crate::Result;
+use serde::{Deserialize, Serialize};
 use std::{env, os::unix::process::CommandExt, process::Command};
 
 /// How the allocator is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Malloc {
     /// As the system has it.

@@ -43,6 +43,12 @@ impl Stopwatch {
         Measured { units: micros.len() as f64, cpu_ns, value }
     }
 
+    /// An amount of memory, in MB, for so many units in all.
+    pub(crate) fn megabytes(self, units: u64, bytes: u64) -> Measured {
+        let (_, cpu_ns) = self.stop();
+        Measured { units: units as f64, cpu_ns, value: bytes as f64 / 1e6 }
+    }
+
     /// An amount of something, for each unit.
     pub(crate) fn amount(self, units: u64, amount: u64) -> Measured {
         let (_, cpu_ns) = self.stop();
@@ -61,10 +67,22 @@ impl Stopwatch {
 /// # Errors
 /// Where the system does not say.
 pub(crate) fn resident_bytes() -> Result<u64> {
+    status("RssAnon:")
+}
+
+/// The same, at the most since this process has started.
+///
+/// # Errors
+/// Where the system does not say.
+pub(crate) fn most_resident_bytes() -> Result<u64> {
+    Ok(status("VmHWM:")?.saturating_sub(status("RssFile:")?))
+}
+
+fn status(name: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(kib.ok_or("/proc/self/status has no RssAnon")? << 10)
+    Ok(kib.ok_or_else(|| format!("/proc/self/status has no {name}"))? << 10)
 }
 
 fn process_time() -> Duration {

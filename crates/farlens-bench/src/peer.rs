@@ -7,7 +7,13 @@ use crate::{
     tls::Tls,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::{runtime::Handle, sync::Barrier};
 
 /// What servers and clients of a run share.
@@ -34,6 +40,22 @@ pub(crate) struct Stage {
     pub(crate) window: u32,
 }
 
+/// Counts bytes as they come, for whoever looks meanwhile.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    /// So many more have come.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// So many have come.
+    pub(crate) fn total(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A system: its server, and a connected client with one method for each thing that is measured.
 ///
 /// Each method returns once everything has arrived and was looked at, and says what that was, so
@@ -56,8 +78,8 @@ pub(crate) trait Peer: Sized + 'static {
     /// Connects, from nothing up to where a first request can be made.
     async fn connect(stage: &Stage, server: &Self::Server) -> Result<Self>;
 
-    /// Reads the bulk data of an origin; says how many bytes came.
-    async fn bulk(&self, origin: Origin) -> Result<u64>;
+    /// Reads the bulk data of an origin, and counts the bytes as they come.
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()>;
 
     /// Writes as many bytes to the server's file, and waits until all are in it; says how many the
     /// server has written. It does not wait for the disk.
@@ -96,15 +118,14 @@ pub(crate) trait Peer: Sized + 'static {
     /// Reads a piece of the block.
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece>;
 
-    /// Reads the bulk data of memory in so many streams at a time; says how many bytes came in all.
-    async fn bulks(&self, streams: u64) -> Result<u64> {
+    /// Reads the bulk data of memory in so many streams at a time, and counts all bytes.
+    async fn bulks(&self, streams: u64, meter: &Meter) -> Result<()> {
         let mut open: FuturesUnordered<_> =
-            (0..streams).map(|_| self.bulk(Origin::Memory)).collect();
-        let mut received = 0;
-        while let Some(bytes) = open.next().await {
-            received += bytes?;
+            (0..streams).map(|_| self.bulk(Origin::Memory, meter)).collect();
+        while let Some(read) = open.next().await {
+            read?;
         }
-        Ok(received)
+        Ok(())
     }
 
     /// Opens the live log so many times, and once everybody is `ready` reads so many bytes of each;

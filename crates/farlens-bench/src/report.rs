@@ -9,7 +9,7 @@ use crate::{
     workloads::{Better, Workload},
 };
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How all cells of a run were measured.
 #[derive(Clone, Copy, Debug)]
@@ -20,18 +20,18 @@ pub(crate) struct Setting {
 }
 
 /// A cell with all its rounds in.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Line {
-    id: String,
-    system: String,
-    rt: Layout,
-    malloc: Malloc,
-    value: f64,
-    unit: &'static str,
-    better: Better,
-    ratio_to_raw: Option<f64>,
+    pub(crate) id: String,
+    pub(crate) system: String,
+    pub(crate) rt: Layout,
+    pub(crate) malloc: Malloc,
+    pub(crate) value: f64,
+    pub(crate) unit: String,
+    pub(crate) better: Better,
+    pub(crate) ratio_to_raw: Option<f64>,
     cpu_ns_per_unit: f64,
-    runs: usize,
+    pub(crate) runs: usize,
     min: f64,
     max: f64,
 }
@@ -53,7 +53,7 @@ impl Line {
             rt: setting.rt,
             malloc: setting.malloc,
             value: at(0.5),
-            unit: workload.unit(),
+            unit: workload.unit().to_owned(),
             better: workload.better(),
             ratio_to_raw: raw.and_then(|raw| stats::ratio(&values, &self::values(raw))),
             cpu_ns_per_unit: stats::median(&cpu).unwrap_or(f64::NAN),

@@ -3,8 +3,7 @@
 use crate::{
     Result,
     cell::Cell,
-    child,
-    child::InChild,
+    child::{InChild, Job},
     malloc::Malloc,
     measure::Measured,
     peer::Stage,
@@ -114,8 +113,8 @@ impl Args {
     ) -> Result<Box<dyn Cell>> {
         match workload {
             Workload::IdleStreamBytes => {
-                let what = child::Args::new((workload, system), self.rt, self.amounts());
-                Ok(Box::new(InChild(what)))
+                let streams = self.amounts().idle;
+                Ok(Box::new(InChild(Job::IdleStreams { system, rt: self.rt, streams })))
             }
             _ => system.cell(workload, stage, self.amounts()).await,
         }

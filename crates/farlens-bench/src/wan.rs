@@ -18,8 +18,6 @@ use tokio::{
 
 /// Bytes that are taken from a socket at once.
 const PIECE: usize = 16 << 10;
-/// Bytes a second, each way: a gigabit.
-const RATE: f64 = 125e6;
 /// Pieces that wait before the line: as much as it holds at 200 ms, so that it never runs dry.
 const QUEUE: usize = 24 << 20 >> 14;
 
@@ -31,6 +29,9 @@ pub(crate) struct Wan {
 }
 
 impl Wan {
+    /// Bytes a second, each way: a gigabit.
+    pub(crate) const RATE: f64 = 125e6;
+
     /// Puts a line in front of an address, for one connection; it ends with that.
     pub(crate) async fn lead_to(self, address: SocketAddr) -> Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -91,7 +92,7 @@ struct Line {
 impl Line {
     /// When a piece comes out that came at a moment.
     fn due(&mut self, came: Instant, length: usize) -> Instant {
-        self.free = self.free.max(came) + Duration::from_secs_f64(length as f64 / RATE);
+        self.free = self.free.max(came) + Duration::from_secs_f64(length as f64 / Wan::RATE);
         self.free + self.delay
     }
 }

@@ -9,6 +9,7 @@ mod fanout;
 mod first_byte;
 mod id;
 mod idle;
+mod line;
 mod random;
 
 pub(crate) use amounts::Amounts;
@@ -46,7 +47,7 @@ impl Workload {
             Self::Fanout64 => fanout::log(&stand, amounts).await,
             Self::CallP99BesideBulk => beside::calls(&stand).await,
             Self::BulkBesideCalls => beside::bulk(&stand).await,
-            Self::Wan { streams, .. } => bulk::streams(&stand, streams).await,
+            Self::Wan { ms, streams, .. } => line::read(&stand, (ms, streams), amounts).await,
         }
     }
 }

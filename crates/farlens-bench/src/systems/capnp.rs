@@ -13,7 +13,7 @@ mod sinks;
 use crate::{
     Result,
     data::{Data, Message, Origin, Piece, as_message},
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
     tls::Stream,
 };
 use bench_capnp::bench;
@@ -64,13 +64,12 @@ impl Peer for Capnp {
         Ok(Self { bench, data, bytes, entities })
     }
 
-    async fn bulk(&self, origin: Origin) -> Result<u64> {
-        let sink = Rc::new(Bytes::default());
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
         let mut request = self.bench.bulk_request();
         request.get().set_file(origin == Origin::File);
-        request.get().set_to(new_client_from_rc(Rc::clone(&sink)));
+        request.get().set_to(capnp_rpc::new_client(Bytes(meter.clone())));
         request.send().promise.await?;
-        Ok(sink.received())
+        Ok(())
     }
 
     async fn write(&self) -> Result<u64> {

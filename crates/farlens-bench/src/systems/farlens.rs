@@ -8,7 +8,7 @@ use crate::{
     Result,
     data::{self, Data, Message, Origin, Piece, Sample, as_message, sample},
     live::{self, Taken},
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
 };
 use bytes::Bytes;
 use farlens::{
@@ -115,14 +115,13 @@ impl Peer for Farlens {
         Ok(Self { link, data, bytes, object: OnceCell::new(), block: OnceCell::new(), iteration })
     }
 
-    async fn bulk(&self, origin: Origin) -> Result<u64> {
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
         let path = if origin == Origin::Memory { "/memory" } else { "/file" };
         let mut stream = self.link.open(path).await?;
-        let mut received = 0;
         while let Some(chunk) = stream.next_chunk().await? {
-            received += chunk.len() as u64;
+            meter.add(chunk.len());
         }
-        Ok(received)
+        Ok(())
     }
 
     async fn write(&self) -> Result<u64> {

@@ -11,7 +11,7 @@ use crate::{
     Result,
     data::{BATCH, Data, Message, Origin, Piece, as_message},
     live::{Live, Taken},
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
     tls::{Listening, Stream},
 };
 use bytes::{Buf, Bytes};
@@ -66,14 +66,13 @@ impl Peer for HyperH2 {
         Ok(Self { sender, data, bytes, entities })
     }
 
-    async fn bulk(&self, origin: Origin) -> Result<u64> {
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
         let path = if origin == Origin::Memory { "/memory" } else { "/file" };
         let mut body = self.ask(path, 0, 0).await?;
-        let mut received = 0;
         while let Some(frame) = body.frame().await {
-            received += frame?.data_ref().map_or(0, Bytes::len) as u64;
+            meter.add(frame?.data_ref().map_or(0, Bytes::len));
         }
-        Ok(received)
+        Ok(())
     }
 
     async fn write(&self) -> Result<u64> {

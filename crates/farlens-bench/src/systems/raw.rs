@@ -12,7 +12,7 @@ use crate::{
     Result,
     data::{Data, MESSAGE, Message, Origin, Piece, as_message, message},
     live::Taken,
-    peer::{Peer, Stage, under_way},
+    peer::{Meter, Peer, Stage, under_way},
     tls::{Listening, Stream},
 };
 use entities::{ids, in_batches, one_by_one};
@@ -58,13 +58,13 @@ impl Peer for Raw {
         Ok(Self { stream, data, bytes: stage.bytes, entities: stage.entities })
     }
 
-    async fn bulk(&self, origin: Origin) -> Result<u64> {
-        self.read_all(origin, self.bytes).await
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
+        self.read_all(origin, self.bytes, meter).await
     }
 
     /// As one: on a connection by itself there is no better way.
-    async fn bulks(&self, streams: u64) -> Result<u64> {
-        self.read_all(Origin::Memory, self.bytes * streams).await
+    async fn bulks(&self, streams: u64, meter: &Meter) -> Result<()> {
+        self.read_all(Origin::Memory, self.bytes * streams, meter).await
     }
 
     /// Waits for a word before the bytes, so that requests and bytes never lie in one buffer.
@@ -209,7 +209,7 @@ impl Peer for Raw {
 }
 
 impl Raw {
-    async fn read_all(&self, origin: Origin, bytes: u64) -> Result<u64> {
+    async fn read_all(&self, origin: Origin, bytes: u64, meter: &Meter) -> Result<()> {
         let mut stream = self.stream.lock().await;
         let request = match origin {
             Origin::Memory => Request::Memory(bytes),
@@ -219,9 +219,11 @@ impl Raw {
         let mut buffer = vec![0; WRITE];
         let mut received = 0;
         while received < bytes {
-            received += some(&mut stream, &mut buffer).await? as u64;
+            let length = some(&mut stream, &mut buffer).await?;
+            received += length as u64;
+            meter.add(length);
         }
-        Ok(received)
+        Ok(())
     }
 }
 

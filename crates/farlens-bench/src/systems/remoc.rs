@@ -4,7 +4,7 @@ use crate::{
     Result,
     data::{self, Data, Message, Origin, Piece, Sample, as_message, sample},
     live::{Live, Taken},
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
     tls::{Listening, Stream},
 };
 use bytes::{Buf, Bytes};
@@ -68,11 +68,8 @@ impl Peer for Remoc {
         let (served, window) = (Arc::new(served), stage.window);
         let serve = move |stream| {
             let served = Arc::clone(&served);
-            async move {
-                if let Err(error) = connection(served, window, stream).await {
-                    eprintln!("remoc: {error}");
-                }
-            }
+            // A client that goes is no failure.
+            async move { drop(connection(served, window, stream).await) }
         };
         stage.tls.listen(serve).await
     }
@@ -84,13 +81,12 @@ impl Peer for Remoc {
         Ok(Self { client, data, bytes, entities })
     }
 
-    async fn bulk(&self, origin: Origin) -> Result<u64> {
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
         let mut chunks = self.client.bulk(origin == Origin::File).await?.into_inner().await?;
-        let mut received = 0;
         while let Some(chunk) = chunks.recv().await? {
-            received += chunk.remaining() as u64;
+            meter.add(chunk.remaining());
         }
-        Ok(received)
+        Ok(())
     }
 
     async fn write(&self) -> Result<u64> {

@@ -5,7 +5,7 @@
 use crate::{
     Result,
     data::{self, Data, Message, Origin, Piece, Sample},
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
     tls::{Listening, Stream},
 };
 use bytes::Bytes;
@@ -62,16 +62,19 @@ impl Peer for Tarpc {
         Ok(Self { client, data, bytes: stage.bytes, entities: stage.entities, ahead })
     }
 
-    async fn bulk(&self, origin: Origin) -> Result<u64> {
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
         let file = origin == Origin::File;
         stream::iter((0..self.bytes).step_by(CHUNK))
             .map(async |at| {
                 let len = (self.bytes - at).min(CHUNK as u64);
                 let chunk = self.client.chunk(context::current(), file, at, len).await??;
-                Result::Ok(chunk.len() as u64)
+                Result::Ok(chunk.len())
             })
             .buffered(self.ahead)
-            .try_fold(0, async |received, length| Ok(received + length))
+            .try_for_each(async |length| {
+                meter.add(length);
+                Ok(())
+            })
             .await
     }
 

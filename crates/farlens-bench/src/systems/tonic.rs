@@ -7,7 +7,7 @@ use crate::{
     Result,
     data::{self, Data, Message, Origin, Piece, as_message, sample},
     live::{Live, Taken},
-    peer::{Peer, Stage},
+    peer::{Meter, Peer, Stage},
     systems::http2::Tuning,
     tls::Listening,
 };
@@ -91,14 +91,13 @@ impl Peer for Tonic {
         Ok(Self { client: BenchClient::new(channel), data, bytes, entities })
     }
 
-    async fn bulk(&self, origin: Origin) -> Result<u64> {
+    async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
         let origin = messages::Origin { file: origin == Origin::File };
         let mut chunks = self.client.clone().bulk(origin).await?.into_inner();
-        let mut received = 0;
         while let Some(chunk) = chunks.message().await? {
-            received += chunk.bytes.len() as u64;
+            meter.add(chunk.bytes.len());
         }
-        Ok(received)
+        Ok(())
     }
 
     async fn write(&self) -> Result<u64> {

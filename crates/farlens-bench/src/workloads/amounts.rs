@@ -9,9 +9,10 @@ use std::time::Duration;
 pub(crate) struct Amounts {
     /// Bytes of a bulk read.
     pub(crate) bytes: u64,
-    /// Bytes over a line, in all streams together, and more for each millisecond of it.
-    pub(crate) wan_bytes: u64,
-    pub(crate) wan_bytes_each_ms: u64,
+    /// Round trips over a line before the clock starts, and while it runs, which is so much longer.
+    pub(crate) first_trips: u32,
+    pub(crate) trips: u32,
+    pub(crate) line: Duration,
     /// Bytes that are written to a live log.
     pub(crate) log_bytes: u64,
     /// Entities of an iteration.
@@ -29,11 +30,12 @@ pub(crate) struct Amounts {
 }
 
 impl Amounts {
-    /// Rounds of about half a second; over the longest lines of three.
+    /// Rounds of about half a second; over the longest lines of three and a half.
     pub(crate) const FULL: Self = Self {
         bytes: 1 << 30,
-        wan_bytes: 64 << 20,
-        wan_bytes_each_ms: 2 << 20,
+        first_trips: 10,
+        trips: 5,
+        line: Duration::from_millis(500),
         log_bytes: 8 << 20,
         entities: 1_000_000,
         each: 100,
@@ -45,8 +47,9 @@ impl Amounts {
     /// Just enough to see that everything runs.
     pub(crate) const QUICK: Self = Self {
         bytes: 32 << 20,
-        wan_bytes: 2 << 20,
-        wan_bytes_each_ms: 16 << 10,
+        first_trips: 2,
+        trips: 1,
+        line: Duration::from_millis(50),
         log_bytes: 256 << 10,
         entities: 20_000,
         each: 10,
@@ -55,6 +58,20 @@ impl Amounts {
         connections: 3,
         idle: 500,
     };
+}
+
+/// How long a line is read from before the clock starts, and while it runs.
+pub(super) struct Line {
+    pub(super) first: Duration,
+    pub(super) then: Duration,
+}
+
+impl Amounts {
+    /// For a line of so many milliseconds there and back.
+    pub(super) fn line(self, ms: u64) -> Line {
+        let trip = Duration::from_millis(ms);
+        Line { first: self.first_trips * trip, then: self.line + self.trips * trip }
+    }
 }
 
 /// Active readers beside the one that stands still.
@@ -81,9 +98,10 @@ impl Workload {
         match self {
             Self::Wan { ms, streams, .. } => {
                 let tls = stage.tls.clone().over(Wan { round_trip: Duration::from_millis(ms) });
-                let bytes = amounts.wan_bytes + ms * amounts.wan_bytes_each_ms;
+                let Line { first, then } = amounts.line(ms);
+                let bytes = 2.0 * Wan::RATE * (first + then).as_secs_f64();
                 let window = if ms >= LONG_MS { LONG_WINDOW } else { WINDOW };
-                Stage { tls, bytes: bytes / streams, window, ..stage }
+                Stage { tls, bytes: bytes as u64 / streams, window, ..stage }
             }
             Self::StalledReader | Self::StalledReaderWithout => {
                 Stage { bytes: amounts.bytes / ACTIVE, ..stage }

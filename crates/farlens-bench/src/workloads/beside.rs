@@ -6,7 +6,7 @@ use crate::{
     cell::Stand,
     data::message,
     measure::{Measured, Stopwatch},
-    peer::Peer,
+    peer::{Meter, Peer},
 };
 use std::{
     sync::Arc,
@@ -35,13 +35,16 @@ async fn both<P: Peer>(stand: &Arc<Stand<P>>) -> Result<(Stopwatch, Vec<Duration
     let caller = second.as_ref().unwrap_or(&stand.peer);
     let mut pace = tokio::time::interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut times = Vec::new();
+    let (mut times, meter) = (Vec::new(), Meter::default());
     let watch = Stopwatch::start();
-    let mut bulk = (stand.tasks.bulk)(Arc::clone(stand));
-    let received = loop {
+    let mut bulk = (stand.tasks.bulk)(Arc::clone(stand), meter.clone());
+    loop {
         tokio::select! {
             biased;
-            received = &mut bulk => break received??,
+            ended = &mut bulk => {
+                ended??;
+                break;
+            }
             _ = pace.tick() => {}
         }
         let started = Instant::now();
@@ -49,8 +52,8 @@ async fn both<P: Peer>(stand: &Arc<Stand<P>>) -> Result<(Stopwatch, Vec<Duration
         let answer = caller.echo(message).await?;
         times.push(started.elapsed());
         check("messages", u64::from(answer == message), 1)?;
-    };
-    let measured = watch.rate(received, 1e6);
-    check("bytes", received, stand.stage.bytes)?;
+    }
+    let measured = watch.rate(meter.total(), 1e6);
+    check("bytes", meter.total(), stand.stage.bytes)?;
     Ok((watch, times, measured))
 }

@@ -6,7 +6,7 @@ use crate::{
     cell::Stand,
     data::Origin,
     measure::{Measured, Stopwatch},
-    peer::Peer,
+    peer::{Meter, Peer},
 };
 
 pub(super) async fn memory<P: Peer>(stand: &Stand<P>) -> Result<Measured> {
@@ -39,19 +39,19 @@ pub(super) async fn beside_a_stalled_one<P: Peer>(stand: &Stand<P>) -> Result<Me
 
 /// In so many streams at a time.
 pub(super) async fn streams<P: Peer>(stand: &Stand<P>, streams: u64) -> Result<Measured> {
-    let bytes = stand.stage.bytes * streams;
+    let (bytes, meter) = (stand.stage.bytes * streams, Meter::default());
     let watch = Stopwatch::start();
-    let received = stand.peer.bulks(streams).await?;
+    stand.peer.bulks(streams, &meter).await?;
     let measured = watch.rate(bytes, 1e6);
-    check("bytes", received, bytes)?;
+    check("bytes", meter.total(), bytes)?;
     Ok(measured)
 }
 
 async fn read<P: Peer>(stand: &Stand<P>, origin: Origin) -> Result<Measured> {
-    let bytes = stand.stage.bytes;
+    let (bytes, meter) = (stand.stage.bytes, Meter::default());
     let watch = Stopwatch::start();
-    let received = stand.peer.bulk(origin).await?;
+    stand.peer.bulk(origin, &meter).await?;
     let measured = watch.rate(bytes, 1e6);
-    check("bytes", received, bytes)?;
+    check("bytes", meter.total(), bytes)?;
     Ok(measured)
 }

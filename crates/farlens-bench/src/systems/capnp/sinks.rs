@@ -1,7 +1,7 @@
 //! What the client hands over for the server to push into.
 
 use super::bench_capnp::{bytes, sample, samples};
-use crate::live::Taken;
+use crate::{live::Taken, peer::Meter};
 use capnp::Error;
 use std::{
     cell::{Cell, RefCell},
@@ -11,20 +11,11 @@ use std::{
 use tokio::sync::Notify;
 
 /// Counts bytes.
-#[derive(Default)]
-pub(super) struct Bytes(Cell<u64>);
-
-impl Bytes {
-    /// How many came.
-    pub(super) fn received(&self) -> u64 {
-        self.0.get()
-    }
-}
+pub(super) struct Bytes(pub(super) Meter);
 
 impl bytes::Server for Bytes {
     async fn write(self: Rc<Self>, params: bytes::WriteParams) -> Result<(), Error> {
-        let length = params.get()?.get_bytes()?.len() as u64;
-        self.0.set(self.0.get() + length);
+        self.0.add(params.get()?.get_bytes()?.len());
         Ok(())
     }
 
@@ -33,7 +24,7 @@ impl bytes::Server for Bytes {
         _: bytes::EndParams,
         mut results: bytes::EndResults,
     ) -> Result<(), Error> {
-        results.get().set_count(self.received());
+        results.get().set_count(self.0.total());
         Ok(())
     }
 }

@@ -22,11 +22,9 @@ impl Served {
         Self { data: stage.data.clone(), live: stage.live.clone() }
     }
 
-    /// Answers until the client goes, which is no failure.
+    /// Answers until the client goes, which is no failure; it notices itself what it does not get.
     pub(super) async fn connection(self, stream: Stream) {
-        if let Err(error) = self.answer_all(stream).await {
-            eprintln!("raw: {error}");
-        }
+        drop(self.answer_all(stream).await);
     }
 
     async fn answer_all(&self, mut stream: Stream) -> Result<()> {
