@@ -29,7 +29,7 @@ impl RoundTrip {
 }
 
 /// The flight that is under way in one epoch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Flight {
     began: Time,
     /// What had been consumed and granted then, in bytes from the start of the epoch.
@@ -46,16 +46,21 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    /// The first of an epoch.
-    pub(crate) fn start(granted: u64) -> Self {
-        Self { to: granted, ..Self::default() }
+    /// The first of an epoch, whose sender was told at that moment that it may send up to `granted`.
+    pub(crate) const fn start(granted: u64, told: Time) -> Self {
+        Self {
+            began: told,
+            from: 0,
+            to: granted,
+            arrived: told,
+            waited: 0,
+            told: granted,
+            awaited: Some((0, told)),
+        }
     }
 
     /// The sender is told at this moment that it may send up to `granted`.
     pub(crate) fn tell(&mut self, granted: u64, now: Time) {
-        if self.told == 0 {
-            (self.began, self.arrived) = (now, now);
-        }
         self.awaited.get_or_insert((self.told, now));
         self.told = granted;
     }
@@ -106,8 +111,7 @@ mod tests {
     fn wanted(first: u64, last: u64) -> Option<u64> {
         let mut way = RoundTrip::UNKNOWN;
         way.saw(100 * MS);
-        let mut flight = Flight::start(100);
-        flight.tell(100, at(0));
+        let mut flight = Flight::start(100, at(0));
         flight.arrive(1, true, at(first), &mut way);
         flight.arrive(100, true, at(last), &mut way);
         assert!(!flight.is_over(99) && flight.is_over(100));
@@ -129,15 +133,14 @@ mod tests {
 
     #[test]
     fn nothing_is_wanted_before_the_round_trip_is_known() {
-        let flight = Flight::start(100);
+        let flight = Flight::start(100, at(0));
         assert_eq!(flight.wanted(100, at(1), RoundTrip::UNKNOWN), None);
     }
 
     #[test]
     fn the_round_trip_is_the_shortest_between_a_grant_and_what_it_allowed() {
         let mut way = RoundTrip::UNKNOWN;
-        let mut flight = Flight::start(100);
-        flight.tell(100, at(0));
+        let mut flight = Flight::start(100, at(0));
         flight.arrive(50, true, at(90 * MS), &mut way);
         assert_eq!(way, RoundTrip(Some(90 * MS)));
         flight.tell(200, at(100 * MS));

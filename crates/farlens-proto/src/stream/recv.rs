@@ -158,7 +158,10 @@ pub(crate) struct Receive {
     granted: Credit,
     received: Credit,
     consumed: Credit,
-    flight: Flight,
+    /// When the sender was told of the first credit.
+    told: Time,
+    /// From the first elements: most streams that wait have had none.
+    flight: Option<Box<Flight>>,
 }
 
 impl Receive {
@@ -167,7 +170,7 @@ impl Receive {
         let bytes = if window.bytes == 0 { 0 } else { budget.allow_window(window, 0) };
         budget.replace(0, bytes);
         let granted = Credit { bytes, elements: window.elements_for(bytes) };
-        Self { granted, flight: Flight::start(bytes), ..Self::default() }
+        Self { granted, ..Self::default() }
     }
 
     /// Ends the epoch; its credit returns to the budget.
@@ -182,7 +185,10 @@ impl Receive {
 
     /// The peer is told at this moment what is granted.
     pub(crate) fn tell(&mut self, now: Time) {
-        self.flight.tell(self.granted.bytes, now);
+        match &mut self.flight {
+            Some(flight) => flight.tell(self.granted.bytes, now),
+            None => self.told = now,
+        }
     }
 
     pub(crate) const fn outstanding(&self) -> u64 {
@@ -206,7 +212,9 @@ impl Receive {
     fn arrive(&mut self, end: u64, budget: &mut ReceiveBudget) {
         let idle = self.consumed.bytes >= self.received.bytes;
         self.received.bytes = end;
-        self.flight.arrive(end, idle, budget.now, &mut budget.round_trip);
+        let first = || Box::new(Flight::start(self.granted.bytes, self.told));
+        let flight = self.flight.get_or_insert_with(first);
+        flight.arrive(end, idle, budget.now, &mut budget.round_trip);
     }
 
     /// Takes in entities, of which the last must begin within the credit; it is `last`
@@ -252,22 +260,30 @@ impl Receive {
         self.consumed.bytes = self.consumed.bytes.saturating_add(taken.bytes);
         self.consumed.elements = self.consumed.elements.saturating_add(taken.elements);
         budget.replace(before, self.outstanding());
-        let over = self.flight.is_over(self.consumed.bytes);
-        if window.is_narrow() {
-            if self.consumed.bytes >= window.bytes {
-                window.reopen();
-            }
-        } else if over
-            && let Some(wanted) =
-                self.flight.wanted(self.consumed.bytes, budget.now, budget.round_trip)
-        {
-            window.widen(wanted, budget.share(self.outstanding()));
+        let narrow = window.is_narrow();
+        if narrow && self.consumed.bytes >= window.bytes {
+            window.reopen();
+        }
+        let consumed = self.consumed.bytes;
+        let over = self.flight.as_ref().is_some_and(|flight| flight.is_over(consumed));
+        if over && !narrow {
+            self.widen(window, budget);
         }
         let worth = self.grant(*window, budget);
-        if over {
-            self.flight.restart(self.consumed.bytes, self.granted.bytes, budget.now);
+        if over && let Some(flight) = &mut self.flight {
+            flight.restart(consumed, self.granted.bytes, budget.now);
         }
         worth
+    }
+
+    fn widen(&self, window: &mut Window, budget: &ReceiveBudget) {
+        let wanted = self
+            .flight
+            .as_ref()
+            .and_then(|flight| flight.wanted(self.consumed.bytes, budget.now, budget.round_trip));
+        if let Some(wanted) = wanted {
+            window.widen(wanted, budget.share(self.outstanding()));
+        }
     }
 
     fn grant(&mut self, window: Window, budget: &mut ReceiveBudget) -> bool {
