@@ -5,9 +5,9 @@ use crate::{
     publish::blocking,
 };
 use farlens_wire::Code;
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
-
 use parking_lot::RwLock;
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
+use tokio::sync::Mutex;
 
 /// The rights of the peers of one side.
 #[derive(Default)]
@@ -16,6 +16,9 @@ pub(crate) struct Access {
     pub(crate) open: bool,
     clients: Clients,
     pub(crate) invites: Invites,
+    /// Held while an invite is looked at, so that a client that comes twice at once is known the
+    /// second time.
+    enrolling: Mutex<()>,
 }
 
 /// Where the rights are kept.
@@ -59,7 +62,7 @@ impl Access {
             Some(path) => Clients::File(Arc::new(AuthorizedClients::load(path)?)),
             None => Clients::default(),
         };
-        Ok(Self { open, clients, invites: Invites::new() })
+        Ok(Self { open, clients, invites: Invites::new(), enrolling: Mutex::default() })
     }
 
     /// Gives a key rights for as long as the server lives, or durably where a file keeps them.
@@ -89,6 +92,10 @@ impl Access {
 
     /// Lets a peer in: a good invite enrols it, otherwise its key must be known.
     pub(crate) async fn admit(&self, key: KeyId, invite: Option<Vec<u8>>) -> Result<()> {
+        let _turn = match &invite {
+            Some(_) => Some(self.enrolling.lock().await),
+            None => None,
+        };
         let grants = self.grants(&key).map_err(|error| {
             tracing::error!(%error, "nobody is let in until this is mended");
             unknown(&key)
@@ -132,4 +139,26 @@ fn parse_invite(bytes: &[u8]) -> Result<([u8; 8], [u8; 16])> {
 fn unknown(key: &KeyId) -> Error {
     Error::new(Code::NOT_AUTHORIZED, format!("the server does not know the key {}", key.grouped()))
         .with_hint("ask for a ticket with an invite, or have the key added to authorized_clients")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{num::NonZeroU32, time::Duration};
+
+    #[tokio::test]
+    async fn a_client_that_comes_twice_at_once_uses_its_invite_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("authorized_clients");
+        let access = Access::new(Some(file), false).unwrap();
+        let grants = Grant::parse_list("read /**").unwrap();
+        let (once, hour) = (NonZeroU32::MIN, Duration::from_secs(3600));
+        let invite = access.invites.create(grants, once, hour, SystemTime::now()).unwrap();
+        let shown = || Some([&invite.id[..], &invite.secret[..]].concat());
+        let key = KeyId::from_bytes([7; 32]);
+        let both = tokio::join!(access.admit(key, shown()), access.admit(key, shown()));
+        assert!(both.0.is_ok() && both.1.is_ok(), "{both:?}");
+        let other = access.admit(KeyId::from_bytes([8; 32]), shown()).await;
+        assert_eq!(other.map_err(|error| error.code()), Err(Code::BAD_INVITE));
+    }
 }
