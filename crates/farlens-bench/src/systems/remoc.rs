@@ -46,12 +46,16 @@ pub(crate) struct Remoc {
     entities: u64,
 }
 
+/// Ports of a connection: a stream takes one, and the default of 8192 would not do for idle ones.
+const PORTS: u32 = 1 << 16;
+
 /// Larger windows and frames than the defaults, which are meant for slower networks.
 fn cfg(window: u32) -> Cfg {
     Cfg {
         chunk_size: CHUNK as u32,
         port_receive_buffer: window,
         port_receive_throttle: 2 * window,
+        max_ports: PORTS,
         ..Cfg::default()
     }
 }
