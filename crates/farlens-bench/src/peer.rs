@@ -88,7 +88,7 @@ pub(crate) trait Peer: Sized + 'static {
     /// Begins a bulk read of memory and reads no further than its first piece.
     async fn stall(&self) -> Result<Self::Stalled>;
 
-    /// Opens a stream on which nothing ever comes, and waits until the server has it.
+    /// Opens a stream on which nothing comes, and waits until the server has it.
     async fn quiet(&self) -> Result<Self::Quiet>;
 
     /// Opens the live log at its end.
