@@ -4,6 +4,7 @@
 //! fills the batch. A class that always has data leaves one part in sixteen to those below it, so
 //! that nothing waits for ever.
 
+use crate::stream::hunger::Hunger;
 use farlens_wire::{StreamId, Urgency};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -28,8 +29,8 @@ pub(super) struct Needs {
     pub(super) data: bool,
     /// Bytes of places beside the cursor wait.
     pub(super) ranges: bool,
-    /// It wants to ask its source for more.
-    pub(super) hungry: bool,
+    /// What it wants to ask its source for.
+    pub(super) hunger: Hunger,
     /// Encoded bytes that wait.
     pub(super) queued: usize,
     /// Encoded bytes that were asked for and have not come.
@@ -40,6 +41,16 @@ impl Needs {
     /// Whether nothing is needed.
     fn are_none(&self) -> bool {
         *self == Self { urgency: self.urgency, ..Self::default() }
+    }
+
+    /// Whether the stream has elements, or is about to.
+    const fn has_elements(&self) -> bool {
+        self.queued > 0 || self.reserved > 0
+    }
+
+    /// Whether it wants more of what it has, which can wait until there is room.
+    fn can_wait(&self) -> bool {
+        self.hunger == Hunger::Elements && self.has_elements()
     }
 }
 
@@ -61,6 +72,7 @@ struct Entry {
     needs: Needs,
     in_control: bool,
     in_hungry: bool,
+    in_held: bool,
     in_cursor: bool,
     in_ranges: bool,
 }
@@ -76,8 +88,8 @@ struct Class {
 impl Entry {
     /// Whether it says nothing.
     fn is_idle(&self) -> bool {
-        let inside = self.in_control || self.in_hungry || self.in_cursor || self.in_ranges;
-        self.needs.are_none() && !inside
+        let asks = self.in_control || self.in_hungry || self.in_held;
+        self.needs.are_none() && !(asks || self.in_cursor || self.in_ranges)
     }
 }
 
@@ -88,7 +100,10 @@ pub(super) struct Schedule {
     entries: BTreeMap<StreamId, Entry>,
     control: Turn,
     classes: BTreeMap<Urgency, Class>,
+    /// Streams that may ask their source now.
     hungry: Turn,
+    /// Streams that may do so while there is room for more.
+    held: Turn,
     /// What more urgent classes have sent while one below waited.
     ahead: usize,
     /// The class that had a turn although a more urgent one had data.
@@ -103,6 +118,12 @@ impl Turn {
         if wanted && !*inside {
             *inside = true;
             self.0.push_back(id);
+        }
+    }
+
+    fn leave(&mut self, id: StreamId, inside: bool) {
+        if inside {
+            self.0.retain(|&other| other != id);
         }
     }
 }
@@ -178,6 +199,7 @@ impl Schedule {
             control: Turn::default(),
             classes: BTreeMap::new(),
             hungry: Turn::default(),
+            held: Turn::default(),
             ahead: 0,
             favoured: Urgency::MOST,
             queued: 0,
@@ -194,14 +216,16 @@ impl Schedule {
     /// What a stream may still fetch before the queue is full. One that has nothing yet always gets
     /// a little: others may have asked for what is long in coming, and hold their room meanwhile.
     pub(super) fn room(&self, id: StreamId) -> usize {
-        let room = self.budget.saturating_sub(self.queued.saturating_add(self.reserved));
-        let needs = self.entries.get(&id).map(|entry| entry.needs).unwrap_or_default();
-        let least = if needs.queued == 0 && needs.reserved == 0 { QUANTUM_BYTES } else { 0 };
-        room.max(least)
+        let has_elements = self.entries.get(&id).is_some_and(|entry| entry.needs.has_elements());
+        self.free().max(if has_elements { 0 } else { QUANTUM_BYTES })
+    }
+
+    fn free(&self) -> usize {
+        self.budget.saturating_sub(self.queued.saturating_add(self.reserved))
     }
 
     pub(super) fn has_work(&self) -> bool {
-        let waits = !self.control.0.is_empty() || !self.hungry.0.is_empty();
+        let waits = !self.control.0.is_empty() || self.hungry_len() > 0;
         waits || self.classes.values().any(|class| !class.flows.is_empty())
     }
 
@@ -217,7 +241,9 @@ impl Schedule {
         self.reserved =
             self.reserved.saturating_sub(before.reserved).saturating_add(needs.reserved);
         self.control.join(id, needs.control, &mut entry.in_control);
-        self.hungry.join(id, needs.hungry, &mut entry.in_hungry);
+        let (hungry, held) = (needs.hunger != Hunger::None, needs.can_wait());
+        self.hungry.join(id, hungry && !held, &mut entry.in_hungry);
+        self.held.join(id, held, &mut entry.in_held);
         for flow in [Flow::Cursor, Flow::Ranges] {
             if entry.is_ready(flow) && !std::mem::replace(entry.is_inside(flow), true) {
                 let class = self.classes.entry(flow.class(needs.urgency)).or_default();
@@ -234,12 +260,12 @@ impl Schedule {
         if let Some(entry) = self.entries.remove(&id) {
             self.queued = self.queued.saturating_sub(entry.needs.queued);
             self.reserved = self.reserved.saturating_sub(entry.needs.reserved);
-            for (turn, inside) in
-                [(&mut self.control, entry.in_control), (&mut self.hungry, entry.in_hungry)]
-            {
-                if inside {
-                    turn.0.retain(|&other| other != id);
-                }
+            for (turn, inside) in [
+                (&mut self.control, entry.in_control),
+                (&mut self.hungry, entry.in_hungry),
+                (&mut self.held, entry.in_held),
+            ] {
+                turn.leave(id, inside);
             }
             let inside = [(Flow::Cursor, entry.in_cursor), (Flow::Ranges, entry.in_ranges)];
             for (flow, _) in inside.into_iter().filter(|(_, inside)| *inside) {
@@ -323,16 +349,25 @@ impl Schedule {
         self.ready_class(Bound::Excluded(next)).or_else(|| self.ready_class(Bound::Excluded(class)))
     }
 
+    /// Streams that may ask their source now. Who has elements waits until there is room for a
+    /// whole quantum: thousands that wait for room are not looked at each time, and none of them
+    /// fetches crumbs.
     pub(super) fn hungry_len(&self) -> usize {
-        self.hungry.0.len()
+        let held = if self.free() >= QUANTUM_BYTES { self.held.0.len() } else { 0 };
+        self.hungry.0.len().saturating_add(held)
     }
 
-    /// The next stream that wants to ask its source. Call [`Schedule::set`] for it afterwards.
+    /// The next of them. Call [`Schedule::set`] for it afterwards.
     pub(super) fn next_hungry(&mut self) -> Option<StreamId> {
-        let id = self.hungry.0.pop_front()?;
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.in_hungry = false;
+        if let Some(id) = self.hungry.0.pop_front() {
+            self.entries.entry(id).and_modify(|entry| entry.in_hungry = false);
+            return Some(id);
         }
+        if self.free() < QUANTUM_BYTES {
+            return None;
+        }
+        let id = self.held.0.pop_front()?;
+        self.entries.entry(id).and_modify(|entry| entry.in_held = false);
         Some(id)
     }
 }
