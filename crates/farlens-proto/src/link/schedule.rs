@@ -4,7 +4,14 @@
 //! fills the batch. A class that always has data leaves one part in sixteen to those below it, so
 //! that nothing waits for ever.
 
+mod class;
+mod entry;
+
+pub(super) use entry::{Flow, Needs};
+
 use crate::stream::hunger::Hunger;
+use class::Class;
+use entry::Entry;
 use farlens_wire::{StreamId, Urgency};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,80 +25,9 @@ const WORTHWHILE_BYTES: usize = 1 << 10;
 /// What more urgent classes send at the most until one below has a turn.
 const AHEAD_BYTES: usize = 15 * QUANTUM_BYTES;
 
-/// What one stream needs from the scheduler.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Needs {
-    /// The class of its elements.
-    pub(super) urgency: Urgency,
-    /// Control frames wait.
-    pub(super) control: bool,
-    /// Elements, or what follows them, wait and may go.
-    pub(super) data: bool,
-    /// Bytes of places beside the cursor wait.
-    pub(super) ranges: bool,
-    /// What it wants to ask its source for.
-    pub(super) hunger: Hunger,
-    /// Encoded bytes that wait.
-    pub(super) queued: usize,
-    /// Encoded bytes that were asked for and have not come.
-    pub(super) reserved: usize,
-}
-
-impl Needs {
-    /// Whether nothing is needed.
-    fn are_none(&self) -> bool {
-        *self == Self { urgency: self.urgency, ..Self::default() }
-    }
-
-    /// Whether the stream has elements, or is about to.
-    const fn has_elements(&self) -> bool {
-        self.queued > 0 || self.reserved > 0
-    }
-
-    /// Whether it wants more of what it has, which can wait until there is room.
-    fn can_wait(&self) -> bool {
-        self.hunger == Hunger::Elements && self.has_elements()
-    }
-}
-
-/// Which of its machines a stream sends elements from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    /// What is read on, or written.
-    Cursor,
-    /// Places beside the cursor.
-    Ranges,
-}
-
 /// A queue in which each stream stands at most once.
 #[derive(Debug, Default)]
 struct Turn(VecDeque<StreamId>);
-
-#[derive(Debug, Default)]
-struct Entry {
-    needs: Needs,
-    in_control: bool,
-    in_hungry: bool,
-    in_held: bool,
-    in_cursor: bool,
-    in_ranges: bool,
-}
-
-/// The flows of one class; the first has its turn.
-#[derive(Debug)]
-struct Class {
-    flows: VecDeque<(StreamId, Flow)>,
-    /// What the first may still send until the next one has its turn.
-    left: usize,
-}
-
-impl Entry {
-    /// Whether it says nothing.
-    fn is_idle(&self) -> bool {
-        let asks = self.in_control || self.in_hungry || self.in_held;
-        self.needs.are_none() && !(asks || self.in_cursor || self.in_ranges)
-    }
-}
 
 /// The queues of one link.
 #[derive(Debug)]
@@ -125,70 +61,6 @@ impl Turn {
         if inside {
             self.0.retain(|&other| other != id);
         }
-    }
-}
-
-impl Flow {
-    /// Who reads a place waits for that alone, so it goes before what is read on.
-    const fn class(self, urgency: Urgency) -> Urgency {
-        match self {
-            Self::Cursor => urgency,
-            Self::Ranges => urgency.sooner(2),
-        }
-    }
-}
-
-impl Entry {
-    fn is_ready(&self, flow: Flow) -> bool {
-        match flow {
-            Flow::Cursor => self.needs.data,
-            Flow::Ranges => self.needs.ranges,
-        }
-    }
-
-    fn is_inside(&mut self, flow: Flow) -> &mut bool {
-        match flow {
-            Flow::Cursor => &mut self.in_cursor,
-            Flow::Ranges => &mut self.in_ranges,
-        }
-    }
-}
-
-impl Default for Class {
-    fn default() -> Self {
-        Self { flows: VecDeque::new(), left: QUANTUM_BYTES }
-    }
-}
-
-impl Class {
-    fn pop(&mut self) -> Option<(StreamId, Flow)> {
-        self.left = QUANTUM_BYTES;
-        self.flows.pop_front()
-    }
-
-    /// Whether a flow is ready; it stands first then.
-    fn has_ready(&mut self, entries: &mut BTreeMap<StreamId, Entry>) -> bool {
-        while let Some(&(id, flow)) = self.flows.front() {
-            match entries.get_mut(&id) {
-                Some(entry) if entry.is_ready(flow) => return true,
-                Some(entry) => {
-                    *entry.is_inside(flow) = false;
-                    if entry.is_idle() {
-                        entries.remove(&id);
-                    }
-                }
-                None => {}
-            }
-            self.pop();
-        }
-        false
-    }
-
-    fn forget(&mut self, id: StreamId) {
-        if self.flows.front().is_some_and(|(first, _)| *first == id) {
-            self.left = QUANTUM_BYTES;
-        }
-        self.flows.retain(|(other, _)| *other != id);
     }
 }
 
