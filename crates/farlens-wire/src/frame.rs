@@ -159,6 +159,17 @@ pub trait Control: Serialize + DeserializeOwned {
     /// The kind of the frame that carries it.
     const KIND: u8;
 
+    /// Appends the whole frame where there is a quick way for it; says whether there was.
+    fn put_plain(&self, _out: &mut impl BufMut, _id: u64) -> bool {
+        false
+    }
+
+    /// Takes the struct off the front of a payload that holds it in canonical form, where there is
+    /// a quick way for it, and gives what is behind it.
+    fn take_plain(_payload: &[u8]) -> Option<(Self, &[u8])> {
+        None
+    }
+
     /// Appends the TLVs that stand behind the struct.
     fn put_extensions(&self, _out: &mut Vec<u8>) {}
 
@@ -180,6 +191,9 @@ const SMALL: usize = 256;
 
 /// Appends a whole frame whose payload is `control`.
 pub fn put_control<C: Control>(out: &mut impl BufMut, id: u64, control: &C) {
+    if control.put_plain(out, id) {
+        return;
+    }
     let (mut small, large);
     small = [0; SMALL];
     let payload = match postcard::to_slice(control, &mut small) {
@@ -198,6 +212,10 @@ pub fn put_control<C: Control>(out: &mut impl BufMut, id: u64, control: &C) {
 
 /// Decodes a control payload: canonical, nothing trailing but TLVs that may be ignored.
 fn take_control<C: Control>(id: u64, payload: &[u8]) -> Result<C, FrameError> {
+    if let Some((mut control, rest)) = C::take_plain(payload) {
+        tlv::take_all(&mut control, id, rest)?;
+        return Ok(control);
+    }
     let malformed = |what| FrameError::Malformed { kind: C::KIND, what };
     let (mut control, rest) = postcard::take_from_bytes::<C>(payload)
         .map_err(|_| malformed("the payload is no valid struct of this kind"))?;
@@ -322,6 +340,12 @@ pub(crate) use frames;
 impl Frame {
     /// Decodes a payload whose header has been read. Bulk data does not come this way.
     pub(crate) fn decode(kind: u8, id: u64, payload: &Bytes) -> Result<Self, FrameError> {
+        // Calls first: nothing else comes as often.
+        if id != 0
+            && let Some(frame) = CallFrame::decode(kind, id, payload)?
+        {
+            return Ok(Self::Call(crate::CallId(id), frame));
+        }
         let wrong_id = FrameError::Malformed { kind, what: "this kind goes with another id" };
         if let Some(frame) = LinkFrame::decode(kind, payload)? {
             return if id == 0 { Ok(Self::Link(frame)) } else { Err(wrong_id) };
@@ -334,9 +358,6 @@ impl Frame {
         }
         if kind == call::Release::KIND {
             return Ok(Self::Release(crate::ObjectId(id), take_control(id, payload)?));
-        }
-        if let Some(frame) = CallFrame::decode(kind, id, payload)? {
-            return Ok(Self::Call(crate::CallId(id), frame));
         }
         if let Some(frame) = StreamFrame::decode(kind, id, payload)? {
             return Ok(Self::Stream(crate::StreamId(id), frame));

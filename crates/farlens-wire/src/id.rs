@@ -17,6 +17,9 @@ pub enum Side {
 }
 
 impl Side {
+    /// From one id of a side to its next.
+    pub const STEP: u64 = 2;
+
     /// The first id that this side may use.
     #[must_use]
     pub const fn first_id(self) -> u64 {

@@ -24,6 +24,11 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
+    #[inline]
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Succeeds where the input is used up.
     #[inline]
     pub(crate) const fn finish(&self) -> Result<(), DecodeError> {

@@ -6,7 +6,7 @@ pub(crate) mod driver;
 pub(crate) mod fault;
 pub(crate) mod imported;
 pub(crate) mod lines;
-mod numbers;
+pub(crate) mod numbers;
 pub(crate) mod shared;
 pub(crate) mod source;
 pub(crate) mod trash;

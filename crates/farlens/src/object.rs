@@ -15,6 +15,7 @@
 mod answer;
 mod context;
 mod dynamic;
+mod encoded;
 pub(crate) mod evolve;
 pub mod generated;
 pub(crate) mod imported;

@@ -16,6 +16,7 @@ use crate::{
         erased::ErasedData,
         throttle::{Bucket, Throttled},
     },
+    link::numbers::NumberHasher,
 };
 use bytes::Bytes;
 use farlens_proto::{Purpose, Reach};
@@ -23,6 +24,7 @@ use farlens_wire::{Bounds, Code, Element, Flags, Mode, Position, Reference};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::BuildHasherDefault,
     sync::Arc,
 };
 use streamer::default_mode;
@@ -233,7 +235,7 @@ impl Found {
 pub(crate) struct Publications {
     at: BTreeMap<RemotePath, Publication>,
     /// Where objects stand, by the numbers of their references; the first place of each.
-    objects: HashMap<u64, RemotePath>,
+    objects: HashMap<u64, RemotePath, BuildHasherDefault<NumberHasher>>,
 }
 
 /// What stands at a path, or above it.

@@ -96,6 +96,9 @@ impl Refs {
 
     /// Whether a table may be sent now to a peer that holds `peer_allows` references.
     pub(super) fn check(&self, table: &[Reference], peer_allows: u64) -> Result<(), Fault> {
+        if table.is_empty() {
+            return Ok(());
+        }
         if table.len() > Limits::REFERENCES {
             let text = format!("a message carries {} references at most", Limits::REFERENCES);
             return Err(Fault::new(Code::TOO_MANY_REFERENCES, text));

@@ -3,17 +3,35 @@
 //! Arguments and results may be longer than a frame: the first frame says how long they are, and
 //! parts follow until they are whole. What their references point at stands in a table beside them.
 
-use super::{Fault, FrameError};
+mod plain;
+
+use super::{Control, Fault, FrameError};
 use crate::{CallId, Kind, ObjectId};
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 super::frames! {
     /// A frame about one call whose payload is a struct.
     CallFrame {
-        0x10 Call "Runs a method.";
-        0x11 Return "The method's result.";
+        0x10 Call "Runs a method." {
+            fn put_plain(&self, out: &mut impl BufMut, id: u64) -> bool {
+                plain::put_call(self, out, id)
+            }
+
+            fn take_plain(payload: &[u8]) -> Option<(Self, &[u8])> {
+                plain::take_call(payload)
+            }
+        };
+        0x11 Return "The method's result." {
+            fn put_plain(&self, out: &mut impl BufMut, id: u64) -> bool {
+                plain::put_return(self, out, id)
+            }
+
+            fn take_plain(payload: &[u8]) -> Option<(Self, &[u8])> {
+                plain::take_return(payload)
+            }
+        };
         0x12 CallFailed "The method did not succeed.";
         0x13 Cancel "The caller gave up, or needs the answer no longer.";
     }
@@ -166,7 +184,7 @@ pub struct Release {
     pub count: u64,
 }
 
-impl super::Control for Release {
+impl Control for Release {
     const KIND: u8 = 0x15;
 }
 

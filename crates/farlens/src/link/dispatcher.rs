@@ -44,6 +44,9 @@ pub(crate) async fn run(shared: Arc<Shared>, guest: Guest) {
                     calls.begin(call, || async move {
                         guest.call(called, interface).await.map_err(|error| to_fault(&error))
                     });
+                    if calls.are_due() && !batch.is_empty() {
+                        calls.hand_over().await;
+                    }
                 }
                 Work::Admit { invite } => {
                     let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));

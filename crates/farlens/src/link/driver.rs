@@ -345,7 +345,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.shared.home.bell.register(cx.waker());
-        this.shared.with_driver(|state| state.set_driver(cx));
+        this.shared.begin_turn(cx);
         match this.phase {
             Phase::Running => {
                 // After each round, of one block in and one batch out, the consumers that were

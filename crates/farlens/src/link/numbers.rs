@@ -4,7 +4,7 @@ use std::hash::Hasher;
 
 /// Spreads numbers that follow one another.
 #[derive(Default)]
-pub(super) struct NumberHasher(u64);
+pub(crate) struct NumberHasher(u64);
 
 /// 2^64 divided by the golden ratio, made odd.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;

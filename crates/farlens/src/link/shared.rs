@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) proto: proto::Link,
     driver: Option<Waker>,
     dispatcher: Option<Waker>,
+    /// The dispatcher, where it goes on once the driver had its turn.
+    paused: Option<Waker>,
     /// What the dispatcher has to do; bounded by the limits on streams and calls.
     work: VecDeque<Work>,
     /// Handles of streams that this side opened.
@@ -113,6 +115,7 @@ impl Shared {
             proto: make(Time::ZERO),
             driver: None,
             dispatcher: None,
+            paused: None,
             work: VecDeque::new(),
             handles: HashMap::default(),
             sources: HashMap::new(),
@@ -143,7 +146,9 @@ impl Shared {
             let mut state = self.state.lock();
             let value = f(&mut state);
             state.route_events(&mut after);
-            if state.proto.has_output() || state.proto.over().is_some() {
+            // One that was woken already looks for itself.
+            if state.driver.is_some() && (state.proto.has_output() || state.proto.over().is_some())
+            {
                 after.wakers.extend(state.driver.take());
             }
             value
@@ -166,6 +171,19 @@ impl Shared {
         drop(lid);
         after.happen();
         value
+    }
+
+    /// The driver begins a turn, in the task of `cx`. Who waited for that goes on behind it.
+    pub(crate) fn begin_turn(&self, cx: &Context<'_>) {
+        let mut state = self.state.lock();
+        if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.driver = Some(cx.waker().clone());
+        }
+        let paused = state.paused.take();
+        drop(state);
+        if let Some(waker) = paused {
+            waker.wake();
+        }
     }
 
     /// Reads something without any consequence.
@@ -319,10 +337,13 @@ impl State {
         }
     }
 
-    pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {
-        if !self.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.driver = Some(cx.waker().clone());
+    /// Has the dispatcher woken when the driver begins its next turn; says whether one is to come.
+    pub(super) fn pause_dispatcher(&mut self, waker: &Waker) -> bool {
+        let comes = self.proto.has_output();
+        if comes {
+            self.paused = Some(waker.clone());
         }
+        comes
     }
 
     /// Registers a stream that this side opened.

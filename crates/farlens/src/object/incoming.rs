@@ -1,6 +1,7 @@
 //! A call as it reaches an object, and its answer as it leaves it.
 
 use super::{
+    encoded,
     evolve::{self, Part},
     own_limits,
 };
@@ -87,11 +88,10 @@ impl Outcome {
     /// # Errors
     /// `INTERNAL` if it cannot be encoded.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        let mut outcome = Self::default();
-        typed::encode_with(value, &mut outcome.value, &mut outcome.table).map_err(|error| {
+        let (value, table) = encoded::encode(value).map_err(|error| {
             Error::new(Code::INTERNAL, format!("the answer cannot be encoded: {error}"))
         })?;
-        Ok(outcome)
+        Ok(Self::new(value, table))
     }
 
     /// What decoding the value may cost.

@@ -1,17 +1,13 @@
 //! A call as it leaves its caller.
 
-use super::{CallContext, Incoming, own_limits};
+use super::{CallContext, Incoming, encoded, own_limits};
 use crate::{Error, Result};
 use farlens_wire::{
     Reference,
     schema::{Fingerprint, SchemaDoc},
-    typed,
 };
 use serde::Serialize;
 use std::{borrow::Cow, sync::Arc};
-
-/// Room for the parameters of most calls, in bytes.
-const SMALL: usize = 64;
 
 /// A method with its parameters, encoded.
 ///
@@ -44,8 +40,7 @@ impl Outgoing {
         args: &A,
     ) -> Result<Self> {
         let method = method.into();
-        let (mut bytes, mut table) = (Vec::with_capacity(SMALL), Vec::new());
-        typed::encode_with(args, &mut bytes, &mut table).map_err(|error| {
+        let (bytes, table) = encoded::encode(args).map_err(|error| {
             Error::new(error.code(), format!("the arguments of `{method}` cannot be sent: {error}"))
         })?;
         Ok(Self::encoded(method, bytes, table))

@@ -102,7 +102,7 @@ pub(in crate::link) struct Resolved {
 pub(super) struct Callee {
     side: Side,
     last: u64,
-    calls: Ledger<CallId, Incoming>,
+    calls: Ledger<CallId, Incoming, { Side::STEP }>,
     running: usize,
     levels: BTreeMap<u32, Load>,
     /// In the order of completion.
@@ -165,14 +165,14 @@ impl Callee {
         Ok(())
     }
 
-    /// Puts a call on the books, if the peer keeps to what it was told.
+    /// Puts a call on the books, if the peer keeps to what it was told. Gives its deadline.
     fn admit(
         &mut self,
         id: CallId,
         (call, depth): (&Call, u32),
         limits: &Limits,
         now: Time,
-    ) -> Result<(), Violation> {
+    ) -> Result<Option<Time>, Violation> {
         if call.one_way {
             self.notices.admit(depth, call.length, limits)?;
         } else {
@@ -199,7 +199,7 @@ impl Callee {
             dependents: BTreeSet::new(),
         };
         self.calls.insert(id, incoming);
-        Ok(())
+        Ok(deadline)
     }
 
     pub(super) fn handle_call(
@@ -214,7 +214,7 @@ impl Callee {
         let inbox = Inbox::new(call.length, args, table, limits.message_bytes)?;
         let too_deep = call.depth >= limits.call_depth;
         let depth = if too_deep { NO_LEVEL } else { call.depth };
-        self.admit(id, (&call, depth), limits, inlet.now)?;
+        let deadline = self.admit(id, (&call, depth), limits, inlet.now)?;
         let on = self.resolve(id, call.target, inlet)?;
         let refused = if too_deep {
             let text = format!("calls are nested more than {} levels deep", limits.call_depth);
@@ -225,7 +225,14 @@ impl Callee {
             None
         };
         match refused.map_or(on, Err) {
-            Ok(on) => self.hold(id, Pending { call, inbox, on, came: inlet.now }, inlet.events),
+            Ok(on) => {
+                let pending = Pending { call, inbox, on, came: inlet.now };
+                if pending.is_complete() {
+                    pending.start(id, deadline, inlet.events);
+                } else {
+                    self.hold(id, pending);
+                }
+            }
             Err(fault) => self.fail(id, fault, inlet.events),
         }
         Ok(())
@@ -256,12 +263,8 @@ impl Callee {
         }
     }
 
-    /// Runs a call, or keeps it until it is whole and its target is known.
-    fn hold(&mut self, id: CallId, pending: Pending, events: &mut VecDeque<Event>) {
-        if pending.is_complete() {
-            let deadline = self.calls.get(id).and_then(|entry| entry.deadline);
-            return pending.start(id, deadline, events);
-        }
+    /// Keeps a call until it is whole and its target is known.
+    fn hold(&mut self, id: CallId, pending: Pending) {
         if let On::Answer(parent) = pending.on
             && let Some(parent) = self.calls.get_mut(parent)
         {

@@ -121,7 +121,7 @@ pub(super) struct Caller {
     next_ticket: u64,
     next_id: u64,
     calls: Ledger<CallTicket, Outgoing>,
-    tickets: Ledger<CallId, CallTicket>,
+    tickets: Ledger<CallId, CallTicket, { Side::STEP }>,
     levels: BTreeMap<u32, Level>,
     order: Order,
     /// By the call on whose answer they are made: calls that are not sent as a whole.
@@ -199,8 +199,8 @@ impl Caller {
             going: false,
             inbox: None,
         };
+        self.line_up(&call.on, call.depth, ticket);
         self.calls.insert(ticket, call);
-        self.queue(ticket);
         ticket
     }
 
@@ -219,12 +219,17 @@ impl Caller {
     /// Has a call wait where it must: for its parent, behind parts, or only for room.
     fn queue(&mut self, ticket: CallTicket) {
         let Some(call) = self.calls.get(ticket) else { return };
-        if matches!(call.on, CallOn::Answer(parent) if self.id(parent).is_none()) {
+        let (on, depth) = (call.on.clone(), call.depth);
+        self.line_up(&on, depth, ticket);
+    }
+
+    fn line_up(&mut self, on: &CallOn, depth: u32, ticket: CallTicket) {
+        if matches!(on, CallOn::Answer(parent) if self.id(*parent).is_none()) {
             // It is queued when its parent is sent.
             return;
         }
-        if !self.order.hold(&call.on, ticket) {
-            self.levels.entry(call.depth).or_default().ready.insert(ticket, ());
+        if !self.order.hold(on, ticket) {
+            self.levels.entry(depth).or_default().ready.insert(ticket, ());
         }
     }
 

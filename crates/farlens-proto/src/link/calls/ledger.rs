@@ -8,21 +8,22 @@ const GAPS: usize = 16;
 /// Entries that an empty ledger keeps room for.
 const KEPT: usize = 128;
 
-/// Entries in the order of their keys. One that is taken out leaves a gap, until gaps are the most.
+/// Entries in the order of their keys, which mostly rise by `STEP`. One that is taken out leaves a
+/// gap, until gaps are the most.
 #[derive(Debug)]
-pub(super) struct Ledger<K, V> {
+pub(super) struct Ledger<K, V, const STEP: u64 = 1> {
     entries: VecDeque<(K, Option<V>)>,
     /// Entries that are no gaps.
     len: usize,
 }
 
-impl<K, V> Default for Ledger<K, V> {
+impl<K, V, const STEP: u64> Default for Ledger<K, V, STEP> {
     fn default() -> Self {
         Self { entries: VecDeque::new(), len: 0 }
     }
 }
 
-impl<K: Copy + Ord + Into<u64>, V> Ledger<K, V> {
+impl<K: Copy + Ord + Into<u64>, V, const STEP: u64> Ledger<K, V, STEP> {
     pub(super) const fn len(&self) -> usize {
         self.len
     }
@@ -65,8 +66,10 @@ impl<K: Copy + Ord + Into<u64>, V> Ledger<K, V> {
     }
 
     pub(super) fn pop_first(&mut self) -> Option<(K, V)> {
-        let (key, _) = self.first()?;
-        Some((key, self.remove(key)?))
+        let (key, value) = self.entries.pop_front()?;
+        self.len = self.len.saturating_sub(1);
+        self.close_gaps();
+        Some((key, value?))
     }
 
     pub(super) fn remove(&mut self, key: K) -> Option<V> {
@@ -91,13 +94,11 @@ impl<K: Copy + Ord + Into<u64>, V> Ledger<K, V> {
         self.entries.binary_search_by_key(&key, |(key, _)| *key)
     }
 
-    /// Where a key stands if all of them are equally far apart, as those of calls mostly are.
+    /// Where a key stands if no step is missing behind it, as after the last time that gaps were
+    /// closed.
     fn guess(&self, key: K) -> Option<usize> {
-        let first = self.entries.front()?.0.into();
-        let span = self.entries.back()?.0.into().checked_sub(first)?;
-        let steps = self.entries.len().saturating_sub(1) as u64;
-        let way = key.into().checked_sub(first)?.saturating_mul(steps);
-        usize::try_from(way.checked_div(span).unwrap_or_default()).ok()
+        let behind = self.entries.back()?.0.into().checked_sub(key.into())?.checked_div(STEP)?;
+        self.entries.len().checked_sub(1)?.checked_sub(usize::try_from(behind).ok()?)
     }
 
     fn close_gaps(&mut self) {
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn gaps_are_never_the_most() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::<_, _>::default();
         (0..10_000u64).for_each(|key| ledger.insert(key, key));
         (1..9_999).for_each(|key| assert_eq!(ledger.remove(key), Some(key)));
         assert!(ledger.entries.len() <= 2 + 2 + GAPS);
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_empty_one_gives_its_room_back() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::<_, _>::default();
         (0..10_000u64).for_each(|key| ledger.insert(key, key));
         while ledger.pop_first().is_some() {}
         assert!(ledger.is_empty() && ledger.entries.capacity() <= KEPT);
@@ -140,7 +141,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_map(steps in proptest::collection::vec((0u8..4, 0u64..40), 0..400)) {
-            let (mut ledger, mut map) = (Ledger::default(), BTreeMap::new());
+            let (mut ledger, mut map) = (Ledger::<_, _>::default(), BTreeMap::new());
             for (n, (what, key)) in steps.into_iter().enumerate() {
                 match what {
                     0 => {

@@ -1,5 +1,5 @@
-//! Handlers of the peer's calls: each is begun where the last one was, and a batch of calls is
-//! answered under one lock.
+//! Handlers of the peer's calls: each is begun where the last one was. Some are answered together,
+//! under one lock, and leave before the next ones begin.
 
 use crate::link::shared::Shared;
 use farlens_proto::{Answer, Fault};
@@ -12,8 +12,14 @@ use std::{
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::{
+    runtime::Handle,
+    task::{AbortHandle, JoinSet},
+};
 
+/// Answers that leave together: while their callers take them, the next handlers run. A runtime with
+/// one worker answers whole batches, since nothing else could run meanwhile.
+const TOGETHER: usize = 12;
 /// How long an answer may wait for the handlers behind it, which begin in the same batch.
 const PATIENCE: Duration = Duration::from_micros(100);
 /// Handlers that wait are looked through when there are at least so many, and twice as many as were
@@ -28,9 +34,12 @@ pub(super) struct Handlers<F> {
     shared: Arc<Shared>,
     /// Where handlers are begun. One that has to wait takes the place along.
     place: Pin<Box<Option<F>>>,
-    /// What the peer is to be told at the end of the batch.
+    /// What the peer is to be told.
     answers: Vec<(CallId, Outcome)>,
+    /// Since when answers may wait.
     began: Instant,
+    /// Answers that leave together.
+    together: usize,
     /// Wakes the task in which handlers are begun.
     waker: Waker,
     tasks: JoinSet<()>,
@@ -45,6 +54,7 @@ impl<F: Future<Output = Outcome> + Send + 'static> Handlers<F> {
             place: Box::pin(None),
             answers: Vec::new(),
             began: Instant::now(),
+            together: if workers() > 1 { TOGETHER } else { usize::MAX },
             waker: Waker::noop().clone(),
             tasks: JoinSet::new(),
             waiting: HashMap::new(),
@@ -67,13 +77,27 @@ impl<F: Future<Output = Outcome> + Send + 'static> Handlers<F> {
             Poll::Ready(outcome) => {
                 self.place.set(None);
                 self.answers.push((call, outcome));
-                if self.began.elapsed() >= PATIENCE {
-                    self.answer();
-                    self.began = Instant::now();
-                }
             }
             Poll::Pending => self.leave_to_a_task(call),
         }
+    }
+
+    /// Whether answers should leave before another handler begins.
+    pub(super) fn are_due(&self) -> bool {
+        let count = self.answers.len();
+        count >= self.together || count > 0 && self.began.elapsed() >= PATIENCE
+    }
+
+    /// Answers, and lets the driver begin its turn before the next handler.
+    pub(super) async fn hand_over(&mut self) {
+        let answers = self.answers.drain(..);
+        let mut pauses = self.shared.with(|state| {
+            answers.for_each(|(call, outcome)| state.proto.answer(call, outcome));
+            state.pause_dispatcher(&self.waker)
+        });
+        poll_fn(|_| if std::mem::take(&mut pauses) { Poll::Pending } else { Poll::Ready(()) })
+            .await;
+        self.began = Instant::now();
     }
 
     fn leave_to_a_task(&mut self, call: CallId) {
@@ -114,7 +138,66 @@ impl<F: Future<Output = Outcome> + Send + 'static> Handlers<F> {
     }
 }
 
+/// Tasks of this runtime that can run at a time.
+fn workers() -> usize {
+    Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers())
+}
+
 /// Polls what is in a place, which is there until it is ready.
 fn poll_place<F: Future>(place: &mut Pin<Box<Option<F>>>, cx: &mut Context<'_>) -> Poll<F::Output> {
     place.as_mut().as_pin_mut().map_or(Poll::Pending, |handler| handler.poll(cx))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        host::Root,
+        link::imported::{Holdings, Home},
+    };
+    use farlens_proto::{Config, Link, PeerIdentity};
+    use farlens_wire::{Limits, Reference, Side};
+    use futures::future::{Ready, ready};
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_driver_has_its_turn_before_handlers_go_on() {
+        let home = Home::new();
+        let holdings = Holdings::new(Arc::clone(&home), Reference::new(Root));
+        // Its hello waits to be sent.
+        let shared = Shared::new(home, Limits::default(), |now| {
+            let peer = PeerIdentity::new([0; 32]);
+            Link::new(Side::Initiator, peer, Config::default(), Box::new(holdings), now)
+        });
+        let woken = Arc::<Count>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut handlers = Handlers::<Ready<Outcome>>::new(Arc::clone(&shared));
+        handlers.start_batch(&Context::from_waker(&waker));
+        for n in 0..TOGETHER {
+            assert!(!handlers.are_due());
+            handlers.begin(CallId(n as u64), || ready(Ok(Answer::default())));
+        }
+        assert!(handlers.are_due());
+        let mut pause = Box::pin(handlers.hand_over());
+        let mut cx = Context::from_waker(&waker);
+        assert!(pause.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        shared.begin_turn(&Context::from_waker(Waker::noop()));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(pause.as_mut().poll(&mut cx).is_ready());
+        drop(pause);
+        assert!(!handlers.are_due());
+    }
 }

@@ -45,7 +45,7 @@ impl Callee {
             self.deadlines.remove(&(deadline, id));
         }
         let dependents = std::mem::take(&mut entry.dependents);
-        if let Some(parent) = self.parent(id)
+        if let Some(parent) = entry.state.parent()
             && let Some(parent) = self.calls.get_mut(parent)
         {
             parent.dependents.remove(&Dependent::Call(id));

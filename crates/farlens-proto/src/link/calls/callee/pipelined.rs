@@ -5,6 +5,19 @@ use crate::{error::Violation, event::Event};
 use farlens_wire::{CallId, Code, Reference, StreamId, frame::Fault};
 use std::collections::{BTreeSet, VecDeque};
 
+impl State {
+    /// The call for whose answer this one waits.
+    pub(super) fn parent(&self) -> Option<CallId> {
+        match self {
+            Self::Pending(pending) => match pending.on {
+                On::Answer(parent) => Some(parent),
+                On::Known(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 impl Callee {
     /// What is made on the answer of a call finds there; nothing while it has to wait for it.
     pub(super) fn answer_of(&self, parent: CallId) -> Option<Result<Reference, Fault>> {
@@ -35,13 +48,7 @@ impl Callee {
 
     /// The call for whose answer another waits.
     pub(super) fn parent(&self, id: CallId) -> Option<CallId> {
-        match &self.calls.get(id)?.state {
-            State::Pending(pending) => match pending.on {
-                On::Answer(parent) => Some(parent),
-                On::Known(_) => None,
-            },
-            _ => None,
-        }
+        self.calls.get(id)?.state.parent()
     }
 
     /// What a stream is opened on that names an answer: there, not to be had, or to come.

@@ -63,16 +63,21 @@ impl Callee {
                 Some(fault)
             }
         };
-        if let Some(Incoming { state: State::Answered(answered), .. }) = self.calls.get_mut(id) {
+        let mut kept = true;
+        if let Some(Incoming { state: State::Answered(answered), pipelined, .. }) =
+            self.calls.get_mut(id)
+        {
             answered.owed = None;
             answered.going = !rest.is_empty();
+            kept = answered.going || *pipelined;
             if let Some(fault) = fault {
                 answered.found = Some(Err(fault));
             }
         }
-        if rest.is_empty() {
-            self.answer_sent(id);
-        } else {
+        if !kept {
+            self.strike(id);
+        }
+        if !rest.is_empty() {
             parts.push(id, rest);
         }
     }

@@ -1,7 +1,7 @@
 //! Answers come in, whole or in parts, in time or late.
 
 use super::super::{
-    CallTicket,
+    Answer, CallTicket,
     parts::{Inbox, Outbox},
     pipeline,
 };
@@ -42,10 +42,11 @@ impl Caller {
             self.answered_late(id, inbox.is_whole());
             return Ok(());
         };
-        if let Some(call) = self.calls.get_mut(ticket) {
+        if inbox.is_whole() {
+            self.take(id, ticket, inbox.finish(), (refs, parts), events);
+        } else if let Some(call) = self.calls.get_mut(ticket) {
             call.inbox = Some(inbox);
         }
-        self.take_if_whole(id, ticket, (refs, parts), events);
         Ok(())
     }
 
@@ -58,29 +59,27 @@ impl Caller {
     ) -> Result<(), Violation> {
         self.check_known(id)?;
         let Some(&ticket) = self.tickets.get(id) else { return Ok(()) };
-        let inbox = self.calls.get_mut(ticket).and_then(|call| call.inbox.as_mut());
-        inbox
-            .ok_or_else(|| Violation::protocol("a part of an answer that has not begun"))?
-            .add(part)?;
-        self.take_if_whole(id, ticket, (refs, parts), events);
+        let early = || Violation::protocol("a part of an answer that has not begun");
+        let call = self.calls.get_mut(ticket).ok_or_else(early)?;
+        call.inbox.as_mut().ok_or_else(early)?.add(part)?;
+        if let Some(inbox) = call.inbox.take_if(|inbox| inbox.is_whole()) {
+            self.take(id, ticket, inbox.finish(), (refs, parts), events);
+        }
         Ok(())
     }
 
-    pub(super) fn take_if_whole(
+    /// An answer has come as a whole.
+    fn take(
         &mut self,
         id: CallId,
         ticket: CallTicket,
+        answer: Answer,
         (refs, parts): (&Refs, &mut Outbox),
         events: &mut VecDeque<Event>,
     ) {
-        let call = self.calls.get_mut(ticket);
-        let Some(inbox) = call.and_then(|call| call.inbox.take_if(|inbox| inbox.is_whole())) else {
-            return;
-        };
-        let answer = inbox.finish();
-        let found = self.is_pipelined(ticket);
-        let found = found.then(|| pipeline::found(&answer, |first| refs.origin(first).is_some()));
-        self.finish(id, ticket, parts);
+        let pipelined = self.finish(id, ticket, parts);
+        let found =
+            pipelined.then(|| pipeline::found(&answer, |first| refs.origin(first).is_some()));
         events.push_back(Event::Answered { call: ticket, outcome: Ok(answer) });
         if let Some(found) = found {
             self.end_children(ticket, found, parts, events);
@@ -116,15 +115,17 @@ impl Caller {
         }
     }
 
-    /// A call has its answer. The peer keeps one that was pipelined until it is told.
-    pub(super) fn finish(&mut self, id: CallId, ticket: CallTicket, parts: &mut Outbox) {
-        let Some(call) = self.forget(ticket, parts) else { return };
+    /// A call has its answer; says whether others may be made on that. The peer keeps it then
+    /// until it is told.
+    fn finish(&mut self, id: CallId, ticket: CallTicket, parts: &mut Outbox) -> bool {
+        let Some(call) = self.forget(ticket, parts) else { return false };
         let load = (call.depth, call.bytes);
         if call.pipelined {
             self.spent.push_back(Unwanted { id, load: Some(load), pipelined: true });
         } else {
             self.lighten(load);
         }
+        call.pipelined
     }
 
     /// The link is over: what was not sent as a whole has not run, of the rest nobody knows.

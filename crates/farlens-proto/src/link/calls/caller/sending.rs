@@ -43,7 +43,7 @@ impl Caller {
             if !held && !self.fits(level, call, peer) {
                 return None;
             }
-            self.levels.get_mut(&depth)?.ready.remove(ticket);
+            self.levels.get_mut(&depth)?.ready.pop_first();
             if !held {
                 return Some(ticket);
             }
@@ -120,12 +120,12 @@ impl Caller {
         parts: &mut Outbox,
         outlet: &mut Outlet<'_>,
     ) {
+        let target = self.target(ticket, outlet.refs);
         let Some(call) = self.calls.get_mut(ticket) else { return };
         let Some(unsent) = call.unsent.take() else { return };
-        let refs = &mut *outlet.refs;
-        let prepared = self
-            .target(ticket, refs)
-            .and_then(|target| Ok((target, refs.lend(&unsent.table, outlet.peer.references)?)));
+        let prepared = target.and_then(|target| {
+            Ok((target, outlet.refs.lend(&unsent.table, outlet.peer.references)?))
+        });
         let (target, table) = match prepared {
             Ok(prepared) => prepared,
             Err(fault) => {
@@ -139,7 +139,6 @@ impl Caller {
         let id = CallId(self.next_id);
         self.next_id = self.next_id.saturating_add(2);
         self.tickets.insert(id, ticket);
-        let Some(call) = self.calls.get_mut(ticket) else { return };
         call.id = Some(id);
         if call.one_way {
             self.allowance.send(call.depth, call.bytes);
@@ -166,7 +165,7 @@ impl Caller {
         if call.going {
             self.order.begin(&call.on);
             parts.push(id, rest);
-        } else {
+        } else if call.one_way || matches!(call.on, CallOn::Answer(_)) {
             self.sent_whole(ticket, parts, outlet.events);
         }
         if pipelined {
