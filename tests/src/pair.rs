@@ -66,6 +66,7 @@ pub fn request(path: &str) -> OpenRequest {
         delivery: farlens_wire::Delivery::Lossless,
         purpose: farlens_proto::Purpose::Use,
         ahead: farlens_proto::Ahead::Auto,
+        lazy: false,
         fingerprint: None,
         urgency: farlens_wire::Urgency::USUAL,
     }

@@ -88,7 +88,7 @@ pub(crate) trait Peer: Sized + 'static {
     /// Begins a bulk read of memory and reads no further than its first piece.
     async fn stall(&self) -> Result<Self::Stalled>;
 
-    /// Opens a stream on which nothing ever comes, and waits until the server has it.
+    /// Opens a stream on which nothing comes, and waits until the server has it.
     async fn quiet(&self) -> Result<Self::Quiet>;
 
     /// Opens the live log at its end.
@@ -117,6 +117,11 @@ pub(crate) trait Peer: Sized + 'static {
 
     /// Reads a piece of the block.
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece>;
+
+    /// Reads a piece of the block, on a connection that has read nothing yet.
+    async fn read_once(&self, at: u64, len: usize) -> Result<Piece> {
+        self.read_at(at, len).await
+    }
 
     /// Reads the bulk data of memory in so many streams at a time, and counts all bytes.
     async fn bulks(&self, streams: u64, meter: &Meter) -> Result<()> {

@@ -164,6 +164,7 @@ impl Events {
             delivery: Delivery::Lossless,
             purpose: Purpose::Use,
             ahead: if stat.entry.kind == EntryKind::Items { Ahead::Auto } else { Ahead::Nothing },
+            lazy: false,
             fingerprint: None,
             urgency: Urgency::USUAL,
         };

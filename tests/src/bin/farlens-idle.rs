@@ -47,7 +47,7 @@ async fn taken<S>(
     link: &Link,
     open: impl AsyncFn(&Link, OpenOptions) -> Result<S>,
 ) -> Result<usize> {
-    let options = OpenOptions::new().window(0, 0);
+    let options = OpenOptions::new().lazy(true);
     drop(open(link, options).await?);
     let mut streams = Vec::with_capacity(STREAMS as usize);
     let before = resident();

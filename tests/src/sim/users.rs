@@ -28,6 +28,7 @@ impl World {
                     delivery,
                     purpose,
                     ahead,
+                    lazy: self.slots.len() % 8 == 7,
                     fingerprint,
                     urgency: farlens_wire::Urgency::USUAL,
                 };

@@ -59,6 +59,29 @@ fn a13_a_read_before_the_stream_is_open_waits() {
 }
 
 #[test]
+fn a_lazy_stream_is_sent_nothing_before_it_is_read() {
+    let mut pair = Pair::serving(vec![Source::fixed_bytes(3, 400_000)]);
+    let lazy = || farlens_proto::OpenRequest { lazy: true, ..request("0") };
+    let stream = pair.open(lazy());
+    pair.drive();
+    assert_eq!(pair.client.link.read(stream, 10), ReadOutcome::Pending, "nothing has come");
+    pair.drive();
+    let source = pair.server.sources[0].clone();
+    assert_eq!(pair.read_all(stream, &source), (400_000, ReadOutcome::End(position(400_000))));
+
+    let early = pair.client.link.open(lazy()).unwrap();
+    assert_eq!(pair.client.link.read(early, 10), ReadOutcome::Pending);
+    pair.drive();
+    assert_eq!(pair.read_all(early, &source).0, 400_000, "read before it was open");
+
+    let sought = pair.open(lazy());
+    pair.drive();
+    pair.client.link.seek(sought, Pos::Abs(position(7)), AtEnd::Stop, 0).unwrap();
+    pair.drive();
+    assert!(matches!(pair.client.link.read(sought, 1), ReadOutcome::Some(_)), "a seek fetches");
+}
+
+#[test]
 fn b1_b4_reads_give_what_was_asked_for_and_no_more() {
     let (mut pair, stream, source) = one(Source::fixed_bytes(3, 70_000));
     let mut at = 0;

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use farlens::{
     Bounds, ByteStream, Chunk, Client, EntityStream, FileData, FixedData, Flags, Grant, Identity,
     IterData, Kind, Limits, Link, ModeOffer, OpenOptions, Pattern, Position, Publisher, RemotePath,
-    Server, Spool, Streamer, StreamerData, Ticket, Verb,
-    data::{DataState, Fetched, ReadBudget, SpoolWriter},
+    Server, Streamer, StreamerData, Ticket, Verb,
+    data::{DataState, Fetched, ReadBudget},
 };
 use futures::{Stream, TryStreamExt, stream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,7 +56,6 @@ pub(crate) struct Served {
     server: Server,
     client: Identity,
     log: Publisher<Bytes>,
-    _quiet: SpoolWriter,
 }
 
 /// A link, with what is kept open on it.
@@ -79,7 +78,6 @@ impl Peer for Farlens {
         let end = Position::new(stage.bytes).unwrap_or(Position::MAX);
         let repeated = Repeated { data: stage.data.clone(), end };
         let (log, channel) = farlens::data::channel(live::BEHIND as u64);
-        let (quiet, nothing) = Spool::bytes();
         let client = Identity::generate()?;
         let pattern = Pattern::beneath(&RemotePath::new("/")?);
         let grants = [Verb::Read, Verb::Write, Verb::Call]
@@ -89,7 +87,6 @@ impl Peer for Farlens {
             .identity(Identity::generate()?)
             .authorize(client.key_id(), grants.to_vec())
             .publish("/log", channel)
-            .publish("/quiet", nothing)
             .publish("/memory", Streamer::new(repeated))
             .publish("/file", FileData::read_only(&stage.path))
             .publish("/written", FileData::read_write(&stage.written))
@@ -102,7 +99,7 @@ impl Peer for Farlens {
                 .publish(&format!("/batches/{n}"), IterData::new(data::batches(count)));
         }
         let server = builder.bind("127.0.0.1:0").await?;
-        Ok(Served { server, client, log, _quiet: quiet })
+        Ok(Served { server, client, log })
     }
 
     async fn connect(stage: &Stage, Served { server, client, .. }: &Served) -> Result<Self> {
@@ -143,7 +140,7 @@ impl Peer for Farlens {
     }
 
     async fn quiet(&self) -> Result<ByteStream> {
-        Ok(self.link.open("/quiet").await?)
+        Ok(self.link.open_with("/block", OpenOptions::new().lazy(true)).await?)
     }
 
     async fn open_log(&self) -> Result<EntityStream<Bytes>> {
@@ -205,6 +202,10 @@ impl Peer for Farlens {
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece> {
         let block = self.block.get_or_try_init(|| self.link.open("/block")).await?;
         Ok(Piece::of(&block.read_at(at..at + len as u64).await?))
+    }
+
+    async fn read_once(&self, at: u64, len: usize) -> Result<Piece> {
+        Ok(Piece::of(&self.link.read_at("/block", at..at + len as u64).await?))
     }
 }
 

@@ -70,6 +70,8 @@ pub struct OpenRequest {
     pub purpose: Purpose,
     /// How far the streamer may send ahead: nothing where only news of the data are wanted.
     pub ahead: Ahead,
+    /// Whether nothing is granted before the first read or seek.
+    pub lazy: bool,
     /// The fingerprint of the type that will be decoded.
     pub fingerprint: Option<[u8; 16]>,
     /// How soon elements go out beside those of other streams, on either side.
@@ -171,6 +173,8 @@ struct Gaps(VecDeque<Gap>);
 struct Asked {
     request: OpenRequest,
     target: Target,
+    /// Whether the consumer has come for elements already.
+    is_read: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -217,6 +221,10 @@ impl StreamPeer {
             Ahead::AtMost(most) => Window::fixed(most),
             Ahead::Nothing => Window::NONE,
         };
+        let receive = match request.lazy {
+            true => Receive::default(),
+            false => Receive::start(window, budget),
+        };
         Self {
             phase: Phase::Opening,
             info: None,
@@ -227,7 +235,7 @@ impl StreamPeer {
             unbegun: request.start == Pos::START,
             runs: Runs::default(),
             window,
-            intake: Intake::new(Receive::start(window, budget)),
+            intake: Intake::new(receive),
             taken: Credit::default(),
             buffer: StreamBuffer::default(),
             gaps: None,
@@ -238,7 +246,7 @@ impl StreamPeer {
             writer: None,
             delivery: request.delivery,
             urgency: request.urgency,
-            asked: Some(Box::new(Asked { request, target })),
+            asked: Some(Box::new(Asked { request, target, is_read: false })),
         }
     }
 
@@ -345,7 +353,20 @@ impl StreamPeer {
             (Some(Finish::Broken(fault)), _) | (_, Phase::Over(fault)) => {
                 ReadOutcome::Failed((**fault).clone())
             }
-            _ => ReadOutcome::Pending,
+            _ => {
+                self.grant_first(budget);
+                ReadOutcome::Pending
+            }
+        }
+    }
+
+    /// The first read of a stream that was granted nothing when it was opened.
+    fn grant_first(&mut self, budget: &mut ReceiveBudget) {
+        if let Some(asked) = &mut self.asked {
+            asked.is_read = true;
+        } else if self.phase == Phase::Open && self.intake.receive.granted().bytes == 0 {
+            self.intake.receive = Receive::start(self.window, budget);
+            self.slots.limit |= self.intake.receive.granted().bytes > 0;
         }
     }
 
@@ -581,7 +602,7 @@ impl StreamPeer {
     }
 
     fn open_frame(&mut self, credit: Credit) -> Option<Open> {
-        let Asked { request, target } = self.asked.as_deref_mut()?;
+        let Asked { request, target, .. } = self.asked.as_deref_mut()?;
         let target = std::mem::replace(target, Target::Path(String::new()));
         let is_roomy = !matches!(&target, Target::Path(path) if path.len() > ROOMY_PATH_BYTES);
         let ranges = self.ranges.as_mut().filter(|_| is_roomy);

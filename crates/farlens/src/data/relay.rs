@@ -83,6 +83,7 @@ impl Relay {
             delivery: Delivery::Lossless,
             purpose: open.purpose,
             ahead: if wanted.has(Flags::READABLE) { Ahead::Auto } else { Ahead::Nothing },
+            lazy: open.credit.bytes == 0,
             fingerprint: None,
             urgency: open.urgency,
         };

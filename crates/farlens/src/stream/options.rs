@@ -27,6 +27,7 @@ pub struct OpenOptions {
     at_end: AtEnd,
     delivery: Delivery,
     window: Option<Credit>,
+    lazy: bool,
     urgency: Urgency,
 }
 
@@ -53,6 +54,7 @@ impl OpenOptions {
             at_end: AtEnd::Stop,
             delivery: Delivery::Lossless,
             window: None,
+            lazy: false,
             urgency: Urgency::USUAL,
         }
     }
@@ -126,6 +128,22 @@ impl OpenOptions {
     #[must_use]
     pub const fn window(mut self, bytes: u64, entities: u64) -> Self {
         self.window = Some(Credit { bytes, elements: entities });
+        self
+    }
+
+    /// Whether nothing is sent before the first read or seek, which takes a round trip then. A
+    /// stream that is kept for later takes the least memory so, and none of the link's budget.
+    /// Default: no.
+    ///
+    /// ```
+    /// use farlens::OpenOptions;
+    ///
+    /// let for_later = OpenOptions::new().lazy(true);
+    /// # let _ = for_later;
+    /// ```
+    #[must_use]
+    pub const fn lazy(mut self, lazy: bool) -> Self {
+        self.lazy = lazy;
         self
     }
 
@@ -206,6 +224,7 @@ impl OpenOptions {
                 (false, false) => Purpose::Use,
             },
             ahead: if self.read { self.ahead() } else { Ahead::Nothing },
+            lazy: self.lazy,
             fingerprint: None,
             urgency: self.urgency,
         })

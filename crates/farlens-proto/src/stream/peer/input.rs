@@ -33,7 +33,8 @@ impl StreamPeer {
             return Err(Violation::protocol("a stream was opened twice"));
         }
         let told = self.credit();
-        let wanted = self.asked.take().is_none_or(|asked| {
+        let asked = self.asked.take();
+        let wanted = asked.as_ref().is_none_or(|asked| {
             asked.request.flags.without(opened.mode.flags()) == Flags::NONE
                 && asked.request.kind.is_none_or(|kind| kind == opened.kind)
         });
@@ -59,6 +60,9 @@ impl StreamPeer {
         self.phase = Phase::Open;
         self.check_early_ranges(budget);
         self.slots.limit = self.credit() != told;
+        if asked.is_some_and(|asked| asked.is_read) {
+            self.grant_first(budget);
+        }
         Ok(())
     }
 
