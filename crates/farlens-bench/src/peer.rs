@@ -118,6 +118,11 @@ pub(crate) trait Peer: Sized + 'static {
     /// Reads a piece of the block.
     async fn read_at(&self, at: u64, len: usize) -> Result<Piece>;
 
+    /// Reads a piece of the block, on a connection that has read nothing yet.
+    async fn read_once(&self, at: u64, len: usize) -> Result<Piece> {
+        self.read_at(at, len).await
+    }
+
     /// Reads the bulk data of memory in so many streams at a time, and counts all bytes.
     async fn bulks(&self, streams: u64, meter: &Meter) -> Result<()> {
         let mut open: FuturesUnordered<_> =

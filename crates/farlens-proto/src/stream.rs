@@ -32,6 +32,7 @@
 
 pub(crate) mod ahead;
 mod flight;
+pub(crate) mod hunger;
 pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod peer;

@@ -136,6 +136,9 @@ impl ClientBuilder {
 
     /// The key and the known servers, read or made where that is needed.
     async fn files(self) -> Result<(Identity, Option<Arc<KnownServers>>)> {
+        if let (Some(identity), None) = (&self.identity, &self.known_servers) {
+            return Ok((identity.clone(), None));
+        }
         blocking(move || {
             let (identity, path) =
                 dirs::identity_and_list(self.identity, self.known_servers, "known_servers")?;

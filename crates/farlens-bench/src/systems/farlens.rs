@@ -203,6 +203,10 @@ impl Peer for Farlens {
         let block = self.block.get_or_try_init(|| self.link.open("/block")).await?;
         Ok(Piece::of(&block.read_at(at..at + len as u64).await?))
     }
+
+    async fn read_once(&self, at: u64, len: usize) -> Result<Piece> {
+        Ok(Piece::of(&self.link.read_at("/block", at..at + len as u64).await?))
+    }
 }
 
 impl Farlens {

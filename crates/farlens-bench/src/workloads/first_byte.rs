@@ -16,7 +16,7 @@ pub(super) async fn connect<P: Peer>(stand: &Stand<P>, amounts: Amounts) -> Resu
     for at in 0..amounts.connections {
         let started = Instant::now();
         let peer = P::connect(&stand.stage, &stand.server).await?;
-        let piece = peer.read_at(at, 1).await?;
+        let piece = peer.read_once(at, 1).await?;
         times.push(started.elapsed());
         if piece != Piece::expected(at, 1) {
             return Err(format!("{piece:?} is not what lies at {at}").into());

@@ -4,6 +4,14 @@
 //! fills the batch. A class that always has data leaves one part in sixteen to those below it, so
 //! that nothing waits for ever.
 
+mod class;
+mod entry;
+
+pub(super) use entry::{Flow, Needs};
+
+use crate::stream::hunger::Hunger;
+use class::Class;
+use entry::Entry;
 use farlens_wire::{StreamId, Urgency};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,69 +25,9 @@ const WORTHWHILE_BYTES: usize = 1 << 10;
 /// What more urgent classes send at the most until one below has a turn.
 const AHEAD_BYTES: usize = 15 * QUANTUM_BYTES;
 
-/// What one stream needs from the scheduler.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Needs {
-    /// The class of its elements.
-    pub(super) urgency: Urgency,
-    /// Control frames wait.
-    pub(super) control: bool,
-    /// Elements, or what follows them, wait and may go.
-    pub(super) data: bool,
-    /// Bytes of places beside the cursor wait.
-    pub(super) ranges: bool,
-    /// It wants to ask its source for more.
-    pub(super) hungry: bool,
-    /// Encoded bytes that wait.
-    pub(super) queued: usize,
-    /// Encoded bytes that were asked for and have not come.
-    pub(super) reserved: usize,
-}
-
-impl Needs {
-    /// Whether nothing is needed.
-    fn are_none(&self) -> bool {
-        *self == Self { urgency: self.urgency, ..Self::default() }
-    }
-}
-
-/// Which of its machines a stream sends elements from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    /// What is read on, or written.
-    Cursor,
-    /// Places beside the cursor.
-    Ranges,
-}
-
 /// A queue in which each stream stands at most once.
 #[derive(Debug, Default)]
 struct Turn(VecDeque<StreamId>);
-
-#[derive(Debug, Default)]
-struct Entry {
-    needs: Needs,
-    in_control: bool,
-    in_hungry: bool,
-    in_cursor: bool,
-    in_ranges: bool,
-}
-
-/// The flows of one class; the first has its turn.
-#[derive(Debug)]
-struct Class {
-    flows: VecDeque<(StreamId, Flow)>,
-    /// What the first may still send until the next one has its turn.
-    left: usize,
-}
-
-impl Entry {
-    /// Whether it says nothing.
-    fn is_idle(&self) -> bool {
-        let inside = self.in_control || self.in_hungry || self.in_cursor || self.in_ranges;
-        self.needs.are_none() && !inside
-    }
-}
 
 /// The queues of one link.
 #[derive(Debug)]
@@ -88,7 +36,10 @@ pub(super) struct Schedule {
     entries: BTreeMap<StreamId, Entry>,
     control: Turn,
     classes: BTreeMap<Urgency, Class>,
+    /// Streams that may ask their source now.
     hungry: Turn,
+    /// Streams that may do so while there is room for more.
+    held: Turn,
     /// What more urgent classes have sent while one below waited.
     ahead: usize,
     /// The class that had a turn although a more urgent one had data.
@@ -105,69 +56,11 @@ impl Turn {
             self.0.push_back(id);
         }
     }
-}
 
-impl Flow {
-    /// Who reads a place waits for that alone, so it goes before what is read on.
-    const fn class(self, urgency: Urgency) -> Urgency {
-        match self {
-            Self::Cursor => urgency,
-            Self::Ranges => urgency.sooner(2),
+    fn leave(&mut self, id: StreamId, inside: bool) {
+        if inside {
+            self.0.retain(|&other| other != id);
         }
-    }
-}
-
-impl Entry {
-    fn is_ready(&self, flow: Flow) -> bool {
-        match flow {
-            Flow::Cursor => self.needs.data,
-            Flow::Ranges => self.needs.ranges,
-        }
-    }
-
-    fn is_inside(&mut self, flow: Flow) -> &mut bool {
-        match flow {
-            Flow::Cursor => &mut self.in_cursor,
-            Flow::Ranges => &mut self.in_ranges,
-        }
-    }
-}
-
-impl Default for Class {
-    fn default() -> Self {
-        Self { flows: VecDeque::new(), left: QUANTUM_BYTES }
-    }
-}
-
-impl Class {
-    fn pop(&mut self) -> Option<(StreamId, Flow)> {
-        self.left = QUANTUM_BYTES;
-        self.flows.pop_front()
-    }
-
-    /// Whether a flow is ready; it stands first then.
-    fn has_ready(&mut self, entries: &mut BTreeMap<StreamId, Entry>) -> bool {
-        while let Some(&(id, flow)) = self.flows.front() {
-            match entries.get_mut(&id) {
-                Some(entry) if entry.is_ready(flow) => return true,
-                Some(entry) => {
-                    *entry.is_inside(flow) = false;
-                    if entry.is_idle() {
-                        entries.remove(&id);
-                    }
-                }
-                None => {}
-            }
-            self.pop();
-        }
-        false
-    }
-
-    fn forget(&mut self, id: StreamId) {
-        if self.flows.front().is_some_and(|(first, _)| *first == id) {
-            self.left = QUANTUM_BYTES;
-        }
-        self.flows.retain(|(other, _)| *other != id);
     }
 }
 
@@ -178,6 +71,7 @@ impl Schedule {
             control: Turn::default(),
             classes: BTreeMap::new(),
             hungry: Turn::default(),
+            held: Turn::default(),
             ahead: 0,
             favoured: Urgency::MOST,
             queued: 0,
@@ -194,14 +88,16 @@ impl Schedule {
     /// What a stream may still fetch before the queue is full. One that has nothing yet always gets
     /// a little: others may have asked for what is long in coming, and hold their room meanwhile.
     pub(super) fn room(&self, id: StreamId) -> usize {
-        let room = self.budget.saturating_sub(self.queued.saturating_add(self.reserved));
-        let needs = self.entries.get(&id).map(|entry| entry.needs).unwrap_or_default();
-        let least = if needs.queued == 0 && needs.reserved == 0 { QUANTUM_BYTES } else { 0 };
-        room.max(least)
+        let has_elements = self.entries.get(&id).is_some_and(|entry| entry.needs.has_elements());
+        self.free().max(if has_elements { 0 } else { QUANTUM_BYTES })
+    }
+
+    fn free(&self) -> usize {
+        self.budget.saturating_sub(self.queued.saturating_add(self.reserved))
     }
 
     pub(super) fn has_work(&self) -> bool {
-        let waits = !self.control.0.is_empty() || !self.hungry.0.is_empty();
+        let waits = !self.control.0.is_empty() || self.hungry_len() > 0;
         waits || self.classes.values().any(|class| !class.flows.is_empty())
     }
 
@@ -217,7 +113,9 @@ impl Schedule {
         self.reserved =
             self.reserved.saturating_sub(before.reserved).saturating_add(needs.reserved);
         self.control.join(id, needs.control, &mut entry.in_control);
-        self.hungry.join(id, needs.hungry, &mut entry.in_hungry);
+        let (hungry, held) = (needs.hunger != Hunger::None, needs.can_wait());
+        self.hungry.join(id, hungry && !held, &mut entry.in_hungry);
+        self.held.join(id, held, &mut entry.in_held);
         for flow in [Flow::Cursor, Flow::Ranges] {
             if entry.is_ready(flow) && !std::mem::replace(entry.is_inside(flow), true) {
                 let class = self.classes.entry(flow.class(needs.urgency)).or_default();
@@ -234,12 +132,12 @@ impl Schedule {
         if let Some(entry) = self.entries.remove(&id) {
             self.queued = self.queued.saturating_sub(entry.needs.queued);
             self.reserved = self.reserved.saturating_sub(entry.needs.reserved);
-            for (turn, inside) in
-                [(&mut self.control, entry.in_control), (&mut self.hungry, entry.in_hungry)]
-            {
-                if inside {
-                    turn.0.retain(|&other| other != id);
-                }
+            for (turn, inside) in [
+                (&mut self.control, entry.in_control),
+                (&mut self.hungry, entry.in_hungry),
+                (&mut self.held, entry.in_held),
+            ] {
+                turn.leave(id, inside);
             }
             let inside = [(Flow::Cursor, entry.in_cursor), (Flow::Ranges, entry.in_ranges)];
             for (flow, _) in inside.into_iter().filter(|(_, inside)| *inside) {
@@ -323,16 +221,25 @@ impl Schedule {
         self.ready_class(Bound::Excluded(next)).or_else(|| self.ready_class(Bound::Excluded(class)))
     }
 
+    /// Streams that may ask their source now. Who has elements waits until there is room for a
+    /// whole quantum: thousands that wait for room are not looked at each time, and none of them
+    /// fetches crumbs.
     pub(super) fn hungry_len(&self) -> usize {
-        self.hungry.0.len()
+        let held = if self.free() >= QUANTUM_BYTES { self.held.0.len() } else { 0 };
+        self.hungry.0.len().saturating_add(held)
     }
 
-    /// The next stream that wants to ask its source. Call [`Schedule::set`] for it afterwards.
+    /// The next of them. Call [`Schedule::set`] for it afterwards.
     pub(super) fn next_hungry(&mut self) -> Option<StreamId> {
-        let id = self.hungry.0.pop_front()?;
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.in_hungry = false;
+        if let Some(id) = self.hungry.0.pop_front() {
+            self.entries.entry(id).and_modify(|entry| entry.in_hungry = false);
+            return Some(id);
         }
+        if self.free() < QUANTUM_BYTES {
+            return None;
+        }
+        let id = self.held.0.pop_front()?;
+        self.entries.entry(id).and_modify(|entry| entry.in_held = false);
         Some(id)
     }
 }

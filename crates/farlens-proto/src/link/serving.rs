@@ -308,7 +308,7 @@ impl Link {
                     control: streamer.has_control(),
                     data: streamer.has_data(),
                     ranges: streamer.has_ranges(),
-                    hungry: streamer.wants_request(),
+                    hunger: streamer.hunger(),
                     queued: streamer.queued(),
                     reserved: streamer.reserved(),
                 },

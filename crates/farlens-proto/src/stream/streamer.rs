@@ -9,6 +9,7 @@ mod reading;
 pub(crate) use judge::wish_allowed;
 
 use super::{
+    hunger::Hunger,
     lane::{Lane, Rights},
     range_server::RangeServer,
     recv::{ReceiveBudget, Window},
@@ -416,12 +417,14 @@ impl Streamer {
         Some(DataRequest { stream, serial, ask })
     }
 
-    /// Whether [`Streamer::poll_request`] would ask for something.
-    pub(crate) fn wants_request(&self) -> bool {
-        let Phase::Live(live) = &self.phase else { return false };
-        self.lane.as_ref().is_some_and(|lane| lane.wants_request())
-            || self.ranges.as_ref().is_some_and(|ranges| ranges.wants_request())
-            || self.reading.wants_request(live)
+    /// What [`Streamer::poll_request`] would ask for if it had room.
+    pub(crate) fn hunger(&self) -> Hunger {
+        let Phase::Live(live) = &self.phase else { return Hunger::None };
+        if self.lane.as_ref().is_some_and(|lane| lane.wants_request()) {
+            return Hunger::Other;
+        }
+        let ranges = self.ranges.as_ref().is_some_and(|ranges| ranges.wants_request());
+        self.reading.hunger(live).max(if ranges { Hunger::Elements } else { Hunger::None })
     }
 
     /// The shell's answer to a request.

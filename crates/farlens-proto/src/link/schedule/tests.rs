@@ -50,6 +50,26 @@ fn the_most_urgent_goes_first() {
 }
 
 #[test]
+fn who_has_elements_asks_for_more_once_there_is_room_for_a_quantum() {
+    const BUDGET: usize = 4 * QUANTUM_BYTES;
+    let mut schedule = Schedule::new(BUDGET);
+    let needs = |hunger, queued| Needs { hunger, queued, ..Needs::default() };
+    for id in 0..1_000 {
+        schedule.set(StreamId(id), needs(Hunger::Elements, BUDGET / 1_000 + 1));
+    }
+    assert_eq!((schedule.hungry_len(), schedule.next_hungry()), (0, None), "the queue is full");
+    schedule.set(StreamId(3), needs(Hunger::Other, BUDGET / 1_000 + 1));
+    schedule.set(StreamId(2), needs(Hunger::Elements, 0));
+    let asks: Vec<_> = std::iter::from_fn(|| schedule.next_hungry()).collect();
+    assert_eq!(asks, [StreamId(3), StreamId(2)], "what takes no room, and who has nothing");
+    for id in 0..260 {
+        schedule.set(StreamId(id), needs(Hunger::Elements, 0));
+        assert!(schedule.room(StreamId(id)) >= QUANTUM_BYTES);
+    }
+    assert_eq!(schedule.hungry_len(), 260 + 1_000);
+}
+
+#[test]
 fn one_part_in_sixteen_is_left_to_the_classes_below() {
     let shares = shares(&mut busy(&[0, 5, 7]), 1_000);
     let all: usize = shares.values().sum();

@@ -6,7 +6,7 @@ use crate::{
     error::Violation,
     event::{Ask, Reply},
     link::Lender,
-    stream::send::Send,
+    stream::{hunger::Hunger, send::Send},
 };
 use bytes::BytesMut;
 use farlens_wire::{
@@ -227,12 +227,13 @@ impl Reading {
         self.next = to;
     }
 
-    /// Whether [`Reading::poll_request`] would ask for something.
-    pub(super) fn wants_request(&self, live: &Live) -> bool {
+    /// What [`Reading::poll_request`] would ask for if it had room.
+    pub(super) fn hunger(&self, live: &Live) -> Hunger {
         match self.fetch {
-            Fetch::Resolve(_) => true,
-            Fetch::None | Fetch::Looked => self.wants_elements(live),
-            _ => false,
+            Fetch::Resolve(_) => Hunger::Other,
+            Fetch::None if self.looks_first(live) && self.wants_elements(live) => Hunger::Other,
+            Fetch::None | Fetch::Looked if self.wants_elements(live) => Hunger::Elements,
+            _ => Hunger::None,
         }
     }
 
