@@ -46,6 +46,8 @@ pub(crate) struct Flight {
     told: u64,
     /// What it had been told before something that has not shown, and the moment of that.
     awaited: Option<(u64, Time)>,
+    /// Whether the last one wanted more than it had.
+    was_short: bool,
 }
 
 impl Flight {
@@ -59,6 +61,7 @@ impl Flight {
             waited: 0,
             told: granted,
             awaited: Some((0, told)),
+            was_short: true,
         }
     }
 
@@ -97,6 +100,16 @@ impl Flight {
         let bytes = u128::from(consumed.saturating_sub(self.from));
         let wanted = bytes.saturating_mul(u128::from(horizon)).checked_div(u128::from(busy))?;
         (took < horizon).then(|| u64::try_from(wanted).unwrap_or(u64::MAX))
+    }
+
+    /// Whether the sender may have waited for credit. So it is taken to be until a flight tells.
+    pub(crate) const fn was_short(&self) -> bool {
+        self.was_short
+    }
+
+    /// It is over, and would have had to be as wide as that.
+    pub(crate) fn end(&mut self, wanted: Option<u64>, width: u64) {
+        self.was_short = wanted.is_some_and(|wanted| wanted > width);
     }
 
     /// The next one begins, with `granted` in all.

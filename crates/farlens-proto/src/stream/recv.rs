@@ -297,14 +297,14 @@ impl Receive {
         }
     }
 
-    fn widen(&self, window: &mut Window, budget: &ReceiveBudget) {
-        let wanted = self
-            .flight
-            .as_ref()
-            .and_then(|flight| flight.wanted(self.consumed.bytes, budget.now, budget.round_trip));
+    fn widen(&mut self, window: &mut Window, budget: &ReceiveBudget) {
+        let (consumed, own) = (self.consumed.bytes, self.outstanding());
+        let Some(flight) = &mut self.flight else { return };
+        let wanted = flight.wanted(consumed, budget.now, budget.round_trip);
         if let Some(wanted) = wanted {
-            window.widen(wanted, budget.share(self.outstanding()));
+            window.widen(wanted, budget.share(own));
         }
+        flight.end(wanted, window.bytes);
     }
 
     fn grant(&mut self, window: Window, budget: &mut ReceiveBudget) -> bool {
@@ -314,11 +314,14 @@ impl Receive {
         let own = self.outstanding();
         let allowed = budget.allow_window(window, own);
         let bytes = self.consumed.bytes.saturating_add(allowed);
-        // Where the budget allows little, little is worth a frame: the sender may have nothing.
-        let step = (allowed / 8).clamp(64 << 10, 512 << 10).min(allowed / 2).max(1);
+        // Where the budget allows little, little is worth a frame: the sender may have nothing. One
+        // that has enough for two round trips goes on for one with little more than half of it.
+        let is_short = self.flight.as_ref().is_none_or(|flight| flight.was_short());
+        let eighths = if is_short { 1 } else { 3 };
+        let step = (allowed / 8 * eighths).clamp(64 << 10, 512 << 10).min(allowed / 2).max(1);
         let width = window.elements_for(allowed);
         let elements = self.consumed.elements.saturating_add(width);
-        let item_step = (width / 8).max(1);
+        let item_step = (width / 8 * eighths).max(1);
         let worth = bytes >= self.granted.bytes.saturating_add(step)
             || elements >= self.granted.elements.saturating_add(item_step);
         if worth {
@@ -421,6 +424,29 @@ mod tests {
         let two_round_trips = 200 * (4 << 10);
         let all = two_round_trips..two_round_trips * 5 / 4;
         assert!(all.contains(&window.bytes), "{} bytes", window.bytes);
+    }
+
+    #[test]
+    fn a_sender_that_has_enough_is_told_less_often() {
+        // The reader takes 256 KiB in that many milliseconds, in 64 pieces, a round trip later.
+        for (ms, told) in [(64, 12), (640, 8)] {
+            let mut budget = far_away(16 << 20);
+            let mut window = Window { max_bytes: WINDOW.bytes, ..WINDOW };
+            let mut receive = Receive::start(window, &mut budget);
+            receive.tell(Time::ZERO);
+            let mut take = |turn: u64| {
+                budget.set_now(Time::from_micros((100 + turn * ms / 64) * MS));
+                receive.take_bytes(4 << 10, &mut budget).unwrap();
+                let worth = receive.consume(bytes(4 << 10), &mut window, &mut budget);
+                if worth {
+                    receive.tell(budget.now);
+                }
+                worth
+            };
+            assert!((0..64).filter(|&turn| take(turn)).count() > 0);
+            let grants = (64..256).filter(|&turn| take(turn)).count();
+            assert_eq!(grants, told, "for 768 KiB, with {ms} ms for a window");
+        }
     }
 
     #[test]
