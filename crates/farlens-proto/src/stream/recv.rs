@@ -318,10 +318,13 @@ impl Receive {
         // that has enough for two round trips goes on for one with little more than half of it.
         let is_short = self.flight.as_ref().is_none_or(|flight| flight.was_short());
         let eighths = if is_short { 1 } else { 3 };
-        let step = (allowed / 8 * eighths).clamp(64 << 10, 512 << 10).min(allowed / 2).max(1);
+        let step = (allowed.saturating_mul(eighths) / 8)
+            .clamp(64 << 10, 512 << 10)
+            .min(allowed / 2)
+            .max(1);
         let width = window.elements_for(allowed);
         let elements = self.consumed.elements.saturating_add(width);
-        let item_step = (width / 8 * eighths).max(1);
+        let item_step = (width.saturating_mul(eighths) / 8).max(1);
         let worth = bytes >= self.granted.bytes.saturating_add(step)
             || elements >= self.granted.elements.saturating_add(item_step);
         if worth {
