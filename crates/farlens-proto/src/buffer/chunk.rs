@@ -344,6 +344,14 @@ impl BatchBuilder {
         outcome
     }
 
+    /// Moves all entities of `other` behind its own. The other one keeps its room.
+    pub fn append(&mut self, other: &mut Self) {
+        self.tables.append(self.count, std::mem::take(&mut other.tables));
+        self.count = self.count.saturating_add(std::mem::take(&mut other.count));
+        self.encoded.extend_from_slice(&other.encoded);
+        other.encoded.clear();
+    }
+
     /// Puts entities back that were finished, before whatever came after them.
     pub fn restore(&mut self, batch: ItemBatch) {
         let behind = self.finish();
@@ -358,6 +366,12 @@ impl BatchBuilder {
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Lengths and bodies so far, as they travel.
+    #[must_use]
+    pub fn encoded(&self) -> &[u8] {
+        &self.encoded
     }
 
     /// Encoded bytes so far.

@@ -15,6 +15,9 @@ use crate::time::Time;
 /// So many round trips are granted ahead, as grants go out some time after what they replace.
 const ROUND_TRIPS: u64 = 2;
 
+/// A flight that is over within so many microseconds was of a quick sender and a quick consumer.
+const QUICK_MICROS: u64 = 5_000;
+
 /// The shortest time in which something from the peer can answer what was sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RoundTrip(Option<u64>);
@@ -43,6 +46,8 @@ pub(crate) struct Flight {
     told: u64,
     /// What it had been told before something that has not shown, and the moment of that.
     awaited: Option<(u64, Time)>,
+    /// Whether the last one wanted more than it had.
+    was_short: bool,
 }
 
 impl Flight {
@@ -56,6 +61,7 @@ impl Flight {
             waited: 0,
             told: granted,
             awaited: Some((0, told)),
+            was_short: true,
         }
     }
 
@@ -81,6 +87,11 @@ impl Flight {
         consumed >= self.to
     }
 
+    /// Whether it took no longer than a quick consumer and a near sender need.
+    pub(crate) const fn is_quick(&self, now: Time) -> bool {
+        now.micros_since(self.began) < QUICK_MICROS
+    }
+
     /// The window that would keep a sender going, where this one was too narrow for that.
     pub(crate) fn wanted(&self, consumed: u64, now: Time, way: RoundTrip) -> Option<u64> {
         let horizon = way.0?.saturating_mul(ROUND_TRIPS);
@@ -89,6 +100,16 @@ impl Flight {
         let bytes = u128::from(consumed.saturating_sub(self.from));
         let wanted = bytes.saturating_mul(u128::from(horizon)).checked_div(u128::from(busy))?;
         (took < horizon).then(|| u64::try_from(wanted).unwrap_or(u64::MAX))
+    }
+
+    /// Whether the sender may have waited for credit. So it is taken to be until a flight tells.
+    pub(crate) const fn was_short(&self) -> bool {
+        self.was_short
+    }
+
+    /// It is over, and would have had to be as wide as that.
+    pub(crate) fn end(&mut self, wanted: Option<u64>, width: u64) {
+        self.was_short = wanted.is_some_and(|wanted| wanted > width);
     }
 
     /// The next one begins, with `granted` in all.

@@ -120,6 +120,11 @@ impl Window {
         Self::new(bytes, max, limits.stream_window_items)
     }
 
+    /// What may be outstanding now.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The window for a consumer who is expected to take `bytes`, and not more than in full.
     pub(crate) fn expecting(self, bytes: u64) -> Self {
         Self { bytes: bytes.min(self.full_bytes), ..self }
@@ -276,14 +281,30 @@ impl Receive {
         worth
     }
 
-    fn widen(&self, window: &mut Window, budget: &ReceiveBudget) {
-        let wanted = self
-            .flight
-            .as_ref()
-            .and_then(|flight| flight.wanted(self.consumed.bytes, budget.now, budget.round_trip));
-        if let Some(wanted) = wanted {
+    /// Widens the window of a consumer who needs `wanted` bytes to work with, where that one is as
+    /// quick as the sender: a flight that `taken` ends was short.
+    pub(crate) fn widen_if_quick(
+        &self,
+        taken: Credit,
+        wanted: u64,
+        window: &mut Window,
+        budget: &ReceiveBudget,
+    ) {
+        let consumed = self.consumed.bytes.saturating_add(taken.bytes);
+        let quick = |flight: &Flight| flight.is_over(consumed) && flight.is_quick(budget.now);
+        if self.flight.as_deref().is_some_and(quick) {
             window.widen(wanted, budget.share(self.outstanding()));
         }
+    }
+
+    fn widen(&mut self, window: &mut Window, budget: &ReceiveBudget) {
+        let (consumed, own) = (self.consumed.bytes, self.outstanding());
+        let Some(flight) = &mut self.flight else { return };
+        let wanted = flight.wanted(consumed, budget.now, budget.round_trip);
+        if let Some(wanted) = wanted {
+            window.widen(wanted, budget.share(own));
+        }
+        flight.end(wanted, window.bytes);
     }
 
     fn grant(&mut self, window: Window, budget: &mut ReceiveBudget) -> bool {
@@ -293,11 +314,17 @@ impl Receive {
         let own = self.outstanding();
         let allowed = budget.allow_window(window, own);
         let bytes = self.consumed.bytes.saturating_add(allowed);
-        // Where the budget allows little, little is worth a frame: the sender may have nothing.
-        let step = (allowed / 8).clamp(64 << 10, 512 << 10).min(allowed / 2).max(1);
+        // Where the budget allows little, little is worth a frame: the sender may have nothing. One
+        // that has enough for two round trips goes on for one with little more than half of it.
+        let is_short = self.flight.as_ref().is_none_or(|flight| flight.was_short());
+        let eighths = if is_short { 1 } else { 3 };
+        let step = (allowed.saturating_mul(eighths) / 8)
+            .clamp(64 << 10, 512 << 10)
+            .min(allowed / 2)
+            .max(1);
         let width = window.elements_for(allowed);
         let elements = self.consumed.elements.saturating_add(width);
-        let item_step = (width / 8).max(1);
+        let item_step = (width.saturating_mul(eighths) / 8).max(1);
         let worth = bytes >= self.granted.bytes.saturating_add(step)
             || elements >= self.granted.elements.saturating_add(item_step);
         if worth {
@@ -363,6 +390,23 @@ mod tests {
     }
 
     #[test]
+    fn a_quick_consumer_gets_the_window_that_it_needs() {
+        for (ms, wider) in [(4, true), (5, false)] {
+            let mut budget = ReceiveBudget::new(16 << 20);
+            let mut window = WINDOW;
+            let mut receive = Receive::start(window, &mut budget);
+            receive.tell(Time::ZERO);
+            budget.set_now(Time::from_micros(ms * MS));
+            receive.take_bytes(WINDOW.bytes, &mut budget).unwrap();
+            let wanted = 2 * WINDOW.bytes;
+            receive.widen_if_quick(bytes(WINDOW.bytes - 1), wanted, &mut window, &budget);
+            assert_eq!(window.bytes, WINDOW.bytes, "not all is consumed");
+            receive.widen_if_quick(bytes(WINDOW.bytes), wanted, &mut window, &budget);
+            assert_eq!(window.bytes == wanted, wider, "used up after {ms} ms");
+        }
+    }
+
+    #[test]
     fn a_reader_who_takes_its_time_has_the_window_of_its_own_rate() {
         let mut budget = far_away(16 << 20);
         let mut window = WINDOW;
@@ -383,6 +427,29 @@ mod tests {
         let two_round_trips = 200 * (4 << 10);
         let all = two_round_trips..two_round_trips * 5 / 4;
         assert!(all.contains(&window.bytes), "{} bytes", window.bytes);
+    }
+
+    #[test]
+    fn a_sender_that_has_enough_is_told_less_often() {
+        // The reader takes 256 KiB in that many milliseconds, in 64 pieces, a round trip later.
+        for (ms, told) in [(64, 12), (640, 8)] {
+            let mut budget = far_away(16 << 20);
+            let mut window = Window { max_bytes: WINDOW.bytes, ..WINDOW };
+            let mut receive = Receive::start(window, &mut budget);
+            receive.tell(Time::ZERO);
+            let mut take = |turn: u64| {
+                budget.set_now(Time::from_micros((100 + turn * ms / 64) * MS));
+                receive.take_bytes(4 << 10, &mut budget).unwrap();
+                let worth = receive.consume(bytes(4 << 10), &mut window, &mut budget);
+                if worth {
+                    receive.tell(budget.now);
+                }
+                worth
+            };
+            assert!((0..64).filter(|&turn| take(turn)).count() > 0);
+            let grants = (64..256).filter(|&turn| take(turn)).count();
+            assert_eq!(grants, told, "for 768 KiB, with {ms} ms for a window");
+        }
     }
 
     #[test]

@@ -7,13 +7,14 @@
 //!
 //! ```text
 //!   read_at --starts--> job (own thread): next() ... next()  until the last read's budget is full
-//!      ^                   | each entity as soon as it is there
+//!      ^                   | a run at a time, of which a read sees each entity at once
 //!      +---- wakes ----- store <---+
 //! ```
 //!
 //! A read gets what is worth a batch of the link, or what there is a millisecond later.
 
 mod job;
+mod recent;
 mod source;
 mod store;
 
@@ -125,6 +126,18 @@ impl IterData {
     }
 }
 
+/// What a read waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// What is worth sending, for a millisecond.
+    ForABatch,
+    /// Anything, for a millisecond: an entity that was made at the very moment at which this was
+    /// asked for is seen then, even if nobody tells.
+    AMoment,
+    /// Anything, until somebody tells.
+    ForAnything,
+}
+
 impl std::fmt::Debug for IterData {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("IterData")
@@ -155,25 +168,27 @@ impl OpenIter {
 impl OpenIter {
     /// Reads what a thread pulls.
     async fn wait_for(&self, at: Position, budget: ReadBudget) -> Result<Fetched> {
-        let mut patient = true;
+        let mut wait = Wait::ForABatch;
         loop {
             let mut news = std::pin::pin!(self.shared.news.notified());
             news.as_mut().enable();
             {
                 let mut store = self.shared.store.lock();
                 store.ask(budget);
-                if !(patient && store.grows())
+                if !(wait == Wait::ForABatch && store.grows())
                     && let Some(answer) = store.answer(at, budget)
                 {
+                    self.shared.go_on(store);
                     return answer;
                 }
-                store.wanted = Some(if patient { WORTHWHILE_BYTES } else { 0 });
+                store.await_bytes(if wait == Wait::ForABatch { WORTHWHILE_BYTES } else { 0 });
                 self.shared.start_job(store);
             }
-            if patient {
-                patient = timeout(PATIENCE, news).await.is_ok();
-            } else {
-                news.await;
+            match wait {
+                Wait::ForAnything => news.await,
+                _ if timeout(PATIENCE, news).await.is_ok() => {}
+                Wait::ForABatch => wait = Wait::AMoment,
+                Wait::AMoment => wait = Wait::ForAnything,
             }
         }
     }
@@ -231,7 +246,9 @@ impl StreamerData for OpenIter {
         if !store.is_empty() {
             store.ask(budget);
         }
-        store.answer(at, budget)
+        let answer = store.answer(at, budget);
+        self.shared.go_on(store);
+        answer
     }
 
     fn is_pulled(&self) -> bool {

@@ -8,6 +8,7 @@ mod inode;
 use super::{
     DataState, Fetched, ReadBudget, Stored, StreamerData,
     file::FOLLOW_EVERY,
+    news::Pace,
     replace::Part,
     storage::{self, BLOCKING_READ_BYTES, READ_TRIES, Storage, io_failed, on_pool},
     wrong_kind,
@@ -240,12 +241,14 @@ impl StreamerData for LiveFile {
         self.on_pool(move |handle| handle.sync(finish)).await
     }
 
-    /// Changes through here are told at once. For those of others a followed file is looked at
-    /// every 200 ms, and at once the first time.
+    /// Changes through here are told at once, and those that follow within a millisecond together.
+    /// For those of others a followed file is looked at every 200 ms, and at once the first time.
     async fn changed(&self, seen: DataState) -> DataState {
         let inode = &self.handle.inode;
+        let pace = Pace::start();
         if !self.follow {
             inode.differs_from(&seen).await;
+            pace.keep().await;
             return inode.state(inode.facts());
         }
         loop {
@@ -253,6 +256,7 @@ impl StreamerData for LiveFile {
             let _ = self.state().await;
             let told = tokio::time::timeout(FOLLOW_EVERY, inode.differs_from(&seen)).await;
             if told.is_ok() {
+                pace.keep().await;
                 return inode.state(inode.facts());
             }
         }

@@ -137,7 +137,11 @@ async fn follow(
         let change = AssertUnwindSafe(async {
             let changed = data.changed(seen).await;
             // A change for the worse, as when a file was cut, is no state but a failure.
-            data.state().await.map(|_| changed)
+            let looked = match data.state_now() {
+                Some(state) => state,
+                None => data.state().await,
+            };
+            looked.map(|_| changed)
         });
         seen = match change.catch_unwind().await {
             Ok(Ok(changed)) => changed,

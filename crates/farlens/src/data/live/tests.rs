@@ -110,6 +110,20 @@ async fn a_reader_sees_at_once_what_another_stream_appends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn changes_within_a_millisecond_are_told_of_together() {
+    let (_dir, path) = sample(b"abc");
+    let file = open(&FileData::read_write(&path));
+    let seen = now(&file);
+    write(&file, Pos::END, b"d").await.expect("room");
+    let began = tokio::time::Instant::now();
+    let (told, ()) = tokio::join!(file.changed(seen), async {
+        write(&file, Pos::END, b"ef").await.expect("room");
+    });
+    assert_eq!(told.bounds, Bounds::up_to(at(6)));
+    assert!(began.elapsed() <= Duration::from_millis(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_followed_file_shows_what_other_programs_do() {
     let (_dir, path) = sample(b"abc");
     let file = open(&FileData::read_write(&path).follow(true));
