@@ -372,7 +372,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
 impl<IO> Drop for Driver<IO> {
     /// Whatever ends the task, the users of the link hear of its end.
     fn drop(&mut self) {
-        self.shared.with(|state| state.proto.handle_lost("the link is driven no more"));
+        self.shared.end_turns();
     }
 }
 

@@ -186,6 +186,17 @@ impl Shared {
         }
     }
 
+    /// The driver is gone: nobody waits for a turn of it any more.
+    pub(crate) fn end_turns(&self) {
+        let paused = self.with(|state| {
+            state.proto.handle_lost("the link is driven no more");
+            state.paused.take()
+        });
+        if let Some(waker) = paused {
+            waker.wake();
+        }
+    }
+
     /// Reads something without any consequence.
     pub(crate) fn peek<T>(&self, f: impl FnOnce(&proto::Link) -> T) -> T {
         f(&self.state.lock().proto)
@@ -339,7 +350,7 @@ impl State {
 
     /// Has the dispatcher woken when the driver begins its next turn; says whether one is to come.
     pub(super) fn pause_dispatcher(&mut self, waker: &Waker) -> bool {
-        let comes = self.proto.has_output();
+        let comes = self.proto.has_output() && self.proto.over().is_none();
         if comes {
             self.paused = Some(waker.clone());
         }

@@ -172,21 +172,40 @@ mod tests {
         }
     }
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn the_driver_has_its_turn_before_handlers_go_on() {
+    /// A link whose hello waits to be sent.
+    fn shared() -> Arc<Shared> {
         let home = Home::new();
         let holdings = Holdings::new(Arc::clone(&home), Reference::new(Root));
-        // Its hello waits to be sent.
-        let shared = Shared::new(home, Limits::default(), |now| {
+        Shared::new(home, Limits::default(), |now| {
             let peer = PeerIdentity::new([0; 32]);
             Link::new(Side::Initiator, peer, Config::default(), Box::new(holdings), now)
-        });
+        })
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn handlers_go_on_where_the_driver_is_gone() {
+        let (shared, woken) = (shared(), Arc::<Count>::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        let mut handlers = Handlers::<Ready<Outcome>>::new(Arc::clone(&shared));
+        handlers.start_batch(&cx);
+        let mut pause = Box::pin(handlers.hand_over());
+        assert!(pause.as_mut().poll(&mut cx).is_pending());
+        shared.end_turns();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(pause.as_mut().poll(&mut cx).is_ready());
+        drop(pause);
+        assert!(Box::pin(handlers.hand_over()).as_mut().poll(&mut cx).is_ready(), "no turn comes");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_driver_has_its_turn_before_handlers_go_on() {
+        let shared = shared();
         let woken = Arc::<Count>::default();
         let waker = Waker::from(Arc::clone(&woken));
         let mut handlers = Handlers::<Ready<Outcome>>::new(Arc::clone(&shared));
         handlers.start_batch(&Context::from_waker(&waker));
         for n in 0..TOGETHER {
-            assert!(!handlers.are_due());
             handlers.begin(CallId(n as u64), || ready(Ok(Answer::default())));
         }
         assert!(handlers.are_due());
@@ -198,6 +217,6 @@ mod tests {
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
         assert!(pause.as_mut().poll(&mut cx).is_ready());
         drop(pause);
-        assert!(!handlers.are_due());
+        assert!(!handlers.are_due(), "all of them have left");
     }
 }
