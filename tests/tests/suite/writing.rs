@@ -128,6 +128,32 @@ fn d3_a_streamer_that_stores_nothing_gets_its_window_and_no_more() {
 }
 
 #[test]
+fn a_run_that_goes_on_gathers_while_there_is_more_input_but_not_for_long() {
+    let (mut pair, stream) = digits();
+    pair.serves = false;
+    let link = &mut pair.client.link;
+    let step = link.write(stream, to(0), None, Guard::default()).unwrap();
+    assert!(link.push(stream, step, patterned(1_000)));
+    pair.drive();
+    let rounds = (0..100).take_while(|_| pair.server.link.poll_request_amid_input().is_none());
+    assert!((1..10).contains(&rounds.count()));
+}
+
+#[test]
+fn what_need_not_gather_is_asked_for_amid_input() {
+    for length in [1_000, 100_000] {
+        let (mut pair, stream) = digits();
+        pair.serves = false;
+        let link = &mut pair.client.link;
+        let known = (length == 1_000).then_some(1_000);
+        let step = link.write(stream, to(0), known, Guard::default()).unwrap();
+        assert!(link.push(stream, step, patterned(length)));
+        pair.drive();
+        assert!(pair.server.link.poll_request_amid_input().is_some(), "{length}");
+    }
+}
+
+#[test]
 fn d4_a_streamer_takes_64_changes_in_before_the_first_is_settled() {
     let (mut pair, stream) = digits();
     pair.serves = false;

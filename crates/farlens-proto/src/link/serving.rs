@@ -232,11 +232,21 @@ impl Link {
 
     /// The next piece of work on data.
     pub fn poll_request(&mut self) -> Option<DataRequest> {
+        self.next_request(false)
+    }
+
+    /// The next piece of work on data that need not wait for the input that is at hand, and that the
+    /// shell is going to hand in at once. What is left is taken with [`Link::poll_request`].
+    pub fn poll_request_amid_input(&mut self) -> Option<DataRequest> {
+        self.next_request(true)
+    }
+
+    fn next_request(&mut self, more_input: bool) -> Option<DataRequest> {
         for _ in 0..self.schedule.hungry_len() {
             let id = self.schedule.next_hungry()?;
             let room = self.schedule.room(id);
             let Some(streamer) = self.streamers.get_mut(&id) else { continue };
-            let request = streamer.poll_request(id, room);
+            let request = streamer.poll_request(id, room, more_input);
             self.refresh_streamer(id);
             if request.is_some() {
                 return request;

@@ -15,6 +15,9 @@ use crate::time::Time;
 /// So many round trips are granted ahead, as grants go out some time after what they replace.
 const ROUND_TRIPS: u64 = 2;
 
+/// A flight that is over within so many microseconds was of a quick sender and a quick consumer.
+const QUICK_MICROS: u64 = 5_000;
+
 /// The shortest time in which something from the peer can answer what was sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RoundTrip(Option<u64>);
@@ -82,6 +85,11 @@ impl Flight {
     /// Whether all of it is consumed.
     pub(crate) const fn is_over(&self, consumed: u64) -> bool {
         consumed >= self.to
+    }
+
+    /// Whether it took no longer than a quick consumer and a near sender need.
+    pub(crate) const fn is_quick(&self, now: Time) -> bool {
+        now.micros_since(self.began) < QUICK_MICROS
     }
 
     /// The window that would keep a sender going, where this one was too narrow for that.

@@ -55,6 +55,8 @@ pub(crate) struct Lane {
     closing: bool,
     /// More credit is to be told of.
     limit: bool,
+    /// How often the first run was left to gather.
+    passed: u32,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,11 @@ struct InHand {
 
 /// The most encoded bytes that one change stores, unless a single entity is larger.
 const WRITE_BYTES: usize = 256 << 10;
+/// The window of a quick writer is so many of these: one is made, another gathers, and credit for
+/// the others is on its way.
+const CHANGES_AHEAD: u64 = 8;
+/// A run that goes on is left to gather for so many rounds of input at the most.
+const GATHER_ROUNDS: u32 = 6;
 /// Bytes of known length that are appended stay together up to this: credit for so many always
 /// comes before any of them is applied.
 const TOGETHER_BYTES: u64 = 8 << 10;
@@ -252,17 +259,36 @@ impl Lane {
         !run.buffer.is_empty() && (over || !run.stays_together())
     }
 
-    /// The next change that the shell should make, under the name `serial`.
-    pub(crate) fn poll_request(&mut self, serial: u64, rights: Rights) -> Option<Ask> {
+    /// Whether the first run had better wait for what comes with the input that is at hand: few
+    /// long changes cost less than many short ones.
+    fn gathers(&mut self) -> bool {
+        let Some(Stage::Run(run)) = self.stages.front() else { return false };
+        let ends = run.is_whole() || run.step != self.last || self.closing;
+        let part = self.window.map_or(0, |window| window.bytes() / CHANGES_AHEAD);
+        let enough = usize::try_from(part).map_or(WRITE_BYTES, |part| part.min(WRITE_BYTES));
+        let gathers = run.buffer.cost() < enough && !ends && self.passed < GATHER_ROUNDS;
+        self.passed = self.passed.saturating_add(u32::from(gathers));
+        gathers
+    }
+
+    /// The next change that the shell should make, under the name `serial`. While more input is at
+    /// hand a run may be left to gather.
+    pub(crate) fn poll_request(
+        &mut self,
+        serial: u64,
+        rights: Rights,
+        more_input: bool,
+    ) -> Option<Ask> {
         if self.in_hand.is_some() {
             return None;
         }
         let Rights { mode, append_only, reach } = rights;
         let rules = Rules::new(mode, append_only, reach);
         self.fail_blind_sync();
-        if !self.wants_request() {
+        if !self.wants_request() || more_input && self.gathers() {
             return None;
         }
+        self.passed = 0;
         let (ask, chunk) = match self.stages.front_mut()? {
             Stage::Run(run) => {
                 let chunk = run.buffer.pop_joined(WRITE_BYTES)?;
@@ -396,13 +422,23 @@ impl Lane {
         let Some(window) = &mut self.window else { return };
         let entities = if kind == Kind::Items { elements } else { 0 };
         let taken = Credit { bytes: bytes as u64, elements: entities };
+        let quick_bytes = CHANGES_AHEAD.saturating_mul(WRITE_BYTES as u64);
+        self.intake.receive.widen_if_quick(taken, quick_bytes, window, budget);
         self.limit |= self.intake.receive.consume(taken, window, budget);
     }
 
     // --- output ------------------------------------------------------------------------------
 
     pub(crate) fn has_control(&self) -> bool {
-        self.limit || !self.answers.is_empty()
+        self.limit || !(self.answers.is_empty() || self.is_outdated_soon())
+    }
+
+    /// Whether all that is to be told is progress of a run of which the next change is about to tell
+    /// more.
+    fn is_outdated_soon(&self) -> bool {
+        let Some(Stage::Run(run)) = self.stages.front() else { return false };
+        let told = self.answers.front().filter(|_| self.answers.len() == 1);
+        told.is_some_and(|(step, _)| *step == run.step) && self.is_ready(run)
     }
 
     /// The peer is told at this moment how far it may send.
@@ -412,6 +448,9 @@ impl Lane {
 
     /// The next frame that waits, which goes out at this moment.
     pub(crate) fn take_control(&mut self, kind: Kind, now: Time) -> Option<StreamControl> {
+        if !self.has_control() {
+            return None;
+        }
         if let Some((_, answer)) = self.answers.pop_front() {
             return Some(answer);
         }

@@ -120,6 +120,11 @@ impl Window {
         Self::new(bytes, max, limits.stream_window_items)
     }
 
+    /// What may be outstanding now.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The window for a consumer who is expected to take `bytes`, and not more than in full.
     pub(crate) fn expecting(self, bytes: u64) -> Self {
         Self { bytes: bytes.min(self.full_bytes), ..self }
@@ -276,6 +281,22 @@ impl Receive {
         worth
     }
 
+    /// Widens the window of a consumer who needs `wanted` bytes to work with, where that one is as
+    /// quick as the sender: a flight that `taken` ends was short.
+    pub(crate) fn widen_if_quick(
+        &self,
+        taken: Credit,
+        wanted: u64,
+        window: &mut Window,
+        budget: &ReceiveBudget,
+    ) {
+        let consumed = self.consumed.bytes.saturating_add(taken.bytes);
+        let quick = |flight: &Flight| flight.is_over(consumed) && flight.is_quick(budget.now);
+        if self.flight.as_deref().is_some_and(quick) {
+            window.widen(wanted, budget.share(self.outstanding()));
+        }
+    }
+
     fn widen(&mut self, window: &mut Window, budget: &ReceiveBudget) {
         let (consumed, own) = (self.consumed.bytes, self.outstanding());
         let Some(flight) = &mut self.flight else { return };
@@ -365,6 +386,23 @@ mod tests {
             assert_eq!(window.bytes > WINDOW.bytes, wider, "used up after {ms} ms");
             assert!(window.bytes <= WINDOW.max_bytes);
             assert_eq!(receive.outstanding(), window.bytes, "granted at once");
+        }
+    }
+
+    #[test]
+    fn a_quick_consumer_gets_the_window_that_it_needs() {
+        for (ms, wider) in [(4, true), (5, false)] {
+            let mut budget = ReceiveBudget::new(16 << 20);
+            let mut window = WINDOW;
+            let mut receive = Receive::start(window, &mut budget);
+            receive.tell(Time::ZERO);
+            budget.set_now(Time::from_micros(ms * MS));
+            receive.take_bytes(WINDOW.bytes, &mut budget).unwrap();
+            let wanted = 2 * WINDOW.bytes;
+            receive.widen_if_quick(bytes(WINDOW.bytes - 1), wanted, &mut window, &budget);
+            assert_eq!(window.bytes, WINDOW.bytes, "not all is consumed");
+            receive.widen_if_quick(bytes(WINDOW.bytes), wanted, &mut window, &budget);
+            assert_eq!(window.bytes == wanted, wider, "used up after {ms} ms");
         }
     }
 

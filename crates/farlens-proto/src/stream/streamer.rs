@@ -400,13 +400,19 @@ impl Streamer {
 
     // --- work on the data --------------------------------------------------------------------
 
-    /// What the shell should do next, within `room` bytes of send budget.
-    pub(crate) fn poll_request(&mut self, stream: StreamId, room: usize) -> Option<DataRequest> {
+    /// What the shell should do next, within `room` bytes of send budget; there may be `more_input`
+    /// at hand.
+    pub(crate) fn poll_request(
+        &mut self,
+        stream: StreamId,
+        room: usize,
+        more_input: bool,
+    ) -> Option<DataRequest> {
         let Phase::Live(live) = &self.phase else { return None };
         let serial = self.serial.saturating_add(1);
         self.cursor_asks = !self.cursor_asks;
         let lane = self.lane.as_mut();
-        let mut ask = lane.and_then(|lane| lane.poll_request(serial, live.rights));
+        let mut ask = lane.and_then(|lane| lane.poll_request(serial, live.rights, more_input));
         if ask.is_none() && self.cursor_asks {
             ask = self.reading.poll_request(serial, room, live);
         }

@@ -34,8 +34,10 @@ use tokio::{
 const BLOCK_BYTES: usize = 64 << 10;
 /// A block with less room than this is replaced.
 const BLOCK_REST: usize = 8 << 10;
-/// Full blocks that are remembered.
-const FULL_BLOCKS: usize = 2;
+/// Full blocks that are remembered, as many as a stream that is written may have gathered, and while
+/// nothing comes.
+const FULL_BLOCKS: usize = 32;
+const IDLE_BLOCKS: usize = 2;
 /// How long the last frame may take, and how long the peer's last bytes are awaited.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -150,10 +152,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         }
     }
 
-    /// Answers requests for data, at once or by a task.
-    fn serve_requests(&mut self) -> Progress {
+    /// Answers requests for data, at once or by a task. Those that gain by it wait for the input
+    /// that is at hand.
+    fn serve_requests(&mut self, more_input: bool) -> Progress {
         let mut requests = std::mem::take(&mut self.requests);
-        self.shared.with_driver(|state| state.take_requests(&mut requests));
+        self.shared.with_driver(|state| state.take_requests(&mut requests, more_input));
         let progress = Progress::some(!requests.is_empty());
         for (request, data) in requests.drain(..) {
             match answer_now(&request.ask, &*data) {
@@ -264,7 +267,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
 
     /// One round; says whether another one can get further without being woken.
     fn poll_running(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = self.poll_input(cx).max(self.serve_requests());
+        let input = self.poll_input(cx);
+        let mut progress = input.max(self.serve_requests(input == Progress::More));
         match self.poll_output(cx) {
             Ok(written) => progress = progress.max(written),
             Err(error) => {
@@ -285,7 +289,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         match progress {
             Progress::More => true,
             Progress::Some => timed || self.shared.peek(farlens_proto::Link::has_output),
-            Progress::None => timed,
+            Progress::None => {
+                self.full.truncate(IDLE_BLOCKS);
+                timed
+            }
         }
     }
 

@@ -430,10 +430,18 @@ impl State {
         followed.map(|(&stream, source)| (stream, Arc::clone(&source.data))).collect()
     }
 
-    /// The next pieces of work on data, with the data.
-    pub(crate) fn take_requests(&mut self, out: &mut Vec<(DataRequest, Arc<dyn ErasedData>)>) {
+    /// The next pieces of work on data, with the data; not all while there is `more_input` at hand.
+    pub(crate) fn take_requests(
+        &mut self,
+        out: &mut Vec<(DataRequest, Arc<dyn ErasedData>)>,
+        more_input: bool,
+    ) {
         while out.len() < REQUESTS_PER_ROUND {
-            let Some(request) = self.proto.poll_request() else { return };
+            let next = match more_input {
+                true => self.proto.poll_request_amid_input(),
+                false => self.proto.poll_request(),
+            };
+            let Some(request) = next else { return };
             match self.sources.get(&request.stream) {
                 Some(source) if !source.sync_on_close && request.ask.is_finish() => {
                     let (stream, serial) = (request.stream, request.serial);

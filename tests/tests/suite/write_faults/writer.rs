@@ -53,6 +53,26 @@ fn credit_for_writing_comes_back_as_elements_are_stored() {
 }
 
 #[test]
+fn progress_of_a_run_of_which_more_has_come_is_told_with_that() {
+    let mut store = Store::bytes(*b"");
+    let mut script = storing(&store);
+    let mut answer = |script: &mut Script| {
+        let request = script.link.poll_request().unwrap();
+        let reply = store.answer(request.ask);
+        (request.serial, reply)
+    };
+    script.send(&[write(1), data(1, 1, 0, &[7; 10])].concat());
+    let (first, reply) = answer(&mut script);
+    script.send(&data(1, 1, 10, &[7; 10]));
+    script.link.handle_reply(ID, first, reply);
+    assert_eq!(script.frames(), []);
+    let (second, reply) = answer(&mut script);
+    script.link.handle_reply(ID, second, reply);
+    let told = StreamFrame::Control(written(1, 20).into());
+    assert_eq!(script.frames(), [Frame::Stream(ID, told)]);
+}
+
+#[test]
 fn d21_a_push_of_nothing_is_malformed_and_ends_the_link() {
     let mut script = writable();
     script.send(&[write(1), data(1, 1, 0, b"")].concat());
