@@ -46,15 +46,29 @@ impl OpenFile {
         Ok(Self { file, follow, seen: Mutex::new(Seen { end, cut_to: None }) })
     }
 
-    /// Takes note of what the file is now; the state that follows from it.
-    fn observe(&self, stat: FileStat) -> DataState {
+    /// Looks at what the file is now.
+    async fn look(&self) -> Result<FileStat> {
+        let known = self.seen.lock().end;
+        let stat = storage::stat(&self.file).await?;
+        self.take_note(stat, known);
+        Ok(stat)
+    }
+
+    /// Takes note of a look that began when `known` was the length. A read may have found more
+    /// meanwhile than the look did, so that proves no cut.
+    fn take_note(&self, stat: FileStat, known: u64) {
         let mut seen = self.seen.lock();
-        if stat.size < seen.end {
+        if stat.size < known {
             seen.cut_to = Some(stat.size);
         } else if self.follow {
-            seen.end = stat.size;
+            seen.end = seen.end.max(stat.size);
         }
-        let end = if self.follow { stat.size } else { seen.end };
+    }
+
+    /// The state of a file that a look found so.
+    fn state_of(&self, stat: FileStat) -> DataState {
+        let seen = *self.seen.lock();
+        let end = if self.follow { seen.cut_to.unwrap_or(seen.end) } else { seen.end };
         DataState {
             bounds: bytes_to(end),
             version: version(stat, self.follow),
@@ -83,17 +97,12 @@ impl OpenFile {
 
     /// What it means that nothing could be read at `at`; `None` when by now something can.
     async fn nothing_at(&self, at: Position) -> Option<Result<Fetched>> {
-        let size = match storage::stat(&self.file).await {
+        let size = match self.look().await {
             Ok(stat) => stat.size,
             Err(error) => return Some(Err(error)),
         };
-        let mut seen = self.seen.lock();
-        if size < seen.end {
-            seen.cut_to = Some(size);
+        if let Some(size) = self.seen.lock().cut_to {
             return Some(Err(truncated(size)));
-        }
-        if self.follow {
-            seen.end = size;
         }
         match size.cmp(&at.get()) {
             Ordering::Less => Some(Err(out_of_range(at, bytes_to(size)))),
@@ -121,7 +130,7 @@ impl StreamerData for OpenFile {
     }
 
     async fn state(&self) -> Result<DataState> {
-        let state = self.observe(storage::stat(&self.file).await?);
+        let state = self.state_of(self.look().await?);
         match self.seen.lock().cut_to {
             Some(size) => Err(truncated(size)),
             None => Ok(state),
@@ -160,8 +169,8 @@ impl StreamerData for OpenFile {
             return std::future::pending().await;
         }
         loop {
-            if let Ok(stat) = storage::stat(&self.file).await {
-                let state = self.observe(stat);
+            if let Ok(stat) = self.look().await {
+                let state = self.state_of(stat);
                 if state != seen {
                     return state;
                 }

@@ -231,3 +231,18 @@ async fn a_file_that_lacks_what_it_claims_fails_instead_of_being_read_for_ever()
         assert_eq!(read.expect("at once").expect_err("lost").code(), Code::STORAGE_IO);
     }
 }
+
+#[test]
+fn a_look_that_began_before_a_read_proves_no_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    std::fs::write(&path, b"one\n").unwrap();
+    let fd = OwnedFd::from(File::open(&path).unwrap());
+    let file = OpenFile::from_fd(fd, true).unwrap().unwrap();
+    let before = storage::retry(|| file.file.stat()).unwrap();
+    file.fetched(Position::new(4).unwrap(), Bytes::from_static(b"two\n"));
+    file.take_note(before, 4);
+    assert_eq!(file.state_of(before).bounds, bytes_to(8));
+    file.take_note(before, 8);
+    assert_eq!(file.seen.lock().cut_to, Some(4), "one that began behind it does");
+}
