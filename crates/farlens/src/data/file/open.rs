@@ -65,12 +65,13 @@ impl OpenFile {
         }
     }
 
-    /// The state of a file that a look found so.
+    /// The state of a file that a look found so. One that was cut is not read any more, but who
+    /// follows its end is told where that goes.
     fn state_of(&self, stat: FileStat) -> DataState {
         let seen = *self.seen.lock();
-        let end = if self.follow { seen.cut_to.unwrap_or(seen.end) } else { seen.end };
+        let goes_on = self.follow && seen.cut_to.is_some();
         DataState {
-            bounds: bytes_to(end),
+            bounds: bytes_to(if goes_on { stat.size } else { seen.end }),
             version: version(stat, self.follow),
             ended: !self.follow,
         }

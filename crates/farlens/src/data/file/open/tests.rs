@@ -246,3 +246,18 @@ fn a_look_that_began_before_a_read_proves_no_cut() {
     file.take_note(before, 8);
     assert_eq!(file.seen.lock().cut_to, Some(4), "one that began behind it does");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_cut_file_is_told_as_it_grows_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    std::fs::write(&path, b"one\n").unwrap();
+    let log = File::options().write(true).open(&path).unwrap();
+    let file = OpenFile::from_fd(OwnedFd::from(File::open(&path).unwrap()), true).unwrap().unwrap();
+    let mut state = file.state().await.unwrap();
+    for length in [1, 5, 2, 7] {
+        log.set_len(length).unwrap();
+        state = file.changed(state).await;
+        assert_eq!(state.bounds, bytes_to(length));
+    }
+}
