@@ -15,6 +15,10 @@ use crate::time::Time;
 /// So many round trips are granted ahead, as grants go out some time after what they replace.
 const ROUND_TRIPS: u64 = 2;
 
+/// So many microseconds are granted ahead where round trips are shorter than that. A sender that is
+/// near would have to be told of new credit so often that telling it takes a good part of the time.
+const AHEAD_MICROS: u64 = 1_000;
+
 /// A flight that is over within so many microseconds was of a quick sender and a quick consumer.
 const QUICK_MICROS: u64 = 5_000;
 
@@ -94,7 +98,7 @@ impl Flight {
 
     /// The window that would keep a sender going, where this one was too narrow for that.
     pub(crate) fn wanted(&self, consumed: u64, now: Time, way: RoundTrip) -> Option<u64> {
-        let horizon = way.0?.saturating_mul(ROUND_TRIPS);
+        let horizon = way.0?.saturating_mul(ROUND_TRIPS).max(AHEAD_MICROS);
         let took = now.micros_since(self.began);
         let busy = took.saturating_sub(self.waited).max(1);
         let bytes = u128::from(consumed.saturating_sub(self.from));
@@ -150,6 +154,16 @@ mod tests {
     fn a_window_that_lasts_for_two_round_trips_is_wide_enough() {
         assert_eq!(wanted(100 * MS, 200 * MS), None);
         assert_eq!(wanted(1_000 * MS, 1_001 * MS), None, "the source was slow");
+    }
+
+    #[test]
+    fn a_sender_that_is_near_is_granted_a_millisecond_ahead() {
+        let mut way = RoundTrip::UNKNOWN;
+        way.saw(20);
+        let flight = Flight::start(100, at(0));
+        assert_eq!(flight.wanted(100, at(50), way), Some(100 * 1_000 / 50));
+        assert_eq!(flight.wanted(100, at(999), way), Some(100 * 1_000 / 999));
+        assert_eq!(flight.wanted(100, at(1_000), way), None);
     }
 
     #[test]
