@@ -5,6 +5,7 @@ use crate::{
     Result,
     cell::Cell,
     curves::Point,
+    interrupt::unless_interrupted,
     measure::Measured,
     runtimes::{Layout, Runtimes},
     stage::Set,
@@ -61,9 +62,9 @@ fn idle_streams(system: System, rt: Layout, streams: u64) -> Result<Measured> {
     let set = Set::build(&runtimes, amounts)?;
     let stage = Workload::IdleStreamBytes.stage(&set.stage, amounts);
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    control.block_on(async {
+    control.block_on(unless_interrupted(async {
         system.cell(Workload::IdleStreamBytes, &stage, amounts).await?.round().await
-    })
+    }))
 }
 
 /// A cell each of whose rounds is a child.

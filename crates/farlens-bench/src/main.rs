@@ -7,6 +7,7 @@ mod cell;
 mod child;
 mod curves;
 mod data;
+mod interrupt;
 mod live;
 mod machine;
 mod malloc;

@@ -4,6 +4,7 @@ use crate::{
     Result,
     cell::Cell,
     child::{InChild, Job},
+    interrupt::unless_interrupted,
     malloc::Malloc,
     measure::Measured,
     peer::Stage,
@@ -61,8 +62,12 @@ impl Args {
             println!("{}\n{}", tls::SUITE, report::head());
         }
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        control.block_on(unless_interrupted(self.measure_all(&set.stage, setting)))
+    }
+
+    async fn measure_all(&self, stage: &Stage, setting: Setting) -> Result<()> {
         for workload in chosen(&self.only) {
-            let rounds = control.block_on(self.measure(workload, &set.stage))?;
+            let rounds = self.measure(workload, stage).await?;
             let raw = rounds.iter().find(|(system, ..)| *system == System::Raw);
             let raw = raw.map(|(.., rounds)| rounds.as_slice());
             for (system, _, rounds) in &rounds {

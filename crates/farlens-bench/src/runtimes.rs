@@ -3,15 +3,16 @@
 use crate::Result;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// How servers and clients share the processors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layout {
-    /// One runtime with a worker for each processor runs both.
+    /// One runtime with a worker for each processor, pinned to it, runs both.
     Multi,
-    /// Each has a runtime of its own, pinned to one half of the processors where that can be done.
+    /// Each has a runtime of its own with one half of the processors, where there are two.
     Split,
 }
 
@@ -35,8 +36,7 @@ impl Runtimes {
                 Ok(Self { server: pinned(first)?, client: Some(pinned(second)?) })
             }
             Layout::Split | Layout::Multi => {
-                let server = Builder::new_multi_thread().enable_all().build()?;
-                Ok(Self { server, client: None })
+                Ok(Self { server: pinned(&processors)?, client: None })
             }
         }
     }
@@ -58,18 +58,28 @@ fn allowed() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|&processor| set.is_set(processor)).collect()
 }
 
-/// A runtime whose workers stay on these processors; where that is refused they run anywhere.
+/// A runtime with a worker for each of these processors, which stays there. Its other threads, which
+/// start behind the workers, share them. Where that is refused all run anywhere.
 fn pinned(processors: &[usize]) -> Result<Runtime> {
-    let mut set = CpuSet::new();
-    processors.iter().for_each(|&processor| set.set(processor));
+    let processors = processors.to_vec();
+    let workers = processors.len().max(1);
+    let started = AtomicUsize::new(0);
     let runtime = Builder::new_multi_thread()
-        .worker_threads(processors.len())
+        .worker_threads(workers)
         .on_thread_start(move || {
-            if let Err(error) = sched_setaffinity(None, &set) {
-                eprintln!("a worker could not be pinned: {error}");
+            let worker = started.fetch_add(1, Ordering::Relaxed);
+            let own = processors.get(worker).map_or(&processors[..], std::slice::from_ref);
+            if let Err(error) = sched_setaffinity(None, &set_of(own)) {
+                eprintln!("a thread could not be pinned: {error}");
             }
         })
         .enable_all()
         .build()?;
     Ok(runtime)
+}
+
+fn set_of(processors: &[usize]) -> CpuSet {
+    let mut set = CpuSet::new();
+    processors.iter().for_each(|&processor| set.set(processor));
+    set
 }

@@ -3,6 +3,7 @@
 use super::{links, messages, streams};
 use crate::{
     Result,
+    interrupt::unless_interrupted,
     measure::Measured,
     peer::Stage,
     runtimes::{Layout, Runtimes},
@@ -82,7 +83,8 @@ impl Point {
         let runtimes = Runtimes::start(Layout::Multi)?;
         let set = Set::build(&runtimes, Amounts::QUICK)?;
         let stage = set.stage.clone();
-        runtimes.client().block_on(async move { tokio::spawn(self.at(stage)).await? })
+        let measured = async move { tokio::spawn(self.at(stage)).await? };
+        runtimes.client().block_on(unless_interrupted(measured))
     }
 
     async fn at(self, stage: Stage) -> Result<Measured> {
