@@ -97,7 +97,7 @@ const CHANGES_AHEAD: u64 = 8;
 /// A run that goes on is left to gather for so many rounds of input at the most.
 const GATHER_ROUNDS: u32 = 6;
 /// A change of a run that goes on ends where the storage has a border, of the first of these kinds
-/// that leaves it a quarter of its length: file systems keep what lies between two of them together.
+/// that leaves it a quarter of its length: file systems keep together what lies between two.
 const BORDERS: [u64; 3] = [256 << 10, 64 << 10, 4 << 10];
 /// Bytes of known length that are appended stay together up to this: credit for so many always
 /// comes before any of them is applied.
@@ -504,8 +504,8 @@ impl Run {
             && self.length.is_some_and(|length| length <= TOGETHER_BYTES)
     }
 
-    /// What one change stores at the most. Bytes lead up to a border of the storage, as far as it is
-    /// known where they go.
+    /// What one change stores at the most. Bytes lead up to a border of the storage, where it is
+    /// known to which place they go.
     fn up_to_border(&self, here: Position) -> usize {
         let most = self.buffer.cost().min(WRITE_BYTES);
         if self.buffer.kind() != Some(Kind::Bytes) {
