@@ -36,6 +36,7 @@ pub use dir::Directory;
 pub use entry::{Entry, EntryKind};
 pub use file::{FileData, OpenFile};
 pub use fixed::FixedData;
+pub(crate) use iter::Desk;
 pub use iter::{IterData, OpenIter};
 pub use log_file::{LogFile, OpenLog};
 pub use log_lines::{LogLines, OpenLines};

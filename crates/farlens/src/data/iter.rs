@@ -14,6 +14,7 @@
 //! A read gets what is worth a batch of the link, or what there is a millisecond later.
 
 mod job;
+mod lent;
 mod recent;
 mod source;
 mod store;
@@ -25,6 +26,7 @@ use farlens_proto::Kind;
 use farlens_wire::{Bounds, Code, Element, Flags, ModeOffer, Position, schema::SchemaDoc};
 use futures::{Stream, StreamExt};
 use job::Shared;
+pub(crate) use lent::Desk;
 use parking_lot::Mutex;
 use source::Source;
 use std::{future::poll_fn, sync::Arc, time::Duration};

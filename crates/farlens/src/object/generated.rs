@@ -2,7 +2,7 @@
 
 pub use super::answer::{Answer, Parameter};
 pub use super::remote::Remote;
-pub use super::streams::{Feeder, Item, Passed, RemoteStreamer, feed};
+pub use super::streams::{Feeder, Item, Passed, RemoteStreamer};
 pub use super::{Dispatch, Incoming, Outcome, Outgoing};
 pub use crate::Publication;
 pub use farlens_wire::{Reference, schema};

@@ -7,7 +7,7 @@ mod passed;
 mod remote;
 mod view;
 
-pub use feed::{Feeder, feed};
+pub use feed::Feeder;
 
 use super::{Outcome, Outgoing, Remote, answer, remote::malformed};
 use crate::{Error, Result, data::IterData, publish::Streamer};
@@ -58,12 +58,16 @@ pub trait Item: Sized + Send + 'static {
         publish(stream.map(Self::into_result))
     }
 
-    /// The answer that a stream is.
+    /// The answer that a stream is which `work` hands to its feeder. `work` runs at once up to
+    /// [`Feeder::feed`].
     ///
     /// # Errors
     /// As [`Item::publish`].
-    fn into_outcome(stream: impl Stream<Item = Self> + Send + 'static) -> Result<Outcome> {
-        Outcome::of(&Self::publish(stream)?)
+    fn into_outcome<F>(work: impl FnOnce(Feeder<Self>) -> F) -> Result<Outcome>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Outcome::of(&reference(feed::feed(work))?)
     }
 
     /// The items of a stream that came.
@@ -105,8 +109,11 @@ impl<T: Schema + Serialize + DeserializeOwned + Send> Item for Result<T, Error> 
 fn publish<T: Element + 'static>(
     stream: impl Stream<Item = Result<T>> + Send + 'static,
 ) -> Result<Reference> {
-    let streamer = Streamer::from(IterData::from_stream(stream));
-    Ok(Reference::new(LocalStreamer::new(streamer)?))
+    reference(IterData::from_stream(stream))
+}
+
+fn reference(data: IterData) -> Result<Reference> {
+    Ok(Reference::new(LocalStreamer::new(Streamer::from(data))?))
 }
 
 /// The items of what a reference points at. Nothing is opened before the first is asked for.

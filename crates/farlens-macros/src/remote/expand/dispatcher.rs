@@ -73,12 +73,10 @@ fn work(interface: &Interface, method: &Method) -> TokenStream {
         Answer::Stream(stream) => {
             let item = &stream.item;
             quote_spanned! {item.span()=>
-                <#item as __farlens::Item>::into_outcome(__farlens::feed(
-                    move |feeder| async move {
-                        let _ = &#arguments;
-                        __farlens::Feeder::feed(feeder, #called).await
-                    }
-                ))
+                <#item as __farlens::Item>::into_outcome(move |feeder| async move {
+                    let _ = &#arguments;
+                    __farlens::Feeder::feed(feeder, #called).await
+                })
             }
         }
     }

@@ -38,8 +38,8 @@ pub(super) struct Shared {
 
 /// Where a source puts its entities: they go to the store a run at a time, and can be read at once
 /// while the source blocks.
-pub(super) struct Sink<'a> {
-    shared: &'a Shared,
+pub(super) struct Sink {
+    shared: Arc<Shared>,
     body: Vec<u8>,
     table: Vec<Reference>,
     run: BatchBuilder,
@@ -49,9 +49,9 @@ pub(super) struct Sink<'a> {
     rest: usize,
 }
 
-impl<'a> Sink<'a> {
-    fn new(shared: &'a Shared, rest: usize) -> Self {
-        let made = shared.store.lock().made();
+impl Sink {
+    fn new(shared: &Arc<Shared>, rest: usize) -> Self {
+        let (shared, made) = (Arc::clone(shared), shared.store.lock().made());
         let (body, table) = (Vec::new(), Vec::new());
         Self { shared, body, table, run: BatchBuilder::default(), made, rest }
     }
@@ -105,7 +105,7 @@ impl<'a> Sink<'a> {
     }
 }
 
-impl Drop for Sink<'_> {
+impl Drop for Sink {
     /// Whatever ended the source, what it gave before is kept.
     fn drop(&mut self) {
         self.hand_in(|_| ());
@@ -148,7 +148,7 @@ impl Shared {
         }
     }
 
-    fn pull(&self, mut source: Source) {
+    fn pull(self: &Arc<Self>, mut source: Source) {
         loop {
             let mut end = None;
             if let Source::Blocking(run) = &mut source {
@@ -173,7 +173,7 @@ impl Shared {
     }
 
     /// Pulls what was asked for until `enough` bytes of it are there.
-    pub(super) fn poll_pull(&self, cx: &mut Context<'_>, enough: usize) -> Poll<()> {
+    pub(super) fn poll_pull(self: &Arc<Self>, cx: &mut Context<'_>, enough: usize) -> Poll<()> {
         let source = {
             let mut store = self.store.lock();
             if store.cost() >= enough || !store.wants() { None } else { store.source.take() }
@@ -181,8 +181,8 @@ impl Shared {
         let Some(mut source) = source else { return Poll::Ready(()) };
         let mut polled = Poll::Ready(None);
         if let Source::Polled(run) = &mut source {
-            let mut sink = Sink::new(self, TURN);
-            polled = contained(|| run(cx, &mut sink)).unwrap_or_else(|end| Poll::Ready(Some(end)));
+            let sink = Sink::new(self, TURN);
+            polled = contained(|| run(cx, sink)).unwrap_or_else(|end| Poll::Ready(Some(end)));
         }
         let (had_its_turn, end) = match polled {
             Poll::Pending => (false, None),

@@ -7,14 +7,16 @@ use farlens_wire::{Code, Element};
 use futures::Stream;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    task::{Context, Poll},
+    pin::Pin,
+    task::{Context, Poll, ready},
 };
 
 /// Hands entities to the sink until that has enough, or says how they ended.
-type Run = Box<dyn FnMut(&mut Sink<'_>) -> Option<Ended> + Send>;
+type Run = Box<dyn FnMut(&mut Sink) -> Option<Ended> + Send>;
 
-/// The same where entities may have to be waited for.
-type PollRun = Box<dyn FnMut(&mut Context<'_>, &mut Sink<'_>) -> Poll<Option<Ended>> + Send>;
+/// The same where entities may have to be waited for. What was handed over is in the store once the
+/// sink is dropped.
+type PollRun = Box<dyn FnMut(&mut Context<'_>, Sink) -> Poll<Option<Ended>> + Send>;
 
 /// What is pulled.
 pub(super) enum Source {
@@ -64,24 +66,32 @@ impl Source {
     ) -> Self {
         let mut values = Box::pin(values);
         let mut index = 0;
-        Self::Polled(Box::new(move |cx, sink| {
-            loop {
-                let encoded = match values.as_mut().poll_next(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(None) => return Poll::Ready(Some(Ended::Finished)),
-                    Poll::Ready(Some(next)) => {
-                        next.and_then(|value| encode_element(&value, index, sink.entity()))
-                    }
-                };
-                if let Err(error) = encoded {
-                    return Poll::Ready(Some(failed(&error)));
-                }
-                index += 1;
-                if !sink.keep() {
-                    return Poll::Ready(None);
-                }
-            }
+        Self::Polled(Box::new(move |cx, mut sink| {
+            poll_into(values.as_mut(), &mut index, cx, &mut sink)
         }))
+    }
+}
+
+/// Hands the values of a stream to the sink until that has enough, or says how they ended. The next
+/// one is the `index`th.
+pub(super) fn poll_into<T: Element>(
+    mut values: Pin<&mut impl Stream<Item = Result<T>>>,
+    index: &mut u64,
+    cx: &mut Context<'_>,
+    sink: &mut Sink,
+) -> Poll<Option<Ended>> {
+    loop {
+        let encoded = match ready!(values.as_mut().poll_next(cx)) {
+            None => return Poll::Ready(Some(Ended::Finished)),
+            Some(next) => next.and_then(|value| encode_element(&value, *index, sink.entity())),
+        };
+        if let Err(error) = encoded {
+            return Poll::Ready(Some(failed(&error)));
+        }
+        *index += 1;
+        if !sink.keep() {
+            return Poll::Ready(None);
+        }
     }
 }
 
