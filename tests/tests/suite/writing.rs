@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use farlens_proto::{
-    Ask, BatchBuilder, Chunk, Event, Guard, ReadOutcome, Reply, SeekStatus, StepStatus, WriteTo,
+    Ask, BatchBuilder, Chunk, DataRequest, Event, Guard, ReadOutcome, Reply, SeekStatus,
+    StepStatus, WriteTo,
 };
 use farlens_tests::{
     pair::{Pair, request},
@@ -151,6 +152,42 @@ fn what_need_not_gather_is_asked_for_amid_input() {
         pair.drive();
         assert!(pair.server.link.poll_request_amid_input().is_some(), "{length}");
     }
+}
+
+/// A run that goes on, of which so many bytes have come.
+fn going_on(to: WriteTo, length: usize) -> (Pair, StreamId) {
+    let (mut pair, stream) = Pair::storing(Store::bytes(vec![0; 100]), RW);
+    pair.serves = false;
+    let link = &mut pair.client.link;
+    let step = link.write(stream, to, None, Guard::default()).unwrap();
+    assert!(link.push(stream, step, patterned(length)));
+    pair.drive();
+    (pair, stream)
+}
+
+/// How many bytes the change stores that is asked for.
+fn stored(request: Option<DataRequest>) -> usize {
+    match request.map(|request| request.ask) {
+        Some(Ask::Write { chunk: Chunk::Bytes(bytes), .. }) => bytes.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_change_of_a_run_that_goes_on_ends_at_a_border_of_the_storage() {
+    let (kib_4, kib_64, kib_256) = (4 << 10, 64 << 10, 256 << 10);
+    for (place, length, end) in [
+        (0, 100_000, kib_64),
+        (5_000, 100_000, kib_64),
+        (60_000, 50_000, 26 * kib_4),
+        (kib_256 - 30_000, 100_000, kib_256),
+    ] {
+        let (mut pair, _) = going_on(to(place), length);
+        let stored = stored(pair.server.link.poll_request_amid_input());
+        assert_eq!(place + stored as u64, end, "{length} bytes at {place}");
+    }
+    let (mut pair, _) = going_on(to(0), 100_000);
+    assert_eq!(stored(pair.server.link.poll_request()), 100_000, "no more is at hand");
 }
 
 #[test]

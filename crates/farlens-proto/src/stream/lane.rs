@@ -96,6 +96,9 @@ const WRITE_BYTES: usize = 256 << 10;
 const CHANGES_AHEAD: u64 = 8;
 /// A run that goes on is left to gather for so many rounds of input at the most.
 const GATHER_ROUNDS: u32 = 6;
+/// A change of a run that goes on ends where the storage has a border, of the first of these kinds
+/// that leaves it a quarter of its length: file systems keep together what lies between two.
+const BORDERS: [u64; 3] = [256 << 10, 64 << 10, 4 << 10];
 /// Bytes of known length that are appended stay together up to this: credit for so many always
 /// comes before any of them is applied.
 const TOGETHER_BYTES: u64 = 8 << 10;
@@ -255,15 +258,19 @@ impl Lane {
     /// Whether elements of a run can be applied. What stays together waits for its rest, as long as
     /// that may come.
     fn is_ready(&self, run: &Run) -> bool {
-        let over = run.is_whole() || run.step != self.last || self.closing;
-        !run.buffer.is_empty() && (over || !run.stays_together())
+        !run.buffer.is_empty() && (self.is_over(run) || !run.stays_together())
+    }
+
+    /// Whether no more of a run can come.
+    fn is_over(&self, run: &Run) -> bool {
+        run.is_whole() || run.step != self.last || self.closing
     }
 
     /// Whether the first run had better wait for what comes with the input that is at hand: few
     /// long changes cost less than many short ones.
     fn gathers(&mut self) -> bool {
         let Some(Stage::Run(run)) = self.stages.front() else { return false };
-        let ends = run.is_whole() || run.step != self.last || self.closing;
+        let ends = self.is_over(run);
         let part = self.window.map_or(0, |window| window.bytes() / CHANGES_AHEAD);
         let enough = usize::try_from(part).map_or(WRITE_BYTES, |part| part.min(WRITE_BYTES));
         let gathers = run.buffer.cost() < enough && !ends && self.passed < GATHER_ROUNDS;
@@ -289,9 +296,12 @@ impl Lane {
             return None;
         }
         self.passed = 0;
+        let ends = matches!(self.stages.front(), Some(Stage::Run(run)) if self.is_over(run));
         let (ask, chunk) = match self.stages.front_mut()? {
             Stage::Run(run) => {
-                let chunk = run.buffer.pop_joined(WRITE_BYTES)?;
+                let goes_on = !ends && (more_input || run.buffer.cost() > WRITE_BYTES);
+                let most = if goes_on { run.up_to_border(self.at) } else { WRITE_BYTES };
+                let chunk = run.buffer.pop_joined(most)?;
                 let first = run.base.is_none();
                 let rules = if first { rules.with_guard(run.guard.clone()) } else { rules };
                 let ask = Ask::Write { to: run.place(self.at), chunk: chunk.clone(), rules };
@@ -492,6 +502,25 @@ impl Run {
         self.to == WriteTo::At(Pos::END)
             && self.buffer.kind() == Some(Kind::Bytes)
             && self.length.is_some_and(|length| length <= TOGETHER_BYTES)
+    }
+
+    /// What one change stores at the most. Bytes lead up to a border of the storage, where it is
+    /// known to which place they go.
+    fn up_to_border(&self, here: Position) -> usize {
+        let most = self.buffer.cost().min(WRITE_BYTES);
+        if self.buffer.kind() != Some(Kind::Bytes) {
+            return most;
+        }
+        // Others may append, too, but few do.
+        let start = match self.place(here) {
+            Pos::Abs(at) => at,
+            _ if self.base.is_some() => here,
+            _ => return most,
+        };
+        let end = start.get().saturating_add(most as u64);
+        let cut = |border: u64| usize::try_from(end.checked_rem(border)?).ok();
+        let mut cuts = BORDERS.into_iter().filter_map(cut);
+        most.saturating_sub(cuts.find(|cut| *cut <= (most / 4).saturating_mul(3)).unwrap_or(0))
     }
 
     /// Where its next elements go. What is appended goes to the end as it is then.
