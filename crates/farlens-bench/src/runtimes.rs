@@ -10,8 +10,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layout {
-    /// One runtime with a worker for each processor, pinned to it, runs both.
+    /// One runtime with a worker for each processor runs both.
     Multi,
+    /// The same, and each worker is pinned to its processor.
+    Pinned,
     /// Each has a runtime of its own with one half of the processors, where there are two.
     Split,
 }
@@ -35,8 +37,10 @@ impl Runtimes {
             Layout::Split if !first.is_empty() => {
                 Ok(Self { server: pinned(first)?, client: Some(pinned(second)?) })
             }
+            Layout::Pinned => Ok(Self { server: pinned(&processors)?, client: None }),
             Layout::Split | Layout::Multi => {
-                Ok(Self { server: pinned(&processors)?, client: None })
+                let server = Builder::new_multi_thread().enable_all().build()?;
+                Ok(Self { server, client: None })
             }
         }
     }
