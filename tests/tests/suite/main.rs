@@ -9,6 +9,7 @@ mod exchanges;
 mod faults;
 mod framing;
 mod gaps;
+mod gathering;
 mod interfaces;
 mod modes;
 mod nesting;

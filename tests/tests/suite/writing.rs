@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use farlens_proto::{
-    Ask, BatchBuilder, Chunk, DataRequest, Event, Guard, ReadOutcome, Reply, SeekStatus,
-    StepStatus, WriteTo,
+    Ask, BatchBuilder, Chunk, Event, Guard, ReadOutcome, Reply, SeekStatus, StepStatus, WriteTo,
 };
 use farlens_tests::{
     pair::{Pair, request},
@@ -126,68 +125,6 @@ fn d3_a_streamer_that_stores_nothing_gets_its_window_and_no_more() {
     pair.server.link.handle_reply(stream, request.serial, reply);
     pair.serves = true;
     assert_eq!(pair.finish_step(stream, step), done(0, 1_000));
-}
-
-#[test]
-fn a_run_that_goes_on_gathers_while_there_is_more_input_but_not_for_long() {
-    let (mut pair, stream) = digits();
-    pair.serves = false;
-    let link = &mut pair.client.link;
-    let step = link.write(stream, to(0), None, Guard::default()).unwrap();
-    assert!(link.push(stream, step, patterned(1_000)));
-    pair.drive();
-    let rounds = (0..100).take_while(|_| pair.server.link.poll_request_amid_input().is_none());
-    assert!((1..10).contains(&rounds.count()));
-}
-
-#[test]
-fn what_need_not_gather_is_asked_for_amid_input() {
-    for length in [1_000, 100_000] {
-        let (mut pair, stream) = digits();
-        pair.serves = false;
-        let link = &mut pair.client.link;
-        let known = (length == 1_000).then_some(1_000);
-        let step = link.write(stream, to(0), known, Guard::default()).unwrap();
-        assert!(link.push(stream, step, patterned(length)));
-        pair.drive();
-        assert!(pair.server.link.poll_request_amid_input().is_some(), "{length}");
-    }
-}
-
-/// A run that goes on, of which so many bytes have come.
-fn going_on(to: WriteTo, length: usize) -> (Pair, StreamId) {
-    let (mut pair, stream) = Pair::storing(Store::bytes(vec![0; 100]), RW);
-    pair.serves = false;
-    let link = &mut pair.client.link;
-    let step = link.write(stream, to, None, Guard::default()).unwrap();
-    assert!(link.push(stream, step, patterned(length)));
-    pair.drive();
-    (pair, stream)
-}
-
-/// How many bytes the change stores that is asked for.
-fn stored(request: Option<DataRequest>) -> usize {
-    match request.map(|request| request.ask) {
-        Some(Ask::Write { chunk: Chunk::Bytes(bytes), .. }) => bytes.len(),
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn a_change_of_a_run_that_goes_on_ends_at_a_border_of_the_storage() {
-    let (kib_4, kib_64, kib_256) = (4 << 10, 64 << 10, 256 << 10);
-    for (place, length, end) in [
-        (0, 100_000, kib_64),
-        (5_000, 100_000, kib_64),
-        (60_000, 50_000, 26 * kib_4),
-        (kib_256 - 30_000, 100_000, kib_256),
-    ] {
-        let (mut pair, _) = going_on(to(place), length);
-        let stored = stored(pair.server.link.poll_request_amid_input());
-        assert_eq!(place + stored as u64, end, "{length} bytes at {place}");
-    }
-    let (mut pair, _) = going_on(to(0), 100_000);
-    assert_eq!(stored(pair.server.link.poll_request()), 100_000, "no more is at hand");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Data that an iterator produces: forward only, for one stream at a time.
 //!
 //! The iterator is user code that may block, panic or never end, so it runs on a thread of its own
-//! and no further than reads have asked for. One that is asynchronous is polled by the read itself.
+//! and no further than reads have asked for. One that is asynchronous is polled by the read itself;
+//! where it borrows, the future that owns what it borrows from is lent what it is to fill.
 //! What it yields goes to a small store that outlives the read, so a read that is dropped loses
 //! nothing:
 //!
