@@ -7,7 +7,7 @@ use crate::{
     peer::{Meter, Peer, Stage},
     workloads::{Amounts, Workload},
 };
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, iter::StepBy, ops::Range, pin::Pin, sync::Arc};
 use tokio::{
     sync::{Barrier, mpsc, oneshot},
     task::{JoinHandle, LocalSet, spawn_local},
@@ -32,6 +32,8 @@ pub(crate) struct Stand<P: Peer> {
 pub(crate) struct Tasks<P: Peer> {
     /// Reads bulk data from memory.
     pub(crate) bulk: fn(Arc<Stand<P>>, Meter) -> JoinHandle<Result<()>>,
+    /// [`Peer::calls`].
+    pub(crate) calls: fn(Arc<Stand<P>>, StepBy<Range<u64>>) -> JoinHandle<Result<u64>>,
     /// [`Peer::follow`].
     pub(crate) follow: fn(P, u64, Arc<Barrier>, u64) -> JoinHandle<Result<u64>>,
     /// [`Peer::write_log`], where servers run.
@@ -63,6 +65,7 @@ macro_rules! on_workers {
                     let origin = $crate::data::Origin::Memory;
                     tokio::spawn(async move { stand.peer.bulk(origin, &meter).await })
                 },
+                calls: |stand, calls| tokio::spawn(async move { stand.peer.calls(calls).await }),
                 follow: |peer, readers, ready, bytes| {
                     tokio::spawn(async move { peer.follow(readers, &ready, bytes).await })
                 },
@@ -125,6 +128,9 @@ async fn set_up_here<P: Peer>(stage: &Stage) -> Result<Arc<Stand<P>>> {
     let tasks = Tasks {
         bulk: |stand: Arc<Stand<P>>, meter: Meter| {
             spawn_local(async move { stand.peer.bulk(Origin::Memory, &meter).await })
+        },
+        calls: |stand: Arc<Stand<P>>, calls| {
+            spawn_local(async move { stand.peer.calls(calls).await })
         },
         follow: |peer: P, readers, ready, bytes| {
             spawn_local(async move { peer.follow(readers, &ready, bytes).await })

@@ -172,6 +172,21 @@ pub(crate) trait Peer: Sized + 'static {
         under_way((0..count).map(|n| self.echoes_right(n)), at_once).await
     }
 
+    /// Makes calls one after another, beside those of other tasks; says how many were answered as
+    /// they had to be.
+    async fn calls(&self, calls: impl Iterator<Item = u64> + Send) -> Result<u64> {
+        let mut right = 0;
+        for n in calls {
+            right += u64::from(self.echoes_right(n).await?);
+        }
+        Ok(right)
+    }
+
+    /// Does what the calls of so many tasks need beside these, until all of them are made.
+    async fn carry_calls(&self, _callers: usize) -> Result<()> {
+        Ok(())
+    }
+
     /// Reads a piece; says whether it is as it has to be.
     async fn reads_right(&self, at: u64, len: usize) -> Result<bool> {
         Ok(self.read_at(at, len).await? == Piece::expected(at, len))

@@ -58,7 +58,7 @@ impl System {
     const fn eased(self, workload: Workload) -> u64 {
         match (self, workload) {
             (Self::Remoc | Self::CapnpRpc, Workload::EntitiesOne)
-            | (Self::Remoc, Workload::Calls64 | Workload::Random4k64) => 8,
+            | (Self::Remoc, Workload::Calls64 | Workload::Calls64Apart | Workload::Random4k64) => 8,
             _ => 1,
         }
     }

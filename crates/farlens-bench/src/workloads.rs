@@ -36,6 +36,7 @@ impl Workload {
             Self::EntitiesBatch => entities::batch(&stand).await,
             Self::CallP50 => calls::sequential(&stand, amounts).await,
             Self::Calls64 => calls::parallel(&stand, amounts).await,
+            Self::Calls64Apart => calls::apart(stand, amounts).await,
             Self::Calls64Lockstep => calls::in_step(&stand, amounts).await,
             Self::Random4kP50 => random::sequential(&stand, amounts).await,
             Self::Random4k64 => random::parallel(&stand, amounts).await,

@@ -3,10 +3,12 @@
 //! Answers follow in the order of the requests and say nothing about themselves. Whatever lies in
 //! the buffers at once is answered with one write.
 
+mod apart;
 mod entities;
 mod mux;
 mod request;
 mod served;
+mod wire;
 
 use crate::{
     Result,
@@ -15,6 +17,7 @@ use crate::{
     peer::{Meter, Peer, Stage, under_way},
     tls::{Listening, Stream},
 };
+use apart::Desk;
 use entities::{ids, in_batches, one_by_one};
 use mux::Mux;
 use request::Request;
@@ -34,6 +37,8 @@ const WRITE: usize = 64 << 10;
 /// A connection, which one request uses at a time.
 pub(crate) struct Raw {
     stream: Mutex<Stream>,
+    /// Where tasks leave their calls.
+    desk: Desk,
     data: Data,
     bytes: u64,
     entities: u64,
@@ -55,7 +60,8 @@ impl Peer for Raw {
     async fn connect(stage: &Stage, server: &Listening) -> Result<Self> {
         let stream = Mutex::new(stage.tls.connect(server.address).await?);
         let data = stage.data.clone();
-        Ok(Self { stream, data, bytes: stage.bytes, entities: stage.entities })
+        let desk = Desk::default();
+        Ok(Self { stream, desk, data, bytes: stage.bytes, entities: stage.entities })
     }
 
     async fn bulk(&self, origin: Origin, meter: &Meter) -> Result<()> {
@@ -180,6 +186,19 @@ impl Peer for Raw {
         });
         let mut stream = self.stream.lock().await;
         mux.run(&mut stream, (len, <[u8]>::to_vec), under_way(reads, at_once)).await?
+    }
+
+    async fn calls(&self, calls: impl Iterator<Item = u64> + Send) -> Result<u64> {
+        let (caller, mut right) = (self.desk.enter(), 0);
+        for n in calls {
+            let message = message(n);
+            right += u64::from(caller.call(message).await == message);
+        }
+        Ok(right)
+    }
+
+    async fn carry_calls(&self, callers: usize) -> Result<()> {
+        self.desk.carry(&mut *self.stream.lock().await, callers).await
     }
 
     /// As many new requests go out at once as answers came in: nobody calls, and so nobody is woken.

@@ -8,7 +8,7 @@ use crate::{
     measure::{Measured, Stopwatch},
     peer::Peer,
 };
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// Calls that are under way at a time.
 const AT_ONCE: usize = 64;
@@ -30,6 +30,25 @@ pub(super) async fn parallel<P: Peer>(stand: &Stand<P>, amounts: Amounts) -> Res
     let count = amounts.parallel;
     let watch = Stopwatch::start();
     let right = stand.peer.echoes(count, AT_ONCE).await?;
+    let measured = watch.rate(count, 1.0);
+    check("messages", right, count)?;
+    Ok(measured)
+}
+
+/// Each caller is a task, as it is in most programs.
+pub(super) async fn apart<P: Peer>(stand: Arc<Stand<P>>, amounts: Amounts) -> Result<Measured> {
+    let count = amounts.parallel;
+    let watch = Stopwatch::start();
+    let callers = (0..AT_ONCE).map(|first| {
+        let calls = (first as u64..count).step_by(AT_ONCE);
+        (stand.tasks.calls)(Arc::clone(&stand), calls)
+    });
+    let callers: Vec<_> = callers.collect();
+    stand.peer.carry_calls(callers.len()).await?;
+    let mut right = 0;
+    for caller in callers {
+        right += caller.await??;
+    }
     let measured = watch.rate(count, 1.0);
     check("messages", right, count)?;
     Ok(measured)

@@ -27,6 +27,8 @@ pub(crate) enum Workload {
     CallP50,
     /// Small calls, 64 of them under way.
     Calls64,
+    /// The same, and each caller is a task of its own.
+    Calls64Apart,
     /// The same in step, without callers.
     Calls64Lockstep,
     /// One read of 4 KiB after another.
@@ -61,7 +63,7 @@ const fn wan(name: &'static str, ms: u64, streams: u64) -> Workload {
 const WAN_OF_ALL: &str = "wan_100_1";
 
 /// All, in the order in which they run.
-const ALL: [Workload; 36] = [
+const ALL: [Workload; 37] = [
     Workload::BulkReadMemory,
     Workload::BulkReadFile,
     Workload::BulkWriteFile,
@@ -69,6 +71,7 @@ const ALL: [Workload; 36] = [
     Workload::EntitiesBatch,
     Workload::CallP50,
     Workload::Calls64,
+    Workload::Calls64Apart,
     Workload::Calls64Lockstep,
     Workload::Random4kP50,
     Workload::Random4k64,
@@ -121,6 +124,7 @@ impl Workload {
             Self::EntitiesBatch => "entities_batch",
             Self::CallP50 => "call_p50",
             Self::Calls64 => "calls_64",
+            Self::Calls64Apart => "calls_64_apart",
             Self::Calls64Lockstep => "calls_64_lockstep",
             Self::Random4kP50 => "random_4k_p50",
             Self::Random4k64 => "random_4k_64",
@@ -148,7 +152,7 @@ impl Workload {
             | Self::Fanout64
             | Self::Wan { .. } => "MB/s",
             Self::EntitiesOne | Self::EntitiesBatch | Self::Items1000Streams => "M items/s",
-            Self::Calls64 | Self::Calls64Lockstep => "calls/s",
+            Self::Calls64 | Self::Calls64Apart | Self::Calls64Lockstep => "calls/s",
             Self::Random4k64 => "reads/s",
             Self::IdleStreamBytes => "B",
             Self::CallP50 | Self::Random4kP50 | Self::FirstByte | Self::CallP99BesideBulk => "us",

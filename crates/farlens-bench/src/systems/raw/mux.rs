@@ -4,20 +4,19 @@
 //! The connection is driven by the task of its callers, who are woken without the runtime: a task
 //! of its own would have to be woken by them, and would wake them, perhaps on another thread.
 
-use super::{request::Request, some_now};
+use super::{request::Request, wire::Wire};
 use crate::{Result, tls::Stream};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker, ready},
 };
-use tokio::io::AsyncWrite;
 
 /// Callers of requests whose answers all have the same length and come in order.
 pub(super) struct Mux<T> {
@@ -99,10 +98,8 @@ impl<T> Mux<T> {
 
     /// Takes all that was asked.
     fn hand_over(&self, wire: &mut Wire) {
-        if wire.sent == wire.out.len() {
-            wire.out.clear();
-            wire.sent = 0;
-            std::mem::swap(&mut wire.out, &mut self.state.lock().requests);
+        if wire.is_sent() {
+            wire.refill(&mut self.state.lock().requests);
         }
     }
 
@@ -173,45 +170,5 @@ impl Wake for Woken {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Both directions of a connection.
-struct Wire {
-    out: Vec<u8>,
-    sent: usize,
-    /// Whether something was written that may lie in a buffer.
-    unflushed: bool,
-    buffer: Vec<u8>,
-    filled: usize,
-}
-
-impl Wire {
-    fn new(length: usize) -> Self {
-        let buffer = vec![0; (64 * length).max(super::WRITE)];
-        Self { out: Vec::new(), sent: 0, unflushed: false, buffer, filled: 0 }
-    }
-
-    fn send(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        while self.sent < self.out.len() {
-            self.sent += ready!(Pin::new(&mut *stream).poll_write(cx, &self.out[self.sent..]))?;
-            self.unflushed = true;
-        }
-        if self.unflushed {
-            ready!(Pin::new(stream).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// What has come and was not consumed.
-    fn receive(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<Result<&[u8]>> {
-        self.filled += ready!(some_now(stream, &mut self.buffer[self.filled..], cx))?;
-        Poll::Ready(Ok(&self.buffer[..self.filled]))
-    }
-
-    fn consume(&mut self, bytes: usize) {
-        self.buffer.copy_within(bytes..self.filled, 0);
-        self.filled -= bytes;
     }
 }
