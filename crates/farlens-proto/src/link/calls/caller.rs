@@ -70,8 +70,21 @@ struct Outgoing {
     id: Option<CallId>,
     /// Parts of its arguments are still going out.
     going: bool,
-    /// The answer as it comes in.
-    inbox: Option<Inbox>,
+    /// The answer as it comes in, where that is in parts.
+    inbox: Option<Box<Inbox>>,
+}
+
+/// What is left to know of a call that is on no book any more.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    /// None where it has not been sent.
+    id: Option<CallId>,
+    depth: u32,
+    bytes: u64,
+    one_way: bool,
+    pipelined: bool,
+    /// Its answer has begun to come in.
+    answering: bool,
 }
 
 #[derive(Debug)]
@@ -234,12 +247,12 @@ impl Caller {
     }
 
     /// A call that was not sent waits nowhere any more.
-    fn unqueue(&mut self, call: &Outgoing, ticket: CallTicket) {
-        self.order.leave(&call.on, ticket);
-        self.change_level(call.depth, |level| {
+    fn unqueue(&mut self, on: &CallOn, depth: u32, ticket: CallTicket) {
+        self.order.leave(on, ticket);
+        self.change_level(depth, |level| {
             level.ready.remove(ticket);
         });
-        self.unlink(&call.on, ticket);
+        self.unlink(on, ticket);
     }
 
     /// A call depends no longer on what becomes of its parent.
@@ -265,22 +278,27 @@ impl Caller {
     // --- ends --------------------------------------------------------------------------------
 
     /// Takes a call out of every book but the level's load, and stops its parts.
-    fn forget(&mut self, ticket: CallTicket, parts: &mut Outbox) -> Option<Outgoing> {
-        let call = self.calls.remove(ticket)?;
-        if let Some(deadline) = call.deadline {
+    fn forget(&mut self, ticket: CallTicket, parts: &mut Outbox) -> Option<Ended> {
+        // It is not moved out: it is large, and hardly any of it is looked at again.
+        let call = self.calls.get_mut(ticket)?;
+        let &mut Outgoing { id, depth, bytes, one_way, pipelined, deadline, going, .. } = call;
+        let answering = call.inbox.is_some();
+        let on = std::mem::replace(&mut call.on, CallOn::Root);
+        self.calls.discard(ticket);
+        if let Some(deadline) = deadline {
             self.deadlines.remove(&(deadline, ticket));
         }
-        match call.id {
-            None => self.unqueue(&call, ticket),
+        match id {
+            None => self.unqueue(&on, depth, ticket),
             Some(id) => {
-                self.tickets.remove(id);
-                if call.going {
+                self.tickets.discard(id);
+                if going {
                     parts.forget(id);
-                    self.stop_going(&call.on, ticket);
+                    self.stop_going(&on, ticket);
                 }
             }
         }
-        Some(call)
+        Some(Ended { id, depth, bytes, one_way, pipelined, answering })
     }
 
     fn lighten(&mut self, (depth, bytes): (u32, u64)) {
@@ -378,9 +396,9 @@ impl Caller {
             let fault = Fault::new(Code::DEADLINE_EXCEEDED, "the deadline of the call has passed");
             let Some(call) = self.forget(ticket, parts) else { continue };
             if let Some(id) = call.id.filter(|_| !call.one_way) {
-                let Outgoing { depth, bytes, pipelined, .. } = call;
+                let Ended { depth, bytes, pipelined, .. } = call;
                 self.late.insert(id, Late { load: (depth, bytes), pipelined });
-                if call.inbox.is_some() {
+                if call.answering {
                     self.answered_late(id, false);
                 }
             }

@@ -80,6 +80,19 @@ impl<K: Copy + Ord + Into<u64>, V, const STEP: u64> Ledger<K, V, STEP> {
         Some(value)
     }
 
+    /// Drops an entry where it lies; says whether it was there.
+    pub(super) fn discard(&mut self, key: K) -> bool {
+        let Ok(index) = self.find(key) else { return false };
+        let Some((_, value)) = self.entries.get_mut(index) else { return false };
+        if value.is_none() {
+            return false;
+        }
+        *value = None;
+        self.len = self.len.saturating_sub(1);
+        self.close_gaps();
+        true
+    }
+
     /// The entries, oldest first.
     pub(super) fn into_entries(self) -> impl Iterator<Item = (K, V)> {
         self.entries.into_iter().filter_map(|(key, value)| Some((key, value?)))
@@ -140,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map(steps in proptest::collection::vec((0u8..4, 0u64..40), 0..400)) {
+        fn it_is_a_map(steps in proptest::collection::vec((0u8..5, 0u64..40), 0..400)) {
             let (mut ledger, mut map) = (Ledger::<_, _>::default(), BTreeMap::new());
             for (n, (what, key)) in steps.into_iter().enumerate() {
                 match what {
@@ -150,6 +163,7 @@ mod tests {
                     }
                     1 => prop_assert_eq!(ledger.remove(key), map.remove(&key)),
                     2 => prop_assert_eq!(ledger.pop_first(), map.pop_first()),
+                    3 => prop_assert_eq!(ledger.discard(key), map.remove(&key).is_some()),
                     _ => prop_assert_eq!(ledger.get_mut(key), map.get_mut(&key)),
                 }
                 prop_assert_eq!(ledger.len(), map.len());

@@ -1,7 +1,7 @@
 //! Calls end: with an answer, by a cancel or at their deadline.
 
 use super::super::{Answer, parts::Outbox};
-use super::{Answered, Callee, Dependent, Owed, State};
+use super::{Answered, Callee, Dependent, Incoming, Owed, State};
 use crate::{error::Violation, event::Event, time::Time};
 use farlens_wire::{CallId, Code, Reference, frame::Fault};
 use std::collections::{BTreeSet, VecDeque};
@@ -72,13 +72,14 @@ impl Callee {
 
     /// Takes a call off the books.
     pub(super) fn strike(&mut self, id: CallId) {
-        let Some(entry) = self.calls.remove(id) else { return };
-        if entry.one_way {
-            self.notices.finish(entry.depth, entry.bytes);
-        } else if let Some(load) = self.levels.get_mut(&entry.depth) {
-            load.remove(entry.bytes);
+        let Some(&Incoming { depth, bytes, one_way, .. }) = self.calls.get(id) else { return };
+        self.calls.discard(id);
+        if one_way {
+            self.notices.finish(depth, bytes);
+        } else if let Some(load) = self.levels.get_mut(&depth) {
+            load.remove(bytes);
             if load.calls == 0 {
-                self.levels.remove(&entry.depth);
+                self.levels.remove(&depth);
             }
         }
     }

@@ -45,7 +45,7 @@ impl Caller {
         if inbox.is_whole() {
             self.take(id, ticket, inbox.finish(), (refs, parts), events);
         } else if let Some(call) = self.calls.get_mut(ticket) {
-            call.inbox = Some(inbox);
+            call.inbox = Some(Box::new(inbox));
         }
         Ok(())
     }
