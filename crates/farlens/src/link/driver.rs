@@ -352,7 +352,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.shared.home.bell.register(cx.waker());
-        this.shared.begin_turn(cx);
+        if !this.shared.begin_turn(cx) {
+            // Callers that were answered together call again together, each in its turn.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         match this.phase {
             Phase::Running => {
                 // After each round, of one block in and one batch out, the consumers that were

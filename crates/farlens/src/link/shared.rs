@@ -49,6 +49,9 @@ pub(crate) struct State {
     /// Data of streams that the peer opened.
     sources: HashMap<StreamId, Source>,
     calls: HashMap<CallTicket, Pending, BuildHasherDefault<NumberHasher>>,
+    /// Calls that were answered, and made, since the driver was last woken to send.
+    answered: usize,
+    made: usize,
     /// Interfaces that the peer's calls may name, by fingerprint.
     interfaces: HashMap<[u8; 16], Arc<SchemaDoc>>,
     decode: Limits,
@@ -120,6 +123,8 @@ impl Shared {
             handles: HashMap::default(),
             sources: HashMap::new(),
             calls: HashMap::default(),
+            answered: 0,
+            made: 0,
             interfaces: HashMap::new(),
             decode,
             milestone: watch::channel(0).0,
@@ -173,9 +178,13 @@ impl Shared {
         value
     }
 
-    /// The driver begins a turn, in the task of `cx`. Who waited for that goes on behind it.
-    pub(crate) fn begin_turn(&self, cx: &Context<'_>) {
+    /// The driver begins a turn, in the task of `cx`. Who waited for that goes on behind it. Says
+    /// no where callers are to run before.
+    pub(crate) fn begin_turn(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state.lock();
+        if state.driver.is_none() && state.gathers() {
+            return false;
+        }
         if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.driver = Some(cx.waker().clone());
         }
@@ -184,6 +193,7 @@ impl Shared {
         if let Some(waker) = paused {
             waker.wake();
         }
+        true
     }
 
     /// The driver is gone: nobody waits for a turn of it any more.
@@ -259,6 +269,14 @@ impl State {
     /// Registers a call that this side has made.
     pub(super) fn add_call(&mut self, ticket: CallTicket, waker: Option<Waker>) {
         self.calls.insert(ticket, Pending { waker, ..Pending::default() });
+        self.made = self.made.saturating_add(1);
+    }
+
+    /// Whether most of the callers that were answered together have not run since, as where the
+    /// first of them has woken the driver.
+    fn gathers(&mut self) -> bool {
+        let (answered, made) = (std::mem::take(&mut self.answered), std::mem::take(&mut self.made));
+        made > 0 && made.saturating_mul(2) < answered
     }
 
     /// Nobody waits for the answer of a call any more.
@@ -281,6 +299,7 @@ impl State {
                 Event::Established => self.milestone.send_modify(|passed| *passed += 1),
                 Event::Answered { call, outcome } => {
                     if let Some(pending) = self.calls.get_mut(&call) {
+                        self.answered = self.answered.saturating_add(1);
                         pending.outcome = Some(outcome);
                         wakers.extend(pending.waker.take());
                         wakers.append(&mut pending.sent_wakers);
@@ -501,6 +520,32 @@ const REQUESTS_PER_ROUND: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{host::Root, link::imported::Holdings};
+    use farlens_proto::{Config, Link, PeerIdentity};
+    use farlens_wire::Side;
+
+    #[test]
+    fn callers_that_were_answered_together_run_before_the_driver_sends() {
+        let home = Home::new();
+        let holdings = Box::new(Holdings::new(Arc::clone(&home), Reference::new(Root)));
+        let shared = Shared::new(home, Limits::default(), |now| {
+            let peer = PeerIdentity::new([0; 32]);
+            Link::new(Side::Initiator, peer, Config::default(), holdings, now)
+        });
+        let cx = Context::from_waker(Waker::noop());
+        let begins = |answered, made| {
+            shared.with_driver(|state| {
+                state.driver = None;
+                (state.answered, state.made) = (answered, made);
+            });
+            shared.begin_turn(&cx)
+        };
+        assert!(begins(1, 1), "a lone caller waits for nobody");
+        assert!(begins(12, 12), "all of them have called");
+        assert!(begins(12, 0), "it was woken for something else");
+        assert!(!begins(12, 1));
+        assert!(shared.begin_turn(&cx), "it waits once");
+    }
 
     #[test]
     fn a_stream_that_waits_is_small() {

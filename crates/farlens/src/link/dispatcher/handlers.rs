@@ -213,7 +213,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         assert!(pause.as_mut().poll(&mut cx).is_pending());
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
-        shared.begin_turn(&Context::from_waker(Waker::noop()));
+        assert!(shared.begin_turn(&Context::from_waker(Waker::noop())));
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
         assert!(pause.as_mut().poll(&mut cx).is_ready());
         drop(pause);
