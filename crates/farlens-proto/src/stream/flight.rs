@@ -47,8 +47,9 @@ impl RoundTrip {
     /// telling it of credit.
     pub(crate) fn least(self, window: u64) -> u64 {
         let (Some(two), Some(horizon)) = (self.two(), self.horizon()) else { return window };
-        let part = u128::from(window).saturating_mul(u128::from(two)) / u128::from(horizon.max(1));
-        u64::try_from(part).unwrap_or(window)
+        let part = u128::from(window).saturating_mul(u128::from(two));
+        let part = part.checked_div(u128::from(horizon));
+        part.and_then(|part| u64::try_from(part).ok()).unwrap_or(window)
     }
 }
 
