@@ -174,12 +174,12 @@ impl Reader {
         if self.last == Some(Last::End) {
             return Err(format!("{code:?} after the end"));
         }
-        if self.may_end.contains(&code) {
-            self.last = Some(Last::Over);
-            return Ok(());
-        }
         let at = self.at.filter(|_| !self.is_seeking());
         if at.is_some() && !self.reads && code == Code::MODE_FORBIDS {
+            return Ok(());
+        }
+        if self.may_end.contains(&code) {
+            self.last = Some(Last::Over);
             return Ok(());
         }
         let broken = at.is_some_and(|at| match code {

@@ -272,3 +272,28 @@ fn a_topic_that_forgets_skips_for_who_wants_the_latest() {
     assert!(matches!(seen.last(), Some(Seen::Element(21))), "{seen:?}");
     assert_eq!(pair.client.link.stream_position(stream), Some(position(22)));
 }
+
+#[test]
+fn who_wants_the_latest_where_all_is_dropped_is_told_once_and_gets_what_comes_then() {
+    let (mut pair, stream) = open(pushed(1), Delivery::Latest, 1);
+    assert_eq!(next(&mut pair, stream), Some(Seen::Element(0)));
+    push(&mut pair, 1..20);
+    pair.server.stores[0].drop_before(20);
+    pair.server.notify_store(0);
+    pair.serves = false;
+    // Its credit was used by the element in its hands. What is asked of the data is answered late.
+    let mut gaps = Vec::new();
+    loop {
+        if let ReadOutcome::Gap { skipped, evicted } = pair.read(stream, 1) {
+            gaps.push((skipped, evicted));
+        }
+        let Some(request) = pair.server.link.poll_request() else { break };
+        pair.drive();
+        let reply = pair.server.stores[0].answer(request.ask);
+        pair.server.link.handle_reply(request.stream, request.serial, reply);
+    }
+    assert_eq!(gaps, [(19, false)]);
+    pair.serves = true;
+    push(&mut pair, 20..21);
+    assert_eq!(next(&mut pair, stream), Some(Seen::Element(20)));
+}

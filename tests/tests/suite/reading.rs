@@ -1,6 +1,6 @@
 //! Reading, moving ends and entities (groups A, B, E and F of the behaviours).
 
-use farlens_proto::{Ask, Chunk, Event, ReadOutcome, Reply, SeekStatus};
+use farlens_proto::{Ask, Chunk, Event, OpenRequest, ReadOutcome, Reply, SeekStatus};
 use farlens_tests::{
     pair::{Pair, request},
     pattern::Sizes,
@@ -21,8 +21,8 @@ fn one(source: Source) -> (Pair, StreamId, Source) {
     (pair, stream, source)
 }
 
-fn follow(path: &str) -> farlens_proto::OpenRequest {
-    farlens_proto::OpenRequest { at_end: AtEnd::Follow, ..request(path) }
+fn follow(path: &str) -> OpenRequest {
+    OpenRequest { at_end: AtEnd::Follow, ..request(path) }
 }
 
 fn code(outcome: &ReadOutcome) -> Option<Code> {
@@ -38,7 +38,7 @@ fn a9_a_stream_begins_where_it_was_opened() {
     for (start, at) in
         [(Pos::START, 0), (Pos::END, 100), (Pos::FromEnd(-7), 93), (Pos::Abs(position(50)), 50)]
     {
-        let stream = pair.open(farlens_proto::OpenRequest { start, ..request("0") });
+        let stream = pair.open(OpenRequest { start, ..request("0") });
         let info = pair.client.link.stream_info(stream).unwrap();
         assert_eq!(info.opened_at, position(at));
         assert_eq!(pair.client.link.stream_position(stream), Some(position(at)));
@@ -61,7 +61,7 @@ fn a13_a_read_before_the_stream_is_open_waits() {
 #[test]
 fn a_lazy_stream_is_sent_nothing_before_it_is_read() {
     let mut pair = Pair::serving(vec![Source::fixed_bytes(3, 400_000)]);
-    let lazy = || farlens_proto::OpenRequest { lazy: true, ..request("0") };
+    let lazy = || OpenRequest { lazy: true, ..request("0") };
     let stream = pair.open(lazy());
     pair.drive();
     assert_eq!(pair.client.link.read(stream, 10), ReadOutcome::Pending, "nothing has come");
@@ -232,7 +232,7 @@ fn b15_what_a_stream_does_not_offer_is_refused() {
         (Flags::READABLE, None, "nothing", Pos::START, Code::NOT_FOUND),
     ];
     for (flags, kind, path, start, refusal) in wanted {
-        let asked = farlens_proto::OpenRequest { flags, kind, start, ..request(path) };
+        let asked = OpenRequest { flags, kind, start, ..request(path) };
         let stream = pair.open(asked);
         assert_eq!(code(&pair.read(stream, 1)), Some(refusal));
         assert_eq!(pair.client.link.stream_over(stream).map(|f| f.code), Some(refusal));
@@ -287,6 +287,24 @@ fn e2_an_end_that_was_told_stays_until_a_seek() {
     assert_eq!(pair.seek(stream, Pos::Abs(position(100))), SeekStatus::Done(position(100)));
     let source = pair.server.sources[0].clone();
     assert_eq!(pair.read_all(stream, &source), (100, ReadOutcome::End(position(200))));
+}
+
+#[test]
+fn e4_what_was_read_before_the_last_cut_is_not_told_as_the_end() {
+    let mut pair = Pair::serving(vec![Source::growing_bytes(3, 100)]);
+    pair.serves = false;
+    let stream = pair.open(OpenRequest { start: Pos::Abs(position(60)), ..request("0") });
+    pair.server.serving.insert(stream, 0);
+    pair.server.link.accept(stream, pair.server.sources[0].accepted());
+    pair.drive();
+    let read = pair.server.link.poll_request().expect("it has credit");
+    let late = pair.server.sources[0].answer(read.ask);
+    (pair.server.sources[0].end, pair.server.sources[0].ended) = (50, true);
+    pair.server.notify(0);
+    pair.server.link.handle_reply(stream, read.serial, late);
+    pair.serves = true;
+    pair.drive();
+    assert_eq!(code(&pair.read(stream, 1)), Some(Code::TRUNCATED));
 }
 
 #[test]
@@ -542,7 +560,7 @@ fn chunks_are_what_the_stream_carries() {
 fn a_streamer_that_counts_bytes_as_elements_is_not_held_back() {
     let mut script = Script::client();
     for kind in [None, Some(Kind::Bytes)] {
-        let wanted = farlens_proto::OpenRequest { kind, ..request("0") };
+        let wanted = OpenRequest { kind, ..request("0") };
         let stream = script.link.open(wanted).unwrap();
         let asked = script.frames();
         let accepted = Source::growing_bytes(3, 10).accepted();

@@ -211,9 +211,11 @@ impl Reading {
         self.delivery == Delivery::Latest && live.moves && !live.state.ended
     }
 
-    /// A reader that wants the latest gets the last element that there is.
+    /// A reader that wants the latest gets the last element that there is, and the next where all
+    /// are gone.
     fn skip_to_latest(&mut self, live: &Live) {
-        let newest = live.state.bounds.end.and_then(|end| end.offset(-1));
+        let Bounds { start, end } = live.state.bounds;
+        let newest = end.and_then(|end| end.offset(-1)).max(start);
         if self.delivery == Delivery::Latest
             && let Some(to) = newest.filter(|&newest| newest > self.next)
         {
@@ -334,8 +336,12 @@ impl Reading {
         let Some(after) = self.next.forward(chunk.elements()).filter(|_| fits) else {
             return self.break_off(wrong_reply());
         };
-        // The elements themselves tell the peer of it.
-        if live.state.bounds.end.is_some_and(|end| end < after) {
+        if let Some(end) = live.state.bounds.end.filter(|&end| end < after) {
+            // They were read before the data was cut, and came to its last end.
+            if live.state.ended {
+                return self.break_off(truncated(end));
+            }
+            // The elements themselves tell the peer of it.
             live.state.bounds.end = Some(after);
         }
         self.misses = 0;
