@@ -5,7 +5,7 @@ use crate::{
     dirs,
     host::Host,
     middleware::Chain,
-    net,
+    net::{self, Wide},
     publish::blocking,
     tls::{config, handshake},
 };
@@ -196,7 +196,7 @@ async fn try_address(
     let attempt = async {
         let socket = open_socket(address).await?;
         let tls = Arc::new(config::client_config(identity, pins));
-        let shaken = handshake::connect(socket, tls, timeout).await;
+        let shaken = handshake::connect(Wide::new(socket), tls, timeout).await;
         let (stream, key) = shaken.map_err(|error| name_server(error, address))?;
         let link = Link::start(stream, Side::Initiator, key, config, host);
         link.established().await?;

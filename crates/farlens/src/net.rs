@@ -1,8 +1,11 @@
-//! What every socket of a link is told before TLS starts.
+//! What every socket of a link is told before TLS starts, and how it is read below it.
+
+mod wide;
 
 use socket2::{SockRef, TcpKeepalive};
 use std::{io, time::Duration};
 use tokio::net::TcpStream;
+pub(crate) use wide::Wide;
 
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);

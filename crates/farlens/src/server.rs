@@ -11,7 +11,7 @@ use crate::{
     host::Host,
     link::lines::Lines,
     middleware::Chain,
-    net,
+    net::{self, Wide},
     publish::{Publications, blocking},
     tls::{config, handshake},
 };
@@ -387,7 +387,7 @@ impl Core {
             Error::new(Code::CANNOT_CONNECT, "the socket is dead").with_source(error)
         })?;
         let tls = Arc::clone(&self.tls);
-        let (stream, key) = handshake::accept(socket, tls, handshake::TIMEOUT).await?;
+        let (stream, key) = handshake::accept(Wide::new(socket), tls, handshake::TIMEOUT).await?;
         let config = Config {
             limits: self.limits.clone(),
             admission: Admission::ByInvite,
