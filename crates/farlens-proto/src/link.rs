@@ -275,7 +275,10 @@ impl Link {
         }
         match frame {
             Frame::Link(frame) => self.handle_link_frame(frame, now),
-            Frame::Call(id, frame) => self.handle_call_frame(id, frame, now),
+            Frame::Call(id, frame) => {
+                self.budget.saw_call();
+                self.handle_call_frame(id, frame, now)
+            }
             Frame::CallPart(id, part) => {
                 let (calls, mut inlet) = self.calls_inlet(now);
                 calls.handle_part(id, &part, &mut inlet)?;

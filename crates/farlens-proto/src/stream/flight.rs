@@ -33,6 +33,24 @@ impl RoundTrip {
     pub(crate) fn saw(&mut self, micros: u64) {
         self.0 = Some(self.0.map_or(micros, |least| least.min(micros)));
     }
+
+    /// How long what is granted ahead has to last, in microseconds.
+    fn horizon(self) -> Option<u64> {
+        Some(self.two()?.max(AHEAD_MICROS))
+    }
+
+    fn two(self) -> Option<u64> {
+        Some(self.0?.saturating_mul(ROUND_TRIPS))
+    }
+
+    /// What keeps a sender going, of a window of so many bytes that may be wider than that to save
+    /// telling it of credit.
+    pub(crate) fn least(self, window: u64) -> u64 {
+        let (Some(two), Some(horizon)) = (self.two(), self.horizon()) else { return window };
+        let part = u128::from(window).saturating_mul(u128::from(two));
+        let part = part.checked_div(u128::from(horizon));
+        part.and_then(|part| u64::try_from(part).ok()).unwrap_or(window)
+    }
 }
 
 /// The flight that is under way in one epoch.
@@ -98,7 +116,7 @@ impl Flight {
 
     /// The window that would keep a sender going, where this one was too narrow for that.
     pub(crate) fn wanted(&self, consumed: u64, now: Time, way: RoundTrip) -> Option<u64> {
-        let horizon = way.0?.saturating_mul(ROUND_TRIPS).max(AHEAD_MICROS);
+        let horizon = way.horizon()?;
         let took = now.micros_since(self.began);
         let busy = took.saturating_sub(self.waited).max(1);
         let bytes = u128::from(consumed.saturating_sub(self.from));
@@ -164,6 +182,16 @@ mod tests {
         assert_eq!(flight.wanted(100, at(50), way), Some(100 * 1_000 / 50));
         assert_eq!(flight.wanted(100, at(999), way), Some(100 * 1_000 / 999));
         assert_eq!(flight.wanted(100, at(1_000), way), None);
+    }
+
+    #[test]
+    fn a_sender_that_is_near_needs_two_round_trips_of_its_millisecond() {
+        for (round_trip, least) in [(20, 40), (250, 500), (500, 1_000), (100 * MS, 1_000)] {
+            let mut way = RoundTrip::UNKNOWN;
+            way.saw(round_trip);
+            assert_eq!(way.least(1_000), least, "with round trips of {round_trip} us");
+        }
+        assert_eq!(RoundTrip::UNKNOWN.least(1_000), 1_000);
     }
 
     #[test]

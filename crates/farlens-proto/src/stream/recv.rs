@@ -20,7 +20,15 @@ pub(crate) struct ReceiveBudget {
     holders: u64,
     now: Time,
     round_trip: RoundTrip,
+    /// When the latest call or answer came.
+    called: Option<Time>,
 }
+
+/// Calls are under way for so many microseconds after the latest call or answer.
+const BESIDE_CALLS_MICROS: u64 = 5_000;
+
+/// What a stream beside calls may be sent ahead at least, in bytes, where its window allows it.
+const BESIDE_CALLS_BYTES: u64 = 512 << 10;
 
 /// A window that is wider than at first leaves this part of the room to others, so that a stream
 /// that comes later finds some, and streams that go on wanting come to equal shares.
@@ -28,7 +36,19 @@ const LEFT_TO_OTHERS: u64 = 8;
 
 impl ReceiveBudget {
     pub(crate) const fn new(limit: u64) -> Self {
-        Self { limit, outstanding: 0, holders: 0, now: Time::ZERO, round_trip: RoundTrip::UNKNOWN }
+        Self {
+            limit,
+            outstanding: 0,
+            holders: 0,
+            now: Time::ZERO,
+            round_trip: RoundTrip::UNKNOWN,
+            called: None,
+        }
+    }
+
+    /// A call or an answer has come just now.
+    pub(crate) const fn saw_call(&mut self) {
+        self.called = Some(self.now);
     }
 
     /// The time is this, or a little later.
@@ -60,7 +80,18 @@ impl ReceiveBudget {
     fn allow_window(&self, window: Window, own: u64) -> u64 {
         let room = self.room(own);
         let fair = room.saturating_sub(room / LEFT_TO_OTHERS).max(window.first_bytes);
-        self.allow(window.bytes.min(fair), own)
+        self.allow(self.restrain(window.bytes).min(fair), own)
+    }
+
+    /// How much of a window of so many bytes is granted: beside calls only what the sender needs,
+    /// since all that is on the way already comes before an answer.
+    fn restrain(&self, window: u64) -> u64 {
+        let under_way = |called| self.now.micros_since(called) < BESIDE_CALLS_MICROS;
+        if self.called.is_some_and(under_way) {
+            window.min(self.round_trip.least(window).max(BESIDE_CALLS_BYTES))
+        } else {
+            window
+        }
     }
 
     /// Reserves up to `wanted` bytes, all of which the peer is going to be asked for, for a stream
@@ -402,6 +433,45 @@ mod tests {
             receive.widen_if_quick(bytes(WINDOW.bytes), wanted, &mut window, &budget);
             assert_eq!(window.bytes == wanted, wider, "used up after {ms} ms");
         }
+    }
+
+    #[test]
+    fn beside_calls_a_near_sender_is_granted_no_more_than_it_needs() {
+        let wide = Window::new(4 << 20, 4 << 20, 1);
+        for (round_trip, called, later, granted) in [
+            (20, true, 4_999, BESIDE_CALLS_BYTES),
+            (20, true, 5_000, 4 << 20),
+            (20, false, 0, 4 << 20),
+            (250, true, 0, 2 << 20),
+            (100 * MS, true, 0, 4 << 20),
+        ] {
+            let mut budget = ReceiveBudget::new(64 << 20);
+            budget.round_trip.saw(round_trip);
+            if called {
+                budget.saw_call();
+            }
+            budget.set_now(Time::from_micros(later));
+            let receive = Receive::start(wide, &mut budget);
+            assert_eq!(receive.granted.bytes, granted, "{round_trip} {called} {later}");
+        }
+    }
+
+    #[test]
+    fn credit_that_was_granted_before_a_call_stays_and_is_not_renewed() {
+        let mut budget = ReceiveBudget::new(64 << 20);
+        budget.round_trip.saw(20);
+        let mut wide = Window::new(4 << 20, 4 << 20, 1);
+        let mut receive = Receive::start(wide, &mut budget);
+        budget.saw_call();
+        receive.take_bytes(4 << 20, &mut budget).unwrap();
+        receive.consume(bytes(3 << 20), &mut wide, &mut budget);
+        assert_eq!(receive.outstanding(), 1 << 20);
+        receive.consume(bytes(1 << 20), &mut wide, &mut budget);
+        assert_eq!(receive.outstanding(), BESIDE_CALLS_BYTES);
+        budget.set_now(Time::from_micros(BESIDE_CALLS_MICROS));
+        receive.take_bytes(BESIDE_CALLS_BYTES, &mut budget).unwrap();
+        receive.consume(bytes(BESIDE_CALLS_BYTES), &mut wide, &mut budget);
+        assert_eq!(receive.outstanding(), 4 << 20, "nobody has called for long");
     }
 
     #[test]
