@@ -90,12 +90,12 @@ struct InHand {
 }
 
 /// The most encoded bytes that one change stores, unless a single entity is larger.
-const WRITE_BYTES: usize = 256 << 10;
+const WRITE_BYTES: usize = 512 << 10;
 /// The window of a quick writer is so many of these: one is made, another gathers, and credit for
 /// the others is on its way.
-const CHANGES_AHEAD: u64 = 8;
+const CHANGES_AHEAD: u64 = 4;
 /// A run that goes on is left to gather for so many rounds of input at the most.
-const GATHER_ROUNDS: u32 = 6;
+const GATHER_ROUNDS: u32 = 12;
 /// A change of a run that goes on ends where the storage has a border, of the first of these kinds
 /// that leaves it a quarter of its length: file systems keep together what lies between two.
 const BORDERS: [u64; 3] = [256 << 10, 64 << 10, 4 << 10];

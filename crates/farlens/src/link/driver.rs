@@ -4,6 +4,7 @@
 //! its own. It never stops reading because of a slow consumer; credit sees to that.
 
 use super::{
+    blocks::{BLOCK_BYTES, Blocks},
     shared::{Shared, State},
     trash::discard,
 };
@@ -16,7 +17,6 @@ use farlens_proto::{Ask, BATCH_BYTES, DataRequest, Fault, Reply};
 use farlens_wire::{Code, Position};
 use futures::FutureExt;
 use std::{
-    collections::VecDeque,
     future::Future,
     io,
     panic::AssertUnwindSafe,
@@ -30,14 +30,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// Input is gathered in blocks of this size, well below what allocators give back to the system.
-const BLOCK_BYTES: usize = 64 << 10;
 /// A block with less room than this is replaced.
 const BLOCK_REST: usize = 8 << 10;
-/// Full blocks that are remembered, as many as a stream that is written may have gathered, and while
-/// nothing comes.
-const FULL_BLOCKS: usize = 32;
-const IDLE_BLOCKS: usize = 2;
 /// How long the last frame may take, and how long the peer's last bytes are awaited.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -46,8 +40,7 @@ pub(crate) struct Driver<IO> {
     io: IO,
     shared: Arc<Shared>,
     block: BytesMut,
-    /// Full blocks, to be used again once their readers are done: warm memory is faster than new.
-    full: VecDeque<BytesMut>,
+    full: Blocks,
     out: BytesMut,
     unflushed: bool,
     requests: Vec<(DataRequest, Arc<dyn ErasedData>)>,
@@ -90,7 +83,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             io,
             shared,
             block: BytesMut::new(),
-            full: VecDeque::new(),
+            full: Blocks::new(),
             out: BytesMut::with_capacity(BATCH_BYTES + 1024),
             unflushed: false,
             requests: Vec::new(),
@@ -127,7 +120,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     /// Fills the block. Ready with nothing when it is full, with a reason when the peer is gone.
     fn fill_block(&mut self, cx: &mut Context<'_>) -> Poll<Option<String>> {
         if self.block.capacity() < BLOCK_REST && !self.block.try_reclaim(BLOCK_BYTES) {
-            self.change_block();
+            self.block = self.full.change(std::mem::take(&mut self.block));
         }
         while self.block.len() < self.block.capacity() {
             let read = std::pin::pin!(self.io.read_buf(&mut self.block)).poll(cx);
@@ -139,17 +132,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             }
         }
         Poll::Ready(None)
-    }
-
-    /// Puts a full block aside and takes one whose readers are done, or a new one.
-    fn change_block(&mut self) {
-        self.full.push_back(std::mem::take(&mut self.block));
-        let done = self.full.iter_mut().position(|block| block.try_reclaim(BLOCK_BYTES));
-        let again = done.and_then(|index| self.full.remove(index));
-        self.block = again.unwrap_or_else(|| BytesMut::with_capacity(BLOCK_BYTES));
-        if self.full.len() > FULL_BLOCKS {
-            self.full.pop_front();
-        }
     }
 
     /// Answers requests for data, at once or by a task. Those that gain by it wait for the input
@@ -246,6 +228,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             let due = stalled + self.stall;
             next = Some(next.map_or(due, |next| next.min(due)));
         }
+        if let Some(due) = self.full.forget(now) {
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
         next.is_some_and(|next| self.poll_alarm(cx, next))
     }
 
@@ -289,10 +274,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         match progress {
             Progress::More => true,
             Progress::Some => timed || self.shared.peek(farlens_proto::Link::has_output),
-            Progress::None => {
-                self.full.truncate(IDLE_BLOCKS);
-                timed
-            }
+            Progress::None => timed,
         }
     }
 
