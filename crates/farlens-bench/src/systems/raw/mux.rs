@@ -60,8 +60,8 @@ impl<T> Mux<T> {
         .await
     }
 
-    /// Runs callers, who wait for nothing but answers, to their end on a connection. An answer has `length` bytes, of which `read`
-    /// makes what a caller gets.
+    /// Runs callers, who wait for nothing but answers, to their end on a connection. An answer has
+    /// `length` bytes, of which `read` makes what a caller gets.
     ///
     /// # Errors
     /// When the connection fails.
