@@ -42,7 +42,7 @@ pub fn passing(table: &[Reference]) -> CallRequest {
 #[must_use]
 pub fn called(events: &[Event]) -> Vec<Called> {
     let called = |event: &Event| match event {
-        Event::Called(called) => Some((**called).clone()),
+        Event::Called(called) => Some(called.clone()),
         _ => None,
     };
     events.iter().filter_map(called).collect()
@@ -92,7 +92,7 @@ impl End {
         let is_call = |event: &Event| matches!(event, Event::Called(_));
         let index = self.events.iter().position(is_call).expect("a call has come");
         match self.events.remove(index) {
-            Event::Called(called) => *called,
+            Event::Called(called) => called,
             other => panic!("{other:?} is no call"),
         }
     }

@@ -53,7 +53,7 @@ pub enum Event {
         ticket: RangeTicket,
     },
     /// The peer calls: answer with [`crate::Link::answer`].
-    Called(Box<Called>),
+    Called(Called),
     /// The peer gave up a call; an answer to it is dropped.
     Cancelled {
         /// The call.

@@ -5,7 +5,7 @@
 //! which they arrive, each looking like a frame of its own.
 
 use crate::{
-    Epoch, Limits, Position, StreamId, frame,
+    Epoch, Limits, Page, Position, StreamId, frame,
     frame::{Frame, FrameError, StreamFrame, stream},
     varint,
     varint::VarintError,
@@ -24,6 +24,8 @@ pub struct FrameDecoder {
     input: Bytes,
     /// The front of something that crosses the edge of a block.
     carry: Vec<u8>,
+    /// Where short messages are kept.
+    page: Page,
     state: State,
 }
 
@@ -45,6 +47,7 @@ impl FrameDecoder {
             max_control,
             input: Bytes::new(),
             carry: Vec::new(),
+            page: Page::new(),
             state: State::Head,
         }
     }
@@ -78,7 +81,7 @@ impl FrameDecoder {
                 State::Body { kind, id, length } => {
                     let Some(payload) = self.take_whole(length) else { return Ok(None) };
                     self.state = State::Head;
-                    return Frame::decode(kind, id, &payload).map(Some);
+                    return Frame::decode(kind, id, &payload, &mut self.page).map(Some);
                 }
                 State::Bulk { id, epoch, at, left } => {
                     if self.input.is_empty() {

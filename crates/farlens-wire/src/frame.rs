@@ -61,7 +61,7 @@ pub mod link;
 pub mod stream;
 pub(crate) mod tlv;
 
-use crate::{Code, varint};
+use crate::{Code, Page, varint};
 use bytes::{BufMut, Bytes};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
@@ -164,12 +164,6 @@ pub trait Control: Serialize + DeserializeOwned {
         false
     }
 
-    /// Takes the struct off the front of a payload that holds it in canonical form, where there is
-    /// a quick way for it, and gives what is behind it.
-    fn take_plain(_payload: &[u8]) -> Option<(Self, &[u8])> {
-        None
-    }
-
     /// Appends the TLVs that stand behind the struct.
     fn put_extensions(&self, _out: &mut Vec<u8>) {}
 
@@ -212,10 +206,6 @@ pub fn put_control<C: Control>(out: &mut impl BufMut, id: u64, control: &C) {
 
 /// Decodes a control payload: canonical, nothing trailing but TLVs that may be ignored.
 fn take_control<C: Control>(id: u64, payload: &[u8]) -> Result<C, FrameError> {
-    if let Some((mut control, rest)) = C::take_plain(payload) {
-        tlv::take_all(&mut control, id, rest)?;
-        return Ok(control);
-    }
     let malformed = |what| FrameError::Malformed { kind: C::KIND, what };
     let (mut control, rest) = postcard::take_from_bytes::<C>(payload)
         .map_err(|_| malformed("the payload is no valid struct of this kind"))?;
@@ -339,10 +329,15 @@ pub(crate) use frames;
 
 impl Frame {
     /// Decodes a payload whose header has been read. Bulk data does not come this way.
-    pub(crate) fn decode(kind: u8, id: u64, payload: &Bytes) -> Result<Self, FrameError> {
+    pub(crate) fn decode(
+        kind: u8,
+        id: u64,
+        payload: &Bytes,
+        page: &mut Page,
+    ) -> Result<Self, FrameError> {
         // Calls first: nothing else comes as often.
         if id != 0
-            && let Some(frame) = CallFrame::decode(kind, id, payload)?
+            && let Some(frame) = CallFrame::decode(kind, id, payload, page)?
         {
             return Ok(Self::Call(crate::CallId(id), frame));
         }

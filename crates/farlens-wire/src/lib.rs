@@ -19,6 +19,7 @@ mod mode;
 mod pos;
 mod read;
 mod reference;
+mod short;
 mod urgency;
 
 pub use budget::{Budget, DecodeError, EncodeError};
@@ -31,4 +32,5 @@ pub use limits::{Limits, LimitsError};
 pub use mode::{Flags, Forbidden, Mode, ModeError, ModeOffer, OfferError, Operation};
 pub use pos::{AtEnd, Bounds, Delivery, Edge, OutOfRange, Pos, Position, PositionTooLarge};
 pub use reference::{Reference, WeakReference};
+pub use short::{Name, Page};
 pub use urgency::Urgency;

@@ -20,10 +20,7 @@ use crate::{
 use farlens_proto::{Accepted, Answer, Called};
 use farlens_wire::{
     Code, Flags, Limits, Reference, StreamId,
-    frame::{
-        printable,
-        stream::{Open, Target},
-    },
+    frame::stream::{Open, Target},
     schema::SchemaDoc,
     typed,
 };
@@ -114,7 +111,7 @@ impl Guest {
     /// Runs a method of an object that this side exports.
     pub(crate) async fn call(
         &self,
-        called: Box<Called>,
+        called: Called,
         interface: Option<Arc<SchemaDoc>>,
     ) -> Result<Answer> {
         let remaining = called.timeout_ms.map(Duration::from_millis);
@@ -134,8 +131,7 @@ impl Guest {
             Some(path) => Asked::Path(path),
             None => Asked::Reference,
         };
-        let span =
-            tracing::debug_span!("call", object = %target, method = printable(&method), depth);
+        let span = tracing::debug_span!("call", object = %target, ?method, depth);
         let asks = Asks::Call(Call {
             object: target,
             interface: object.and_then(LocalObject::interface_name).unwrap_or_default(),
@@ -161,7 +157,7 @@ impl Guest {
     async fn serve(
         &self,
         object: &LocalObject,
-        called: Box<Called>,
+        called: Called,
         interface: Option<Arc<SchemaDoc>>,
         context: CallContext,
     ) -> Result<Answer> {
@@ -174,13 +170,12 @@ impl Guest {
             object.interface().encode(&mut schema);
             return Ok(schema.into());
         }
-        let Called { method, args, table, .. } = *called;
-        let method = method.into_owned();
+        let Called { method, args, table, .. } = called;
         let limits = Arc::clone(&self.limits);
         let incoming = Incoming { method, args, table, writer: interface, limits };
         let mut outcome = object.serve(context, incoming)?.await?;
         settle(&mut outcome.table).await?;
-        Ok(Answer { value: outcome.value.into(), table: outcome.table })
+        Ok(Answer { value: outcome.value, table: outcome.table })
     }
 }
 

@@ -60,7 +60,7 @@ pub use farlens_proto::{
     BatchBuilder, Chunk, Guard, ItemBatch, Kind, LinkStats, Reach, Room, Rules,
 };
 pub use farlens_wire::{
-    AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer,
+    AtEnd, Bounds, Code, Delivery, Edge, Element, Entity, Flags, Limits, Mode, ModeOffer, Name,
     Operation, OutOfRange, Pos, Position, Reference, Urgency, schema, schema::Schema,
 };
 pub use gateway::{Gateway, GatewayPipeline, GatewayRef, Listing};

@@ -71,7 +71,7 @@ impl Party {
         }
         while let Some(event) = self.link.poll_event() {
             match event {
-                Event::Called(called) => self.called(*called, ledger)?,
+                Event::Called(called) => self.called(called, ledger)?,
                 Event::Cancelled { call } => {
                     self.tasks.remove(&call).ok_or("a call that does not run is cancelled")?;
                 }

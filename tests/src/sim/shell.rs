@@ -97,7 +97,7 @@ impl World {
                 }
             }
             Event::Called(called) => {
-                let Called { call, args, .. } = *called;
+                let Called { call, args, .. } = called;
                 self.nodes[node].handling.insert(call);
                 self.later(Task::Answer { node, call, args: args.to_vec() });
             }

@@ -19,14 +19,14 @@ use callee::Callee;
 pub(super) use callee::Resolved;
 use caller::{Caller, Outlet};
 use farlens_wire::{
-    CallId, Code, Limits, Reference, Side, StreamId,
+    CallId, Code, Limits, Name, Reference, Side, StreamId,
     frame::{
         CallFrame, Fault,
         link::{Announced, OneWayLimit},
     },
 };
 use parts::{Inbox, Outbox};
-use std::{borrow::Cow, collections::VecDeque};
+use std::collections::VecDeque;
 
 /// Names a call of this side to its shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,7 +65,7 @@ pub struct CallRequest {
     /// What it is made on.
     pub on: CallOn,
     /// The method.
-    pub method: Cow<'static, str>,
+    pub method: Name,
     /// The encoded arguments.
     pub args: Bytes,
     /// What their references point at.
@@ -84,7 +84,7 @@ pub struct CallRequest {
 
 impl CallRequest {
     /// A plain call without references.
-    pub fn new(on: CallOn, method: impl Into<Cow<'static, str>>, args: impl Into<Bytes>) -> Self {
+    pub fn new(on: CallOn, method: impl Into<Name>, args: impl Into<Bytes>) -> Self {
         Self {
             on,
             method: method.into(),
@@ -108,7 +108,7 @@ pub struct Called {
     /// What it is made on.
     pub on: Reference,
     /// The method.
-    pub method: Cow<'static, str>,
+    pub method: Name,
     /// Milliseconds that remain, if the caller set a deadline.
     pub timeout_ms: Option<u64>,
     /// How many calls it is nested in.

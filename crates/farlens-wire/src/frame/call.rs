@@ -5,11 +5,10 @@
 
 mod plain;
 
-use super::{Control, Fault, FrameError};
-use crate::{CallId, Kind, ObjectId};
+use super::{Control, Fault, FrameError, tlv};
+use crate::{CallId, Kind, Name, ObjectId, Page};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 
 super::frames! {
     /// A frame about one call whose payload is a struct.
@@ -18,18 +17,10 @@ super::frames! {
             fn put_plain(&self, out: &mut impl BufMut, id: u64) -> bool {
                 plain::put_call(self, out, id)
             }
-
-            fn take_plain(payload: &[u8]) -> Option<(Self, &[u8])> {
-                plain::take_call(payload)
-            }
         };
         0x11 Return "The method's result." {
             fn put_plain(&self, out: &mut impl BufMut, id: u64) -> bool {
                 plain::put_return(self, out, id)
-            }
-
-            fn take_plain(payload: &[u8]) -> Option<(Self, &[u8])> {
-                plain::take_return(payload)
             }
         };
         0x12 CallFailed "The method did not succeed.";
@@ -90,7 +81,7 @@ pub struct Call {
     /// What it is called on.
     pub target: CallTarget,
     /// The name of the method.
-    pub method: Cow<'static, str>,
+    pub method: Name,
     /// Milliseconds that remain to the caller, if it set a deadline.
     pub deadline_ms: Option<u64>,
     /// How many calls this one is nested in: zero for a call that no handler makes.
@@ -112,11 +103,7 @@ pub struct Call {
 
 impl Call {
     /// A plain call whose arguments fit into its frame and have no references.
-    pub fn new(
-        object: ObjectId,
-        method: impl Into<Cow<'static, str>>,
-        args: impl Into<Bytes>,
-    ) -> Self {
+    pub fn new(object: ObjectId, method: impl Into<Name>, args: impl Into<Bytes>) -> Self {
         let args = args.into();
         Self {
             target: CallTarget::Object(object),
@@ -189,7 +176,24 @@ impl Control for Release {
 }
 
 impl CallFrame {
-    pub(crate) fn decode(kind: u8, id: u64, payload: &[u8]) -> Result<Option<Self>, FrameError> {
+    pub(crate) fn decode(
+        kind: u8,
+        id: u64,
+        payload: &[u8],
+        page: &mut Page,
+    ) -> Result<Option<Self>, FrameError> {
+        if kind == Call::KIND
+            && let Some((mut call, rest)) = plain::take_call(payload, page)
+        {
+            tlv::take_all(&mut call, id, rest)?;
+            return Ok(Some(Self::Call(call)));
+        }
+        if kind == Return::KIND
+            && let Some((mut frame, rest)) = plain::take_return(payload, page)
+        {
+            tlv::take_all(&mut frame, id, rest)?;
+            return Ok(Some(Self::Return(frame)));
+        }
         Self::decode_control(kind, id, payload)
     }
 }

@@ -86,7 +86,7 @@ impl Aftermath {
 pub(crate) enum Work {
     Admit { invite: Option<Vec<u8>> },
     Open { stream: StreamId, open: Open, on: Option<Reference> },
-    Call { called: Box<Called>, interface: Option<Arc<SchemaDoc>> },
+    Call { called: Called, interface: Option<Arc<SchemaDoc>> },
     Cancel { call: CallId },
     Over,
 }

@@ -108,7 +108,7 @@ fn request(doc: &Arc<SchemaDoc>, method: &Method, args: &Entity) -> Result<Outgo
         let text = format!("`{}` cannot be called so: {difference}", shown(method));
         Error::new(Code::USAGE, text).with_hint(format!("it is {}", doc.signature(method)))
     })?;
-    let request = Outgoing::encoded(method.name.clone().into(), bytes, table);
+    let request = Outgoing::encoded(method.name.as_str().into(), bytes.into(), table);
     Ok(request.of_interface(Arc::clone(doc)).one_way(method.one_way))
 }
 

@@ -95,7 +95,7 @@ impl Imported {
                 Place::Answer(ticket) => CallOn::Answer(ticket),
             },
             method,
-            args: args.into(),
+            args,
             table,
             timeout_ms: context.deadline().map(remaining_ms),
             depth: context.depth().saturating_sub(1),
@@ -112,13 +112,12 @@ impl Imported {
     /// Whatever the object or the link with it says; `TOO_DEEP`.
     pub(crate) async fn relay(
         &self,
-        called: Box<Called>,
+        called: Called,
         interface: Option<Arc<SchemaDoc>>,
         context: &CallContext,
     ) -> Result<Answer> {
-        let Called { on, method, args, table, one_way, .. } = *called;
+        let Called { on, method, args, table, one_way, .. } = called;
         let context = context.of_call(None)?;
-        let args = args.into();
         let request =
             Outgoing(Box::new(Contents { method, args, table, interface, one_way, context }));
         self.call(&on, request).await.map_err(|error| match &self.link {
@@ -138,7 +137,7 @@ impl Imported {
     /// The answer of the peer, by the limits of the link.
     pub(crate) fn outcome(&self, answer: Answer) -> Outcome {
         let limits = self.link.as_ref().map(|link| Arc::clone(link.limits()));
-        Outcome { limits, ..Outcome::new(answer.value.into(), answer.table) }
+        Outcome { limits, ..Outcome::new(answer.value, answer.table) }
     }
 
     /// The fingerprint of the object's interface, if it has one of its own.

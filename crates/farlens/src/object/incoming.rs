@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Error, Result};
 use bytes::Bytes;
-use farlens_wire::{Code, Limits, Reference, schema::SchemaDoc, typed};
+use farlens_wire::{Code, Limits, Name, Reference, schema::SchemaDoc, typed};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub struct Incoming {
     /// The name of the method.
-    pub method: String,
+    pub method: Name,
     /// The parameters, encoded as a structure of their names.
     pub args: Bytes,
     /// What the references in them point at.
@@ -59,7 +59,7 @@ impl Incoming {
 #[non_exhaustive]
 pub struct Outcome {
     /// The value, encoded.
-    pub value: Vec<u8>,
+    pub value: Bytes,
     /// What the references in it point at.
     pub table: Vec<Reference>,
     /// The interface of the object, where it differs from that of the caller. Whoever brings the
@@ -72,15 +72,15 @@ pub struct Outcome {
 
 impl Default for Outcome {
     fn default() -> Self {
-        Self::new(Vec::new(), Vec::new())
+        Self::new(Bytes::new(), Vec::new())
     }
 }
 
 impl Outcome {
     /// A value, encoded, with what its references point at.
     #[must_use]
-    pub fn new(value: Vec<u8>, table: Vec<Reference>) -> Self {
-        Self { value, table, writer: None, limits: None }
+    pub fn new(value: impl Into<Bytes>, table: Vec<Reference>) -> Self {
+        Self { value: value.into(), table, writer: None, limits: None }
     }
 
     /// An answer that is `value`.

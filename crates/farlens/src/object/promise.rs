@@ -159,7 +159,7 @@ pub(crate) fn is_unsettled(table: &[Reference]) -> bool {
 
 async fn answered(calling: Calling) -> Result<Reference> {
     let answer = calling.await.map_err(|fault| to_error(&fault))?;
-    promised(&Outcome::new(answer.value.into(), answer.table))
+    promised(&Outcome::new(answer.value, answer.table))
 }
 
 impl Drop for Promised {

@@ -2,12 +2,13 @@
 
 use super::{CallContext, Incoming, encoded, own_limits};
 use crate::{Error, Result};
+use bytes::Bytes;
 use farlens_wire::{
-    Reference,
+    Name, Reference,
     schema::{Fingerprint, SchemaDoc},
 };
 use serde::Serialize;
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 /// A method with its parameters, encoded.
 ///
@@ -18,8 +19,8 @@ pub struct Outgoing(pub(crate) Box<Contents>);
 /// What a call consists of.
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
-    pub(crate) method: Cow<'static, str>,
-    pub(crate) args: Vec<u8>,
+    pub(crate) method: Name,
+    pub(crate) args: Bytes,
     /// What the references in the parameters point at.
     pub(crate) table: Vec<Reference>,
     /// The interface that the caller knows, by which the parameters are encoded.
@@ -35,10 +36,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// `MALFORMED` or `DECODE_LIMIT` for parameters that cannot be encoded.
-    pub fn new<A: Serialize + ?Sized>(
-        method: impl Into<Cow<'static, str>>,
-        args: &A,
-    ) -> Result<Self> {
+    pub fn new<A: Serialize + ?Sized>(method: impl Into<Name>, args: &A) -> Result<Self> {
         let method = method.into();
         let (bytes, table) = encoded::encode(args).map_err(|error| {
             Error::new(error.code(), format!("the arguments of `{method}` cannot be sent: {error}"))
@@ -47,7 +45,7 @@ impl Outgoing {
     }
 
     /// A call of `method` with parameters that are encoded already.
-    pub(super) fn encoded(method: Cow<'static, str>, args: Vec<u8>, table: Vec<Reference>) -> Self {
+    pub(super) fn encoded(method: Name, args: Bytes, table: Vec<Reference>) -> Self {
         Self(Box::new(Contents {
             method,
             args,
@@ -81,8 +79,8 @@ impl Outgoing {
     pub(crate) fn into_incoming(self, own: &SchemaDoc) -> Incoming {
         let Contents { method, args, table, interface, .. } = *self.0;
         Incoming {
-            method: method.into_owned(),
-            args: args.into(),
+            method,
+            args,
             table,
             writer: interface.filter(|interface| **interface != *own),
             limits: own_limits(),

@@ -333,7 +333,7 @@ impl Pending {
     fn start(self, id: CallId, deadline: Option<Time>, events: &mut VecDeque<Event>) {
         let Self { call, inbox, on: On::Known(on), came } = self else { return };
         let Answer { value: args, table } = inbox.finish();
-        events.push_back(Event::Called(Box::new(Called {
+        events.push_back(Event::Called(Called {
             call: id,
             on,
             method: call.method,
@@ -343,7 +343,7 @@ impl Pending {
             interface: call.interface,
             args,
             table,
-        })));
+        }));
     }
 }
 

@@ -22,16 +22,13 @@ use crate::{
 };
 use bytes::Bytes;
 use farlens_wire::{
-    CallId, Code, Reference, Side,
+    CallId, Code, Name, Reference, Side,
     frame::{
         Fault,
         link::{Announced, OneWayLimit},
     },
 };
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, VecDeque},
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Calls without an answer that this side takes back at once, and in a second after that. Half of
 /// what a peer bears, since moments spread on the way.
@@ -89,7 +86,7 @@ struct Ended {
 
 #[derive(Debug)]
 struct Unsent {
-    method: Cow<'static, str>,
+    method: Name,
     args: Bytes,
     table: Vec<Reference>,
     interface: Option<[u8; 16]>,

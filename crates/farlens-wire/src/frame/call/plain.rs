@@ -6,12 +6,12 @@
 
 use super::{Call, CallTarget, Return};
 use crate::{
-    CallId, ObjectId,
+    CallId, ObjectId, Page,
     frame::{Control, put_header},
     read::Reader,
     varint,
 };
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 
 /// What bytes take with their length before them.
 const fn bytes_len(bytes: &[u8]) -> usize {
@@ -73,7 +73,7 @@ pub(super) fn put_call(call: &Call, out: &mut impl BufMut, id: u64) -> bool {
 }
 
 /// A plain call, and what stands behind it.
-pub(super) fn take_call(payload: &[u8]) -> Option<(Call, &[u8])> {
+pub(super) fn take_call<'a>(payload: &'a [u8], page: &mut Page) -> Option<(Call, &'a [u8])> {
     let mut input = Reader::new(payload);
     let target = match (input.byte().ok()?, input.u64().ok()?) {
         (0, object) => CallTarget::Object(ObjectId(object)),
@@ -89,8 +89,8 @@ pub(super) fn take_call(payload: &[u8]) -> Option<(Call, &[u8])> {
         return None;
     }
     let length = input.u64().ok()?;
-    let args = Bytes::copy_from_slice(input.bytes().ok()?);
-    let (method, table) = (method.to_owned().into(), Vec::new());
+    let args = page.copied(input.bytes().ok()?);
+    let (method, table) = (method.into(), Vec::new());
     let call = Call {
         target,
         method,
@@ -121,13 +121,13 @@ pub(super) fn put_return(frame: &Return, out: &mut impl BufMut, id: u64) -> bool
 }
 
 /// A plain result, and what stands behind it.
-pub(super) fn take_return(payload: &[u8]) -> Option<(Return, &[u8])> {
+pub(super) fn take_return<'a>(payload: &'a [u8], page: &mut Page) -> Option<(Return, &'a [u8])> {
     let mut input = Reader::new(payload);
     if input.byte().ok()? != 0 {
         return None;
     }
     let length = input.u64().ok()?;
-    let value = Bytes::copy_from_slice(input.bytes().ok()?);
+    let value = page.copied(input.bytes().ok()?);
     Some((Return { table: Vec::new(), length, value }, input.rest()))
 }
 
@@ -181,7 +181,7 @@ mod tests {
             let mut out = Vec::new();
             prop_assert!(put_call(&call, &mut out, 3));
             prop_assert_eq!(out, framed(Call::KIND, &payload));
-            prop_assert_eq!(take_call(&payload), Some((call, &[][..])));
+            prop_assert_eq!(take_call(&payload, &mut Page::default()), Some((call, &[][..])));
         }
 
         #[test]
@@ -194,7 +194,7 @@ mod tests {
             let mut out = Vec::new();
             prop_assert!(put_return(&frame, &mut out, 3));
             prop_assert_eq!(out, framed(Return::KIND, &payload));
-            prop_assert_eq!(take_return(&payload), Some((frame, &[][..])));
+            prop_assert_eq!(take_return(&payload, &mut Page::default()), Some((frame, &[][..])));
         }
 
         #[test]
@@ -206,12 +206,12 @@ mod tests {
             for (place, byte) in noise {
                 *place.get_mut(&mut payload) = byte;
             }
-            if let Some((call, rest)) = take_call(&payload) {
+            if let Some((call, rest)) = take_call(&payload, &mut Page::default()) {
                 let mut again = postcard::to_stdvec(&call).unwrap();
                 again.extend_from_slice(rest);
                 prop_assert_eq!(&again, &payload);
             }
-            if let Some((frame, rest)) = take_return(&payload) {
+            if let Some((frame, rest)) = take_return(&payload, &mut Page::default()) {
                 let mut again = postcard::to_stdvec(&frame).unwrap();
                 again.extend_from_slice(rest);
                 prop_assert_eq!(again, payload);

@@ -70,14 +70,14 @@ where
     }
 
     fn write(&self, method: &Method, value: &Entity) -> Result<Outcome> {
-        let mut outcome = Outcome::default();
-        let Outcome { value: bytes, table, .. } = &mut outcome;
-        let encoded = schema::encode_with(&self.interface, &method.result, value, bytes, table);
+        let (mut bytes, mut table) = (Vec::new(), Vec::new());
+        let (interface, result) = (&self.interface, &method.result);
+        let encoded = schema::encode_with(interface, result, value, &mut bytes, &mut table);
         encoded.map_err(|difference| {
             let text = format!("the answer of `{}` cannot be encoded: {difference}", shown(method));
             Error::new(Code::INTERNAL, text)
         })?;
-        Ok(outcome)
+        Ok(Outcome::new(bytes, table))
     }
 }
 
@@ -94,7 +94,7 @@ where
         async move {
             let (method, args) = self.read(&call)?;
             drop(call.table);
-            let value = (self.handler)(call.method, args).await?;
+            let value = (self.handler)(call.method.into(), args).await?;
             if method.one_way { Ok(Outcome::default()) } else { self.write(method, &value) }
         }
         .boxed()
