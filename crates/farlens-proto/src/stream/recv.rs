@@ -5,6 +5,7 @@
 //! while the reader is faster than the credit lets the sender be.
 
 mod budget;
+mod need;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -24,7 +25,8 @@ pub(crate) struct Receive {
     consumed: Credit,
     /// When the sender was told of the first credit.
     told: Time,
-    /// From the first elements: most streams that wait have had none.
+    /// From the first elements, or where more than a window is granted at first: most streams that
+    /// wait have had none.
     flight: Option<Box<Flight>>,
 }
 
@@ -32,14 +34,32 @@ impl Receive {
     /// A new epoch with its first credit.
     pub(crate) fn start(window: Window, budget: &mut ReceiveBudget) -> Self {
         let bytes = if window.bytes == 0 { 0 } else { budget.allow_window(window, 0) };
-        budget.replace(0, bytes);
         let granted = Credit { bytes, elements: window.elements_for(bytes) };
-        Self { granted, ..Self::default() }
+        let receive = Self { granted, ..Self::default() };
+        budget.replace(0, bytes, receive.turn());
+        receive
+    }
+
+    /// More first credit where the way is long, which the sender has not been told of. The window
+    /// stays as it is: what the first elements show decides how much follows.
+    pub(crate) fn begin(&mut self, window: Window, budget: &mut ReceiveBudget) {
+        let own = self.outstanding();
+        let bytes = budget.allow_first(window, own);
+        if bytes > own {
+            self.granted = Credit { bytes, elements: window.elements_for(bytes) };
+            self.flight = Some(Box::new(Flight::start(own)));
+            budget.replace(own, bytes, self.turn());
+        }
+    }
+
+    /// The count of what the link needs in which it took part last.
+    fn turn(&self) -> u64 {
+        self.flight.as_ref().map_or(0, |flight| flight.turn)
     }
 
     /// Ends the epoch; its credit returns to the budget.
     pub(crate) fn release(&mut self, budget: &mut ReceiveBudget) {
-        budget.replace(self.outstanding(), 0);
+        budget.replace(self.outstanding(), 0, self.turn());
         *self = Self::default();
     }
 
@@ -76,8 +96,11 @@ impl Receive {
     fn arrive(&mut self, end: u64, budget: &mut ReceiveBudget) {
         let idle = self.consumed.bytes >= self.received.bytes;
         self.received.bytes = end;
-        let first = || Box::new(Flight::start(self.granted.bytes, self.told));
-        let flight = self.flight.get_or_insert_with(first);
+        let flight = self.flight.get_or_insert_with(|| {
+            let mut first = Flight::start(self.granted.bytes);
+            first.tell(self.granted.bytes, self.told);
+            Box::new(first)
+        });
         flight.arrive(end, idle, budget.now, &mut budget.round_trip);
     }
 
@@ -123,7 +146,10 @@ impl Receive {
         let before = self.outstanding();
         self.consumed.bytes = self.consumed.bytes.saturating_add(taken.bytes);
         self.consumed.elements = self.consumed.elements.saturating_add(taken.elements);
-        budget.replace(before, self.outstanding());
+        if let Some(flight) = &mut self.flight {
+            flight.turn = budget.need.take(taken.bytes, before, flight.turn);
+        }
+        budget.replace(before, self.outstanding(), self.turn());
         let narrow = window.is_narrow();
         if narrow && self.consumed.bytes >= window.bytes {
             window.reopen();
@@ -135,7 +161,10 @@ impl Receive {
         }
         let worth = self.grant(*window, budget);
         if over && let Some(flight) = &mut self.flight {
-            flight.restart(consumed, self.granted.bytes, budget.now);
+            // What has come already says nothing of the line, and what was granted at first may be
+            // much more than a window.
+            let to = self.received.bytes.saturating_add(window.bytes).min(self.granted.bytes);
+            flight.restart(consumed, to, budget.now);
         }
         worth
     }
@@ -187,7 +216,7 @@ impl Receive {
         if worth {
             self.granted.bytes = self.granted.bytes.max(bytes);
             self.granted.elements = self.granted.elements.max(elements);
-            budget.replace(own, self.outstanding());
+            budget.replace(own, self.outstanding(), self.turn());
         }
         worth
     }

@@ -1,21 +1,24 @@
 //! What a link may have granted in all, and what is known of the way to the peer.
 
-use super::{super::flight::RoundTrip, window::Window};
+use super::{super::flight::RoundTrip, need::Need, window::Window};
 use crate::time::Time;
 use farlens_wire::Limits;
 
 /// Credit granted on a link and not consumed, over all its streams, and what is known of the way.
 ///
-/// `outstanding` is always the sum of the streams' own; when the limit is used up a stream still
-/// gets [`Limits::MIN_WINDOW_BYTES`].
+/// `outstanding` is always the sum of the streams' own; when what is needed is used up a stream
+/// still gets [`Limits::MIN_WINDOW_BYTES`].
 #[derive(Debug)]
 pub(crate) struct ReceiveBudget {
-    limit: u64,
+    pub(super) need: Need,
     outstanding: u64,
     /// Streams that have a part of it.
     holders: u64,
     pub(super) now: Time,
     pub(super) round_trip: RoundTrip,
+    /// How many microseconds the answer to this side's hello took; zero where nothing answered it.
+    /// That may be anything, so no window is judged by it.
+    greeting: u64,
     /// When the latest call or answer came.
     called: Option<Time>,
 }
@@ -28,16 +31,24 @@ pub(super) const BESIDE_CALLS_BYTES: u64 = 512 << 10;
 
 /// A window that is wider than at first leaves this part of the room to others, so that a stream
 /// that comes later finds some, and streams that go on wanting come to equal shares.
-const LEFT_TO_OTHERS: u64 = 8;
+pub(super) const LEFT_TO_OTHERS: u64 = 8;
+
+/// What a line is taken to carry in a microsecond before anything has come over it: 1 Gbit/s.
+const UNKNOWN_LINE_BYTES: u64 = 125;
+
+/// First credit leaves this part of the budget to others: nobody knows yet whether it is of use.
+const LEFT_BY_THE_FIRST: u64 = 4;
 
 impl ReceiveBudget {
-    pub(crate) const fn new(limit: u64) -> Self {
+    /// A budget of so many bytes, which flow may widen up to `most`.
+    pub(crate) fn new(bytes: u64, most: u64) -> Self {
         Self {
-            limit,
+            need: Need::new(bytes, most),
             outstanding: 0,
             holders: 0,
             now: Time::ZERO,
             round_trip: RoundTrip::UNKNOWN,
+            greeting: 0,
             called: None,
         }
     }
@@ -48,8 +59,16 @@ impl ReceiveBudget {
     }
 
     /// The time is this, or a little later.
-    pub(crate) const fn set_now(&mut self, now: Time) {
+    pub(crate) fn set_now(&mut self, now: Time) {
         self.now = now;
+        if let Some(micros) = self.round_trip.micros() {
+            self.need.pass(now, micros, self.outstanding);
+        }
+    }
+
+    /// The peer has answered this side's hello after so many microseconds.
+    pub(crate) const fn greeted(&mut self, micros: u64) {
+        self.greeting = micros;
     }
 
     pub(crate) const fn outstanding(&self) -> u64 {
@@ -58,13 +77,13 @@ impl ReceiveBudget {
 
     /// What others leave to a stream that has `own` outstanding.
     const fn room(&self, own: u64) -> u64 {
-        self.limit.saturating_sub(self.outstanding.saturating_sub(own))
+        self.need.limit().saturating_sub(self.outstanding.saturating_sub(own))
     }
 
     /// An equal share for a stream that has `own` outstanding.
     pub(super) fn share(&self, own: u64) -> u64 {
         let others = self.holders.saturating_sub(u64::from(own > 0));
-        self.limit.checked_div(others.saturating_add(1)).unwrap_or(self.limit)
+        self.need.limit().checked_div(others.saturating_add(1)).unwrap_or(u64::MAX)
     }
 
     /// How much of `wanted` a stream may have outstanding that has `own` already.
@@ -77,6 +96,18 @@ impl ReceiveBudget {
         let room = self.room(own);
         let fair = room.saturating_sub(room / LEFT_TO_OTHERS).max(window.first_bytes);
         self.allow(self.restrain(window.bytes).min(fair), own)
+    }
+
+    /// How much a stream is granted at once that has `own` outstanding and begins on a line of which
+    /// only the round trip may be known: what may come before the next credit arrives. Where streams
+    /// begin together they share that.
+    pub(super) fn allow_first(&self, window: Window, own: u64) -> u64 {
+        let micros = self.round_trip.micros().unwrap_or(self.greeting);
+        let under_way = micros.saturating_mul(UNKNOWN_LINE_BYTES).min(window.max_bytes);
+        let most = |bytes: u64| bytes.saturating_sub(bytes / LEFT_BY_THE_FIRST);
+        let share = most(self.need.least()).checked_div(self.holders).unwrap_or(0);
+        let bytes = under_way.min(share).min(most(self.room(own)));
+        if own > 0 { bytes.max(own) } else { 0 }
     }
 
     /// How much of a window of so many bytes is granted: beside calls only what the sender needs,
@@ -107,8 +138,9 @@ impl ReceiveBudget {
         self.outstanding = self.outstanding.saturating_sub(bytes);
     }
 
-    /// What a stream has outstanding has changed.
-    pub(super) fn replace(&mut self, before: u64, after: u64) {
+    /// What a stream has outstanding has changed, which took part in that turn of the need last.
+    pub(super) fn replace(&mut self, before: u64, after: u64, turn: u64) {
+        self.need.replace(before, after, turn);
         self.outstanding = self.outstanding.saturating_sub(before).saturating_add(after);
         self.holders = self.holders.saturating_sub(u64::from(before > 0));
         self.holders = self.holders.saturating_add(u64::from(after > 0));
@@ -130,7 +162,7 @@ mod tests {
             (250, true, 0, 2 << 20),
             (100 * ms, true, 0, 4 << 20),
         ] {
-            let mut budget = ReceiveBudget::new(64 << 20);
+            let mut budget = ReceiveBudget::new(64 << 20, 64 << 20);
             budget.round_trip.saw(round_trip);
             if called {
                 budget.saw_call();
@@ -143,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_counts_and_comes_back() {
-        let mut budget = ReceiveBudget::new(100 << 10);
+        let mut budget = ReceiveBudget::new(100 << 10, 100 << 10);
         assert_eq!(budget.reserve(90 << 10, 0), 90 << 10);
         assert_eq!(budget.reserve(4 << 10, 90 << 10), 4 << 10);
         assert_eq!(budget.reserve(64 << 10, 94 << 10), 0, "6 KiB of 64 would be a crumb");

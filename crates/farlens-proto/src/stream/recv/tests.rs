@@ -18,7 +18,7 @@ const MS: u64 = 1_000;
 
 /// A link of which it is known that a round trip takes 100 ms, at the origin of time.
 fn far_away(limit: u64) -> ReceiveBudget {
-    let mut budget = ReceiveBudget::new(limit);
+    let mut budget = ReceiveBudget::new(limit, limit);
     budget.round_trip.saw(100 * MS);
     budget
 }
@@ -35,7 +35,7 @@ fn take_all(receive: &mut Receive, window: &mut Window, budget: &mut ReceiveBudg
 
 #[test]
 fn one_byte_too_many_is_a_violation() {
-    let mut budget = ReceiveBudget::new(1 << 20);
+    let mut budget = ReceiveBudget::new(1 << 20, 1 << 20);
     let mut receive = Receive::start(WINDOW, &mut budget);
     assert!(receive.take_bytes(WINDOW.bytes, &mut budget).is_ok());
     assert!(receive.take_bytes(1, &mut budget).is_err());
@@ -58,7 +58,7 @@ fn a_window_widens_only_when_it_is_used_up_within_two_round_trips() {
 #[test]
 fn a_quick_consumer_gets_the_window_that_it_needs() {
     for (ms, wider) in [(4, true), (5, false)] {
-        let mut budget = ReceiveBudget::new(16 << 20);
+        let mut budget = ReceiveBudget::new(16 << 20, 16 << 20);
         let mut window = WINDOW;
         let mut receive = Receive::start(window, &mut budget);
         receive.tell(Time::ZERO);
@@ -74,7 +74,7 @@ fn a_quick_consumer_gets_the_window_that_it_needs() {
 
 #[test]
 fn credit_that_was_granted_before_a_call_stays_and_is_not_renewed() {
-    let mut budget = ReceiveBudget::new(64 << 20);
+    let mut budget = ReceiveBudget::new(64 << 20, 64 << 20);
     budget.round_trip.saw(20);
     let mut wide = Window::new(4 << 20, 4 << 20, 1);
     let mut receive = Receive::start(wide, &mut budget);
@@ -172,7 +172,7 @@ fn entities_are_granted_in_proportion() {
 
 #[test]
 fn a_narrow_window_is_back_to_full_width_after_three_grants() {
-    let mut budget = ReceiveBudget::new(16 << 20);
+    let mut budget = ReceiveBudget::new(16 << 20, 16 << 20);
     let full = Window::new(WINDOW.bytes, WINDOW.bytes, 65_536);
     let mut window = full.expecting(8 << 10);
     let mut receive = Receive::start(window, &mut budget);
@@ -190,12 +190,81 @@ fn a_narrow_window_is_back_to_full_width_after_three_grants() {
 
 #[test]
 fn a_stream_beyond_the_budget_still_moves() {
-    let mut budget = ReceiveBudget::new(0);
+    let mut budget = ReceiveBudget::new(0, 0);
     let mut window = WINDOW;
     let mut receive = Receive::start(window, &mut budget);
     for _ in 0..100 {
         take_all(&mut receive, &mut window, &mut budget, 0);
     }
+}
+
+/// A link whose hello was answered after so many milliseconds.
+fn greeted(ms: u64) -> ReceiveBudget {
+    let mut budget = ReceiveBudget::new(16 << 20, 64 << 20);
+    budget.greeted(ms * MS);
+    budget
+}
+
+const AUTO: Window = Window::new(256 << 10, 64 << 20, 65_536);
+
+#[test]
+fn the_only_stream_of_a_long_line_may_be_sent_what_fits_on_it() {
+    for (ms, first) in [(0, 256 << 10), (2, 256 << 10), (20, 2_500_000), (100, 12_500_000)] {
+        let mut budget = greeted(ms);
+        let mut receive = Receive::start(AUTO, &mut budget);
+        receive.begin(AUTO, &mut budget);
+        assert_eq!(receive.granted.bytes, first, "with {ms} ms");
+        assert_eq!(budget.outstanding(), first);
+        assert_eq!(receive.granted.elements, 65_536 * (first / (256 << 10)), "in proportion");
+    }
+}
+
+#[test]
+fn streams_that_begin_together_share_what_fits() {
+    let mut budget = greeted(1_000);
+    let mut streams: Vec<_> = (0..8).map(|_| Receive::start(AUTO, &mut budget)).collect();
+    for receive in &mut streams {
+        receive.begin(AUTO, &mut budget);
+        assert_eq!(receive.granted.bytes, (12 << 20) / 8);
+    }
+    let mut fixed = Receive::start(WINDOW, &mut budget);
+    fixed.begin(Window::fixed(bytes(WINDOW.bytes)), &mut budget);
+    assert_eq!(fixed.granted.bytes, WINDOW.bytes, "a window that the user set");
+}
+
+#[test]
+fn what_is_granted_at_first_is_not_renewed_for_a_slow_reader() {
+    let mut budget = greeted(100);
+    let (mut window, mut receive) = (AUTO, Receive::start(AUTO, &mut budget));
+    receive.begin(AUTO, &mut budget);
+    receive.tell(Time::ZERO);
+    budget.set_now(Time::from_micros(100 * MS));
+    let first = receive.granted.bytes;
+    receive.take_bytes(first, &mut budget).unwrap();
+    // 256 KiB in each second.
+    for second in 1..=first >> 18 {
+        budget.set_now(Time::from_micros(second * 1_000 * MS));
+        receive.consume(bytes(256 << 10), &mut window, &mut budget);
+    }
+    assert_eq!(window, AUTO);
+    assert!(receive.outstanding() <= window.bytes);
+}
+
+#[test]
+fn a_quick_reader_has_a_wide_window_before_the_first_credit_is_used_up() {
+    let mut budget = greeted(100);
+    let (mut window, mut receive) = (AUTO, Receive::start(AUTO, &mut budget));
+    receive.begin(AUTO, &mut budget);
+    receive.tell(Time::ZERO);
+    let first = receive.granted.bytes;
+    for turn in 0..16 {
+        // 1 Gbit/s, after a round trip.
+        budget.set_now(Time::from_micros(100 * MS + turn * 131));
+        receive.take_bytes(16 << 10, &mut budget).unwrap();
+        receive.consume(bytes(16 << 10), &mut window, &mut budget);
+    }
+    assert_eq!(window.bytes, 16 << 20, "what there is for one stream");
+    assert!(receive.granted.bytes > first);
 }
 
 proptest! {
@@ -204,7 +273,8 @@ proptest! {
     fn credit_is_conserved(
         steps in prop::collection::vec((0usize..4, 1u64..300_000, 0u64..20_000), 1..200)
     ) {
-        let mut budget = ReceiveBudget::new(600 << 10);
+        let mut budget = ReceiveBudget::new(600 << 10, 900 << 10);
+        budget.greeted(2_500);
         let mut now = 0;
         let mut window = [WINDOW; 4];
         let mut streams: Vec<Receive> =
@@ -217,6 +287,8 @@ proptest! {
             if amount % 17 == 0 {
                 receive.release(&mut budget);
                 *receive = Receive::start(window[index], &mut budget);
+                receive.begin(window[index], &mut budget);
+                receive.tell(budget.now);
             } else if amount.min(room) > 0 {
                 receive.take_bytes(amount.min(room), &mut budget).unwrap();
             } else {
@@ -225,7 +297,7 @@ proptest! {
             }
             let sum: u64 = streams.iter().map(Receive::outstanding).sum();
             prop_assert_eq!(sum, budget.outstanding());
-            prop_assert!(sum <= (600 << 10) + 4 * Limits::MIN_WINDOW_BYTES);
+            prop_assert!(sum <= (900 << 10) + 4 * Limits::MIN_WINDOW_BYTES);
         }
         for receive in &mut streams {
             receive.release(&mut budget);

@@ -11,7 +11,7 @@ pub(crate) struct Window {
     pub(super) first_bytes: u64,
     /// What a consumer has who reads on; less is for one who is expected to leave soon.
     full_bytes: u64,
-    max_bytes: u64,
+    pub(super) max_bytes: u64,
     /// Entities that may be outstanding at first. Their number widens with the bytes.
     elements: u64,
 }
