@@ -5,7 +5,8 @@ use std::fmt;
 /// The bounds that one side of a link keeps.
 ///
 /// Those marked *announced* travel in the hello and bind the peer; the others are local. A link
-/// whose streams are filled to every bound holds about 29 MiB. Calls may hold
+/// whose streams are filled to every bound holds about 29 MiB, or 77 MiB where readers were quick on a
+/// long line. Calls may hold
 /// [`Limits::argument_bytes`] and one message more for each level, once with answers and once one
 /// way, and as many answers as there are calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
