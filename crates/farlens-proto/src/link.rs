@@ -150,7 +150,10 @@ impl Link {
             announced_bytes: 0,
             announce: VecDeque::new(),
             schedule: Schedule::new(limits.send_queue_bytes),
-            budget: ReceiveBudget::new(limits.receive_budget_bytes),
+            budget: ReceiveBudget::new(
+                limits.receive_budget_bytes,
+                limits.receive_budget_max_bytes,
+            ),
             streamers: BTreeMap::new(),
             last_peer_stream: 0,
             peers: BTreeMap::new(),
@@ -359,6 +362,9 @@ impl Link {
     fn handle_link_frame(&mut self, frame: LinkFrame, now: Time) -> Result<(), Violation> {
         match frame {
             LinkFrame::Hello(hello) => {
+                if let Some(micros) = self.handshake.heard_after(now) {
+                    self.budget.greeted(micros);
+                }
                 let event = self.handshake.handle_hello(hello)?;
                 self.decoder.set_max_payload(self.limits.frame_bytes);
                 self.timers.hello_came();
@@ -579,7 +585,7 @@ impl Link {
     /// Appends frames to `out` until it has [`BATCH_BYTES`] or nothing more may go.
     pub fn poll_transmit(&mut self, out: &mut BytesMut, now: Time) {
         self.budget.set_now(now);
-        self.handshake.put(out);
+        self.handshake.put(out, now);
         if self.handshake.may_send() {
             self.timers.put(out);
             self.shutdown.put_notice(out);
@@ -613,9 +619,9 @@ impl Link {
         while out.len() < BATCH_BYTES {
             let Some(id) = self.schedule.next_control() else { return };
             if let Some(peer) = self.peers.get_mut(&id) {
-                peer.put_control(out, id, now);
+                peer.put_control(out, id, now, &mut self.budget);
             } else if let Some(streamer) = self.streamers.get_mut(&id) {
-                if streamer.put_control(out, id, now) {
+                if streamer.put_control(out, id, now, &mut self.budget) {
                     self.forget_streamer(id);
                 } else {
                     self.refresh_streamer(id);

@@ -5,7 +5,8 @@ use std::fmt;
 /// The bounds that one side of a link keeps.
 ///
 /// Those marked *announced* travel in the hello and bind the peer; the others are local. A link
-/// whose streams are filled to every bound holds about 29 MiB. Calls may hold
+/// whose streams are filled to every bound holds about 29 MiB, or 77 MiB where readers were quick on a
+/// long line. Calls may hold
 /// [`Limits::argument_bytes`] and one message more for each level, once with answers and once one
 /// way, and as many answers as there are calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +34,20 @@ pub struct Limits {
     pub references: u32,
     /// Credit that a stream starts with, in encoded bytes. Default 256 KiB.
     pub stream_window_bytes: u64,
-    /// Credit that a stream may grow to, in encoded bytes. Default 16 MiB. It grows only while the
+    /// Credit that a stream may grow to, in encoded bytes. Default 64 MiB. It grows only while the
     /// sender was seen blocked by it, and leaves an eighth of the free budget to others.
     pub stream_window_max_bytes: u64,
     /// Entities that a stream may have granted and not consumed while its window is as wide as at
     /// first; in proportion when that is wider. Default 65,536.
     pub stream_window_items: u64,
-    /// Sum of the credit granted and not consumed on a link. Default 16 MiB. When it is used up
-    /// each stream still gets [`Limits::MIN_WINDOW_BYTES`].
+    /// Sum of the credit granted and not consumed on a link, unless much moves over a long line.
+    /// Default 16 MiB. When it is used up each stream still gets [`Limits::MIN_WINDOW_BYTES`].
     pub receive_budget_bytes: u64,
+    /// What that sum may grow to. Default 64 MiB, at most 256 MiB. It is twice what readers took in
+    /// the last round trip, beside what is granted to those that stand still, where that is more
+    /// than `receive_budget_bytes`; no line with a short round trip comes near. What is granted is
+    /// under way, and in memory when a reader stops.
+    pub receive_budget_max_bytes: u64,
     /// Data fetched from sources and not yet handed to the transport, and what is being fetched.
     /// Default 1 MiB a link. When it is used up each stream that has none still gets 16 KiB.
     pub send_queue_bytes: usize,
@@ -72,9 +78,10 @@ impl Default for Limits {
             argument_bytes: 4 << 20,
             references: 65_536,
             stream_window_bytes: 256 << 10,
-            stream_window_max_bytes: 16 << 20,
+            stream_window_max_bytes: 64 << 20,
             stream_window_items: 65_536,
             receive_budget_bytes: 16 << 20,
+            receive_budget_max_bytes: 64 << 20,
             send_queue_bytes: 1 << 20,
             depth: 64,
             elements: 65_536,
@@ -190,14 +197,20 @@ impl Limits {
             ),
             (
                 "stream_window_max_bytes",
-                self.stream_window_max_bytes >= self.stream_window_bytes,
-                "at least stream_window_bytes",
+                (self.stream_window_bytes..=self.receive_budget_max_bytes)
+                    .contains(&self.stream_window_max_bytes),
+                "between stream_window_bytes and receive_budget_max_bytes",
             ),
             ("stream_window_items", self.stream_window_items >= 1, "at least 1"),
             (
                 "receive_budget_bytes",
-                (self.stream_window_max_bytes..=256 << 20).contains(&self.receive_budget_bytes),
-                "between stream_window_max_bytes and 256 MiB",
+                (self.stream_window_bytes..=256 << 20).contains(&self.receive_budget_bytes),
+                "between stream_window_bytes and 256 MiB",
+            ),
+            (
+                "receive_budget_max_bytes",
+                (self.receive_budget_bytes..=256 << 20).contains(&self.receive_budget_max_bytes),
+                "between receive_budget_bytes and 256 MiB",
             ),
             (
                 "send_queue_bytes",

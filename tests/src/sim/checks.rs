@@ -126,7 +126,7 @@ impl World {
             let (serving, consuming) = (stats.serving as u64, stats.consuming as u64);
             // A stream beyond the budget still gets a little: to read, for ranges, and to be written.
             let least = (serving + consuming) * window + consuming * Limits::MIN_WINDOW_BYTES;
-            let granted = limits.receive_budget_bytes + least;
+            let granted = limits.receive_budget_max_bytes + least;
             ensure!(stats.granted_bytes <= granted, "{} granted", stats.granted_bytes);
             let queue = limits.send_queue_bytes + stats.serving * (2 << 20);
             ensure!(stats.queued_bytes <= queue, "{} queued", stats.queued_bytes);

@@ -29,6 +29,7 @@ fn tiny(rng: &mut Rng) -> Limits {
     limits.stream_window_max_bytes = limits.stream_window_bytes * rng.between(1, 6);
     limits.stream_window_items = 1 + rng.small(20);
     limits.receive_budget_bytes = 1 + rng.small(6_000);
+    limits.receive_budget_max_bytes = limits.receive_budget_bytes * rng.between(1, 5);
     // A range is not asked for in crumbs: with less than 4 KiB of room it waits.
     limits.send_queue_bytes = (4 << 10) + rng.small(10_000) as usize;
     limits
@@ -45,6 +46,7 @@ fn modest(rng: &mut Rng) -> Limits {
     limits.stream_window_max_bytes = limits.stream_window_bytes + rng.small(400 << 10);
     limits.stream_window_items = 1 + rng.small(3_000);
     limits.receive_budget_bytes = limits.stream_window_max_bytes;
+    limits.receive_budget_max_bytes = limits.receive_budget_bytes * rng.between(1, 3);
     limits.send_queue_bytes = 2 * limits.frame_bytes + rng.small(1 << 20) as usize;
     limits
 }

@@ -41,6 +41,7 @@ fn narrow() -> Limits {
     limits.stream_window_bytes = Limits::MIN_WINDOW_BYTES;
     limits.stream_window_max_bytes = Limits::MIN_WINDOW_BYTES;
     limits.receive_budget_bytes = Limits::MIN_WINDOW_BYTES;
+    limits.receive_budget_max_bytes = Limits::MIN_WINDOW_BYTES;
     limits.stream_window_items = 1;
     limits.send_queue_bytes = 8 << 10;
     (limits.depth, limits.elements) = (8, 1_000);

@@ -41,6 +41,7 @@ async fn m7_slow_readers_are_granted_no_more_than_the_budget() {
     let house = with_big().await;
     let mut limits = Limits::default();
     limits.receive_budget_bytes = 1 << 20;
+    limits.receive_budget_max_bytes = 1 << 20;
     limits.stream_window_max_bytes = 1 << 20;
     let bound = limits.receive_budget_bytes + 64 * Limits::MIN_WINDOW_BYTES;
     let link = house.link_with(limits).await;

@@ -7,7 +7,7 @@
 //!                                          └── refuse ──▶ over (Bye without a hello)
 //! ```
 
-use crate::{error::Violation, event::Event};
+use crate::{error::Violation, event::Event, time::Time};
 use bytes::BytesMut;
 use farlens_wire::{
     Code, Limits, Side,
@@ -66,6 +66,9 @@ pub(super) struct Handshake {
     phase: Phase,
     admission: Admission,
     hello: Option<Hello>,
+    side: Side,
+    /// When this side greeted.
+    greeted: Option<Time>,
     /// The initiator greets at once; an acceptor that must judge its peer greets when it did.
     may_greet: bool,
     peer_limits: Announced,
@@ -80,6 +83,8 @@ impl Handshake {
             phase: Phase::AwaitHello,
             admission: config.admission,
             hello: Some(hello),
+            side,
+            greeted: None,
             may_greet: side == Side::Initiator || config.admission == Admission::Known,
             peer_limits: Announced::from(&Limits::minimum()),
             peer_agent: String::new(),
@@ -114,6 +119,13 @@ impl Handshake {
 
     pub(super) fn peer_message_bytes(&self) -> usize {
         usize::try_from(self.peer_limits.message_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// How many microseconds the hello of the other side took that comes now, where it answers this
+    /// side's: an acceptor greets when it has heard the initiator.
+    pub(super) fn heard_after(&self, now: Time) -> Option<u64> {
+        let greeted = self.greeted.filter(|_| self.side == Side::Initiator)?;
+        Some(now.micros_since(greeted))
     }
 
     pub(super) fn handle_hello(&mut self, hello: Hello) -> Result<Event, Violation> {
@@ -159,11 +171,12 @@ impl Handshake {
     }
 
     /// Appends the hello if it is due.
-    pub(super) fn put(&mut self, out: &mut BytesMut) {
+    pub(super) fn put(&mut self, out: &mut BytesMut, now: Time) {
         if self.may_greet
             && let Some(hello) = self.hello.take()
         {
             LinkFrame::Hello(hello).put(out);
+            self.greeted = Some(now);
         }
     }
 

@@ -34,6 +34,11 @@ impl RoundTrip {
         self.0 = Some(self.0.map_or(micros, |least| least.min(micros)));
     }
 
+    /// In microseconds, once it was seen.
+    pub(crate) const fn micros(self) -> Option<u64> {
+        self.0
+    }
+
     /// How long what is granted ahead has to last, in microseconds.
     fn horizon(self) -> Option<u64> {
         Some(self.two()?.max(AHEAD_MICROS))
@@ -70,25 +75,32 @@ pub(crate) struct Flight {
     awaited: Option<(u64, Time)>,
     /// Whether the last one wanted more than it had.
     was_short: bool,
+    /// The count of what the link needs in which the stream took part last.
+    pub(super) turn: u64,
 }
 
 impl Flight {
-    /// The first of an epoch, whose sender was told at that moment that it may send up to `granted`.
-    pub(crate) const fn start(granted: u64, told: Time) -> Self {
+    /// The first of an epoch, which begins when the sender is told of it and is over when all up to
+    /// `to` is consumed.
+    pub(crate) const fn start(to: u64) -> Self {
         Self {
-            began: told,
+            began: Time::ZERO,
             from: 0,
-            to: granted,
-            arrived: told,
+            to,
+            arrived: Time::ZERO,
             waited: 0,
-            told: granted,
-            awaited: Some((0, told)),
+            told: 0,
+            awaited: None,
             was_short: true,
+            turn: 0,
         }
     }
 
     /// The sender is told at this moment that it may send up to `granted`.
     pub(crate) fn tell(&mut self, granted: u64, now: Time) {
+        if self.told == 0 {
+            (self.began, self.arrived) = (now, now);
+        }
         self.awaited.get_or_insert((self.told, now));
         self.told = granted;
     }
@@ -134,9 +146,9 @@ impl Flight {
         self.was_short = wanted.is_some_and(|wanted| wanted > width);
     }
 
-    /// The next one begins, with `granted` in all.
-    pub(crate) const fn restart(&mut self, consumed: u64, granted: u64, now: Time) {
-        (self.began, self.from, self.to, self.waited) = (now, consumed, granted, 0);
+    /// The next one begins, and is over when all up to `to` is consumed.
+    pub(crate) const fn restart(&mut self, consumed: u64, to: u64, now: Time) {
+        (self.began, self.from, self.to, self.waited) = (now, consumed, to, 0);
     }
 }
 
@@ -150,11 +162,18 @@ mod tests {
         Time::from_micros(micros)
     }
 
-    /// A flight of 100 bytes of which the first come at one moment and the last at another.
+    /// A flight of 100 bytes of which the sender was told at the origin.
+    fn told() -> Flight {
+        let mut flight = Flight::start(100);
+        flight.tell(100, at(0));
+        flight
+    }
+
+    /// The same, of which the first come at one moment and the last at another.
     fn wanted(first: u64, last: u64) -> Option<u64> {
         let mut way = RoundTrip::UNKNOWN;
         way.saw(100 * MS);
-        let mut flight = Flight::start(100, at(0));
+        let mut flight = told();
         flight.arrive(1, true, at(first), &mut way);
         flight.arrive(100, true, at(last), &mut way);
         assert!(!flight.is_over(99) && flight.is_over(100));
@@ -178,7 +197,7 @@ mod tests {
     fn a_sender_that_is_near_is_granted_a_millisecond_ahead() {
         let mut way = RoundTrip::UNKNOWN;
         way.saw(20);
-        let flight = Flight::start(100, at(0));
+        let flight = told();
         assert_eq!(flight.wanted(100, at(50), way), Some(100 * 1_000 / 50));
         assert_eq!(flight.wanted(100, at(999), way), Some(100 * 1_000 / 999));
         assert_eq!(flight.wanted(100, at(1_000), way), None);
@@ -196,14 +215,14 @@ mod tests {
 
     #[test]
     fn nothing_is_wanted_before_the_round_trip_is_known() {
-        let flight = Flight::start(100, at(0));
+        let flight = told();
         assert_eq!(flight.wanted(100, at(1), RoundTrip::UNKNOWN), None);
     }
 
     #[test]
     fn the_round_trip_is_the_shortest_between_a_grant_and_what_it_allowed() {
         let mut way = RoundTrip::UNKNOWN;
-        let mut flight = Flight::start(100, at(0));
+        let mut flight = told();
         flight.arrive(50, true, at(90 * MS), &mut way);
         assert_eq!(way, RoundTrip(Some(90 * MS)));
         flight.tell(200, at(100 * MS));

@@ -451,9 +451,18 @@ impl Lane {
         told.is_some_and(|(step, _)| *step == run.step) && self.is_ready(run)
     }
 
-    /// The peer is told at this moment how far it may send.
-    pub(crate) fn tell_credit(&mut self, now: Time) {
+    /// How far the peer may send at first, of which it is told at this moment.
+    pub(crate) fn first_credit(
+        &mut self,
+        kind: Kind,
+        now: Time,
+        budget: &mut ReceiveBudget,
+    ) -> Credit {
+        if let Some(window) = self.window {
+            self.intake.receive.begin(window, budget);
+        }
         self.intake.receive.tell(now);
+        self.credit(kind)
     }
 
     /// The next frame that waits, which goes out at this moment.
@@ -467,7 +476,7 @@ impl Lane {
         if !std::mem::take(&mut self.limit) {
             return None;
         }
-        self.tell_credit(now);
+        self.intake.receive.tell(now);
         Some(WriteLimit { credit: self.credit(kind) }.into())
     }
 

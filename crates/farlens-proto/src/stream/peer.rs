@@ -366,6 +366,9 @@ impl StreamPeer {
             asked.is_read = true;
         } else if self.phase == Phase::Open && self.intake.receive.granted().bytes == 0 {
             self.intake.receive = Receive::start(self.window, budget);
+            if self.delivery == Delivery::Lossless {
+                self.intake.receive.begin(self.window, budget);
+            }
             self.slots.limit |= self.intake.receive.granted().bytes > 0;
         }
     }
@@ -563,10 +566,20 @@ impl StreamPeer {
             || self.asks_ranges()
     }
 
-    /// Appends the frames that wait.
-    pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId, now: Time) {
+    /// Appends the frames that wait, which go out at this moment.
+    pub(crate) fn put_control(
+        &mut self,
+        out: &mut BytesMut,
+        id: StreamId,
+        now: Time,
+        budget: &mut ReceiveBudget,
+    ) {
         let withdrawal = self.slots.withdrawal;
         let slots = std::mem::replace(&mut self.slots, Slots { withdrawal, ..Slots::default() });
+        // Old elements are of no use to one who wants the latest.
+        if slots.open && self.delivery == Delivery::Lossless {
+            self.intake.receive.begin(self.window, budget);
+        }
         let credit = self.credit();
         if slots.open || slots.limit || slots.seek.is_some() {
             self.intake.receive.tell(now);

@@ -93,7 +93,7 @@ impl Model {
             source,
             first_end: source.end,
             reader: RangeReader::default(),
-            budget: ReceiveBudget::new(limit),
+            budget: ReceiveBudget::new(limit, limit),
             limit,
             server: RangeServer::default(),
             serial: 0,

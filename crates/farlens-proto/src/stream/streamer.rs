@@ -218,12 +218,11 @@ impl Streamer {
         let Accepted { kind, mode, append_only, reach, state, fingerprint, schema, .. } = accepted;
         let writable = mode.has(Flags::WRITABLE);
         self.lane = writable.then(|| Box::new(Lane::open(at, Some(window), budget)));
-        let write = self.lane.as_ref().map_or(Credit::default(), |lane| lane.credit(kind));
         let opened = Opened {
             kind,
             mode,
             append_only,
-            write,
+            write: Credit::default(),
             state: state.clone(),
             at,
             fingerprint,
@@ -509,7 +508,13 @@ impl Streamer {
     }
 
     /// Appends the control frames that wait; says whether the stream is over.
-    pub(crate) fn put_control(&mut self, out: &mut BytesMut, id: StreamId, now: Time) -> bool {
+    pub(crate) fn put_control(
+        &mut self,
+        out: &mut BytesMut,
+        id: StreamId,
+        now: Time,
+        budget: &mut ReceiveBudget,
+    ) -> bool {
         if self.is_held() {
             return false;
         }
@@ -521,9 +526,9 @@ impl Streamer {
             }
             Phase::Live(live) => live,
         };
-        if let Some(opened) = live.opened.take() {
+        if let Some(mut opened) = live.opened.take() {
             if let Some(lane) = &mut self.lane {
-                lane.tell_credit(now);
+                opened.write = lane.first_credit(live.kind, now, budget);
             }
             StreamControl::from(*opened).put(out, id.0);
         }

@@ -1,7 +1,7 @@
 //! A client and a server that are far apart, in virtual time.
 
 use crate::{ByteStream, Grant, KeyId, Link, Publication, RemotePath, host::Host};
-use farlens_proto::Config;
+use farlens_proto::{Admission, Config};
 use farlens_wire::Side;
 use std::{
     sync::{
@@ -53,9 +53,9 @@ impl World {
         let sent = Arc::new(AtomicU64::new(0));
         line.carry(from_client, to_server, Arc::default());
         line.carry(from_server, to_client, Arc::clone(&sent));
-        let config = Config::default();
-        let serving = Link::start(far, Side::Acceptor, client, config.clone(), Arc::new(host));
-        let link = Link::start(near, Side::Initiator, server, config, Arc::default());
+        let judging = Config { admission: Admission::ByInvite, ..Config::default() };
+        let serving = Link::start(far, Side::Acceptor, client, judging, Arc::new(host));
+        let link = Link::start(near, Side::Initiator, server, Config::default(), Arc::default());
         link.established().await.expect("both speak the same");
         Self { link, _server: serving, line, sent }
     }

@@ -149,8 +149,7 @@ async fn a_window_that_the_user_set_is_never_exceeded() {
 /// Reads of 4 KiB at places in line; how many round trips, and how many bytes were sent.
 async fn read_in_strides(first: u64, stride: i64, reads: u64) -> (u128, u64) {
     let world = World::new(LINE, FixedData::bytes(pattern(64 * MIB))).await;
-    let mut stream = world.open().await;
-    tokio::time::sleep(ROUND_TRIP).await;
+    let mut stream = world.link.open_with("/data", OpenOptions::new().lazy(true)).await.unwrap();
     let meter = world.meter();
     for n in 0..reads {
         let at = first.checked_add_signed(stride * n as i64).expect("inside");

@@ -29,7 +29,7 @@ impl Rig {
     fn new(budget: u64) -> Self {
         Self {
             reader: RangeReader::default(),
-            budget: ReceiveBudget::new(budget),
+            budget: ReceiveBudget::new(budget, budget),
             asked: Vec::new(),
         }
     }
