@@ -12,6 +12,7 @@
 mod calls;
 mod consuming;
 mod handshake;
+mod in_place;
 mod refs;
 mod schedule;
 mod serving;

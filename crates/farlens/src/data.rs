@@ -149,6 +149,14 @@ pub trait StreamerData: Send + Sync + 'static {
         None
     }
 
+    /// Reads bytes from `at` into `room`, without waiting and as many as there are at once; gives how
+    /// many, at least one. `None` sends the request to [`StreamerData::read_now`]. For sources that
+    /// would have to copy them anyway: they are sent where they were put. Must never block.
+    fn read_now_into(&self, at: Position, room: &mut [u8]) -> Option<Result<usize>> {
+        let _ = (at, room);
+        None
+    }
+
     /// [`StreamerData::state`] without waiting, if that is possible. Must never block.
     fn state_now(&self) -> Option<Result<DataState>> {
         None

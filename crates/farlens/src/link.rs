@@ -1,5 +1,6 @@
 //! A link with one peer: the handle, and the tasks and the lock behind it.
 
+mod batch;
 mod blocks;
 pub(crate) mod calling;
 pub(crate) mod dispatcher;

@@ -95,7 +95,7 @@ impl World {
     fn perform(&mut self, task: Task) -> Result<(), String> {
         match task {
             Task::Perform { key, serial, ask } => return self.ask_store(key, serial, &ask),
-            Task::Reply { key, serial, sort, reply } => self.reply(key, serial, sort, reply),
+            Task::Reply { key, serial, sort, reply } => self.reply(key, serial, sort, reply)?,
             Task::Decide { node, stream } => self.decide(node, stream),
             Task::Notice { node, source } => {
                 self.trace.note(self.now, "notice", &[node as u64, source as u64]);

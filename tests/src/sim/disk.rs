@@ -2,8 +2,9 @@
 
 use super::{Key, Seen, World, clock::Task, ensure};
 use crate::model::writer;
-use farlens_proto::{Ask, DataRequest, Reply};
-use farlens_wire::Code;
+use bytes::BytesMut;
+use farlens_proto::{Ask, Chunk, DataRequest, Reply};
+use farlens_wire::{Code, StreamId, frame::stream::BULK_HEAD_MAX};
 
 /// Ranges that may be at the source of one stream at a time.
 const RANGES: usize = 16;
@@ -100,10 +101,16 @@ impl World {
     }
 
     /// The link hears the answer, if it still exists.
-    pub(super) fn reply(&mut self, key: Key, serial: u64, sort: Sort, reply: Reply) {
-        let Some(record) = self.records.get_mut(&key) else { return };
+    pub(super) fn reply(
+        &mut self,
+        key: Key,
+        serial: u64,
+        sort: Sort,
+        reply: Reply,
+    ) -> Result<(), String> {
+        let Some(record) = self.records.get_mut(&key) else { return Ok(()) };
         if key.connection != self.connection {
-            return;
+            return Ok(());
         }
         let node = 1 - key.opener;
         self.trace.note(self.now, "reply", &[node as u64, key.stream.0, serial]);
@@ -112,6 +119,33 @@ impl World {
             Sort::Range => record.ranges -= 1,
             Sort::Change => record.changes -= 1,
         }
+        if let Reply::Some(Chunk::Bytes(bytes)) = &reply
+            && sort == Sort::Cursor
+            && self.send_in_place(node, (key.stream, serial), bytes)?
+        {
+            return Ok(());
+        }
         self.nodes[node].link.handle_reply(key.stream, serial, reply);
+        Ok(())
+    }
+
+    /// Sometimes bytes were read into the batch itself; says whether they went out like that.
+    fn send_in_place(
+        &mut self,
+        node: usize,
+        (stream, serial): (StreamId, u64),
+        bytes: &[u8],
+    ) -> Result<bool, String> {
+        if !self.has_room(node) || self.rng.one_in(2) {
+            return Ok(false);
+        }
+        let mut batch = BytesMut::zeroed(BULK_HEAD_MAX);
+        batch.extend_from_slice(bytes);
+        let link = &mut self.nodes[node].link;
+        let begin = link.send_in_place(stream, serial, &mut batch, BULK_HEAD_MAX);
+        let Some(begin) = begin else { return Ok(false) };
+        self.trace.count(Seen::InPlace);
+        self.carry(node, batch.freeze().slice(begin..))?;
+        Ok(true)
     }
 }

@@ -1,7 +1,7 @@
 //! What the owner of each link does for it.
 
 use super::{Key, Seen, World, clock::Task, ensure};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use farlens_proto::{Answer, CallTicket, Called, Event, Time};
 use farlens_wire::{
     CallId, Code, Flags, Kind, Operation, StreamId,
@@ -38,7 +38,7 @@ impl World {
 
     fn transmit(&mut self, node: usize) -> Result<bool, String> {
         let mut moved = false;
-        while self.wires[node].in_flight() < self.socket {
+        while self.has_room(node) {
             let mut out = BytesMut::new();
             let link = &mut self.nodes[node].link;
             let had = link.has_output();
@@ -48,12 +48,21 @@ impl World {
             }
             ensure!(had, "output out of nothing");
             moved = true;
-            self.trace.note(self.now, "send", &[node as u64, out.len() as u64]);
-            let block = out.freeze();
-            self.wires[node].send(block.clone(), self.now, &mut self.rng);
-            self.listen(node, block)?;
+            self.carry(node, out.freeze())?;
         }
         Ok(moved)
+    }
+
+    /// Whether the socket of a node takes another batch.
+    pub(super) fn has_room(&self, node: usize) -> bool {
+        self.wires[node].in_flight() < self.socket
+    }
+
+    /// A batch sets out.
+    pub(super) fn carry(&mut self, node: usize, batch: Bytes) -> Result<(), String> {
+        self.trace.note(self.now, "send", &[node as u64, batch.len() as u64]);
+        self.wires[node].send(batch.clone(), self.now, &mut self.rng);
+        self.listen(node, batch)
     }
 
     /// A link that is over closes the connection once all is sent; the other side sees that.

@@ -20,6 +20,7 @@ macro_rules! seen {
 
 seen! {
     Reads "reads with elements"
+    InPlace "reads sent in place"
     Gaps "gaps"
     Skips "elements left out for who wants the latest"
     LateStarts "starts that moved before anything was read"

@@ -10,6 +10,7 @@ mod faults;
 mod framing;
 mod gaps;
 mod gathering;
+mod in_place;
 mod interfaces;
 mod modes;
 mod nesting;

@@ -179,6 +179,28 @@ impl Send {
         self.count(length, length as u64);
     }
 
+    /// Puts the head of a frame right before bytes that lie in `batch` from `head` on, and counts
+    /// them as sent. Gives where the frame begins; nothing where they go beyond the credit.
+    pub(crate) fn send_in_place(
+        &mut self,
+        batch: &mut [u8],
+        head: usize,
+        (id, epoch): (u64, Epoch),
+    ) -> Option<usize> {
+        let length = batch.len().checked_sub(head)?;
+        if length as u64 > self.limit.bytes.saturating_sub(self.sent.bytes) {
+            return None;
+        }
+        let mut bytes = [0; stream::BULK_HEAD_MAX];
+        let mut left = bytes.as_mut_slice();
+        stream::put_bulk_head(&mut left, stream::DATA, id, (epoch, self.at), None, length);
+        let taken = stream::BULK_HEAD_MAX.saturating_sub(left.len());
+        let begin = head.checked_sub(taken)?;
+        batch.get_mut(begin..head)?.copy_from_slice(bytes.get(..taken)?);
+        self.count(length, length as u64);
+        Some(begin)
+    }
+
     fn put_bulk(&self, out: &mut BytesMut, (id, epoch): (u64, Epoch), kind: u8, payload: &[u8]) {
         stream::put_bulk_head(out, kind, id, (epoch, self.at), None, payload.len());
         out.extend_from_slice(payload);

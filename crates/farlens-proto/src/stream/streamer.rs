@@ -557,6 +557,22 @@ impl Streamer {
         self.reading.put_data(out, id.0, room, lender)
     }
 
+    /// Sends bytes where they were read, in `batch` from `head` on. Gives where their frame begins.
+    pub(crate) fn send_in_place(
+        &mut self,
+        id: StreamId,
+        serial: u64,
+        batch: &mut [u8],
+        head: usize,
+    ) -> Option<usize> {
+        match &mut self.phase {
+            Phase::Live(live) if !live.closing => {
+                self.reading.send_in_place((id.0, serial), batch, head, live)
+            }
+            _ => None,
+        }
+    }
+
     /// Appends one frame of a range.
     pub(crate) fn put_range(&mut self, out: &mut BytesMut, id: StreamId, room: usize) -> bool {
         self.ranges.as_mut().is_some_and(|ranges| ranges.put_frame(out, id.0, room))

@@ -15,6 +15,7 @@ pub(crate) trait ErasedData: Send + Sync + 'static {
     fn state(&self) -> BoxFuture<'_, Result<DataState>>;
     fn read_at(&self, at: Position, budget: ReadBudget) -> BoxFuture<'_, Result<Fetched>>;
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>>;
+    fn read_now_into(&self, at: Position, room: &mut [u8]) -> Option<Result<usize>>;
     fn state_now(&self) -> Option<Result<DataState>>;
     fn is_live(&self) -> bool;
     fn is_pulled(&self) -> bool;
@@ -58,6 +59,10 @@ impl<D: StreamerData> ErasedData for D {
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
         StreamerData::read_now(self, at, budget)
+    }
+
+    fn read_now_into(&self, at: Position, room: &mut [u8]) -> Option<Result<usize>> {
+        StreamerData::read_now_into(self, at, room)
     }
 
     fn state_now(&self) -> Option<Result<DataState>> {
@@ -138,6 +143,10 @@ impl<G: Send + Sync + 'static> ErasedData for Held<G> {
 
     fn read_now(&self, at: Position, budget: ReadBudget) -> Option<Result<Fetched>> {
         self.data.read_now(at, budget)
+    }
+
+    fn read_now_into(&self, at: Position, room: &mut [u8]) -> Option<Result<usize>> {
+        self.data.read_now_into(at, room)
     }
 
     fn state_now(&self) -> Option<Result<DataState>> {

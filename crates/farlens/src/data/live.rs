@@ -226,6 +226,12 @@ impl StreamerData for LiveFile {
         Some(read.map(|bytes: Bytes| Fetched::Some(Chunk::Bytes(bytes))))
     }
 
+    fn read_now_into(&self, at: Position, room: &mut [u8]) -> Option<Result<usize>> {
+        let budget = ReadBudget { bytes: room.len(), elements: u64::MAX };
+        let room = room.get_mut(..self.length(at, budget)?)?;
+        storage::read_cached_into(&*self.handle.file, at.get(), room)
+    }
+
     async fn write_at(&self, to: Pos, chunk: Chunk, rules: &Rules) -> Result<Stored> {
         let Chunk::Bytes(bytes) = chunk else { return Err(wrong_kind()) };
         let rules = rules.clone();

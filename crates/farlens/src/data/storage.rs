@@ -100,10 +100,20 @@ impl Storage for File {
 /// nothing was there, which [`read_blocking`] sorts out.
 pub(super) fn read_cached(file: &dyn Storage, at: u64, length: usize) -> Option<Result<Bytes>> {
     let mut buffer = recycled::take(length.min(CACHED_READ_BYTES));
-    let read = retry(|| file.read_cached(&mut buffer, at));
-    let bytes = recycled::lend(buffer, read.as_ref().map_or(0, |count| *count));
-    match read {
-        Ok(_) => (!bytes.is_empty()).then_some(Ok(bytes)),
+    let read = read_cached_into(file, at, &mut buffer);
+    let count = read.as_ref().and_then(|read| read.as_ref().ok());
+    let bytes = recycled::lend(buffer, count.copied().unwrap_or_default());
+    Some(read?.map(|_| bytes))
+}
+
+/// The same into `room`, as much as fits. Gives how many bytes, at least one.
+pub(super) fn read_cached_into(
+    file: &dyn Storage,
+    at: u64,
+    room: &mut [u8],
+) -> Option<Result<usize>> {
+    match retry(|| file.read_cached(room, at)) {
+        Ok(count) => (count > 0).then_some(Ok(count)),
         Err(error) if cannot_tell(&error) => None,
         Err(error) => Some(Err(io_failed(error))),
     }

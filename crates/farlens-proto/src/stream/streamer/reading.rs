@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::BytesMut;
 use farlens_wire::{
-    AtEnd, Bounds, Code, Delivery, Epoch, Flags, Position,
+    AtEnd, Bounds, Code, Delivery, Epoch, Flags, Kind, Position,
     frame::{
         Fault,
         stream::{
@@ -336,18 +336,26 @@ impl Reading {
         let Some(after) = self.next.forward(chunk.elements()).filter(|_| fits) else {
             return self.break_off(wrong_reply());
         };
+        if self.go_behind(after, live) {
+            self.send.push(chunk);
+            self.stop_at_known_end(live);
+        }
+    }
+
+    /// Goes on behind elements that end there; says whether they may be sent.
+    fn go_behind(&mut self, after: Position, live: &mut Live) -> bool {
         if let Some(end) = live.state.bounds.end.filter(|&end| end < after) {
             // They were read before the data was cut, and came to its last end.
             if live.state.ended {
-                return self.break_off(truncated(end));
+                self.break_off(truncated(end));
+                return false;
             }
             // The elements themselves tell the peer of it.
             live.state.bounds.end = Some(after);
         }
         self.misses = 0;
         self.next = after;
-        self.send.push(chunk);
-        self.stop_at_known_end(live);
+        true
     }
 
     fn break_off(&mut self, fault: Fault) {
@@ -439,6 +447,33 @@ impl Reading {
 
     fn is_at_gap(&self) -> bool {
         self.gap.as_ref().is_some_and(|gap| gap.at == self.send.at())
+    }
+
+    /// Sends bytes that were read for a request of this epoch as they lie in `batch`, from `head`
+    /// on. Gives where their frame begins, or nothing where they have to wait their turn.
+    pub(super) fn send_in_place(
+        &mut self,
+        (id, serial): (u64, u64),
+        batch: &mut [u8],
+        head: usize,
+        live: &mut Live,
+    ) -> Option<usize> {
+        let length = batch.len().checked_sub(head).filter(|&length| length > 0)?;
+        let asked = matches!(self.fetch, Fetch::Reading { bytes, .. } if length <= bytes);
+        let next = self.send.is_empty() && self.gap.is_none() && self.tail.is_none();
+        if serial != self.serial || !asked || !next || live.kind != Kind::Bytes {
+            return None;
+        }
+        let after = self.next.forward(length as u64)?;
+        if live.state.ended && live.state.bounds.end.is_some_and(|end| end < after) {
+            return None;
+        }
+        let begin = self.send.send_in_place(batch, head, (id, self.epoch))?;
+        self.fetch = Fetch::None;
+        if self.go_behind(after, live) {
+            self.stop_at_known_end(live);
+        }
+        Some(begin)
     }
 
     /// Appends one frame of elements, or what follows the last of them.

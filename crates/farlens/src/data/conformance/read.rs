@@ -8,6 +8,7 @@ use super::{
     trial::{ALL, Trial},
 };
 use crate::data::{Fetched, ReadBudget, StreamerData};
+use bytes::Bytes;
 use farlens_proto::{Chunk, Kind};
 use farlens_wire::{Budget, Entity, Limits, schema::decode_with};
 use futures::FutureExt;
@@ -86,6 +87,7 @@ async fn read_now_agrees<S: Subject>(bench: &Bench<'_, S>) -> Verdict {
         while at < trial.model.end() {
             let budget =
                 ReadBudget { elements: budget.elements.min(trial.model.end() - at), ..budget };
+            read_now_into_agrees(&trial, at, budget)?;
             let answer = match trial.data.read_now(position(at), budget) {
                 Some(answer) => {
                     answers += 1;
@@ -98,6 +100,24 @@ async fn read_now_agrees<S: Subject>(bench: &Bench<'_, S>) -> Verdict {
         agree_at(&trial, at).await?;
     }
     applies(answers > 0, "`read_now` gives nothing")
+}
+
+/// What is read into room that others provide is what is there, and no more than has room.
+fn read_now_into_agrees<S: Subject>(trial: &Trial<'_, S>, at: u64, budget: ReadBudget) -> Verdict {
+    let bytes = budget.bytes.min(usize::try_from(budget.elements).unwrap_or(usize::MAX));
+    let mut room = vec![0; bytes.min(1 << 16)];
+    match trial.data.read_now_into(position(at), &mut room) {
+        Some(Ok(count)) => {
+            let found = room.get(..count).filter(|found| !found.is_empty());
+            let Some(found) = found else {
+                return broken(format!("`read_now_into` gives {count} of {bytes} bytes at {at}"));
+            };
+            let chunk = Fetched::Some(Chunk::Bytes(Bytes::copy_from_slice(found)));
+            trial.some(at, Ok(chunk)).map(drop)
+        }
+        Some(Err(error)) => broken(format!("`read_now_into` fails at {at}: {error}")),
+        None => Ok(()),
+    }
 }
 
 /// At the end neither way of reading may give elements.

@@ -113,11 +113,16 @@ impl OpenFile {
     }
 
     fn fetched(&self, at: Position, bytes: Bytes) -> Fetched {
+        self.note_read(at, bytes.len());
+        Fetched::Some(Chunk::Bytes(bytes))
+    }
+
+    /// What was read of a file that is followed is part of it, whatever the last look said.
+    fn note_read(&self, at: Position, count: usize) {
         if self.follow {
             let mut seen = self.seen.lock();
-            seen.end = seen.end.max(at.get().saturating_add(bytes.len() as u64));
+            seen.end = seen.end.max(at.get().saturating_add(count as u64));
         }
-        Fetched::Some(Chunk::Bytes(bytes))
     }
 }
 
@@ -162,6 +167,13 @@ impl StreamerData for OpenFile {
         };
         let read = storage::read_cached(&*self.file, at.get(), length)?;
         Some(read.map(|bytes| self.fetched(at, bytes)))
+    }
+
+    fn read_now_into(&self, at: Position, room: &mut [u8]) -> Option<Result<usize>> {
+        let budget = ReadBudget { bytes: room.len(), elements: u64::MAX };
+        let length = self.judge(at, budget).ok()?;
+        let read = storage::read_cached_into(&*self.file, at.get(), room.get_mut(..length)?)?;
+        Some(read.inspect(|&count| self.note_read(at, count)))
     }
 
     /// Looks every 200 ms, and at once the first time. A file that is not followed is not watched.
